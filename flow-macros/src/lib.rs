@@ -1,0 +1,1 @@
+//! The macros of Flow. Use them through `flow-runtime`.

@@ -1,0 +1,229 @@
+//! The seam between a workflow's types and the engine, which knows none of them.
+//!
+//! `workflow!` generates a tree of typed slots for each workflow and implements [`Tree`] for it; a run-time builder
+//! implements the same trait. The engine decides what happens when, names places by [`At`], and moves outputs as
+//! [`Value`]s; only the tree knows their types.
+
+use std::any::Any;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use super::NodeContext;
+use crate::plan::Plan;
+use crate::state::{BoxError, DecodeError, EncodeError, Encoding, NodeFailure, Output, Payload, is_permanent};
+
+/// A step of one instance of its region: the step's index in the plan, and the item of each `for` around it, the
+/// outermost first.
+#[derive(Clone, Copy, Debug)]
+pub struct At<'a> {
+    /// The index of the step in the plan.
+    pub step: u32,
+    /// The item of each `for` around the step, the outermost first.
+    pub items: &'a [u32],
+}
+
+/// What the head of a branch or a fan-out says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// This arm is taken, counted from 0.
+    Arm(u32),
+    /// There are this many items.
+    Items(u32),
+}
+
+/// An output whose type only the tree knows.
+pub type Value = Box<dyn AnyOutput>;
+
+/// The future of one attempt.
+pub type Body<'a> = Pin<Box<dyn Future<Output = Result<Value, BodyError>> + Send + 'a>>;
+
+/// An output without its type.
+pub trait AnyOutput: Any + Send + Sync {
+    /// The value as a payload.
+    ///
+    /// # Errors
+    /// If serde refuses the value.
+    fn encode(&self, encoding: Encoding) -> Result<Payload, EncodeError>;
+
+    /// The value, to be downcast.
+    fn into_any(self: Box<Self>) -> Box<dyn Any + Send + Sync>;
+}
+
+impl<T: Output> AnyOutput for T {
+    fn encode(&self, encoding: Encoding) -> Result<Payload, EncodeError> {
+        Output::encode(self, encoding)
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any + Send + Sync> {
+        self
+    }
+}
+
+/// The value as its type.
+///
+/// # Panics
+/// If it is another type, which only a broken tree can cause.
+pub fn downcast<T: Output>(value: Value) -> T {
+    match value.into_any().downcast() {
+        Ok(value) => *value,
+        Err(_) => panic!("a value of another type than `{}` reached its slot", std::any::type_name::<T>()),
+    }
+}
+
+/// What a node returned instead of an output.
+#[derive(Debug)]
+pub struct BodyError {
+    /// The node's error.
+    pub error: BoxError,
+    /// Whether more attempts are pointless.
+    pub permanent: bool,
+}
+
+/// The typed values of one run.
+///
+/// The engine keeps to this order: a step is started, chosen, joined or used by another only when all its `inputs`
+/// are filled; a step of a nested region only after `open`. Each slot is filled at most once.
+pub trait Tree: Send + Sync + 'static {
+    /// The plan that the indices mean.
+    fn plan(&self) -> &Plan;
+
+    /// The workflow's input as a payload.
+    ///
+    /// # Errors
+    /// If serde refuses the input.
+    fn encode_input(&self, encoding: Encoding) -> Result<Payload, EncodeError>;
+
+    /// One attempt of a call step. Arguments are evaluated when this is called.
+    fn start<'a>(&'a self, at: At<'a>, cx: &'a NodeContext) -> Body<'a>;
+
+    /// What the head of a branch or a fan-out says.
+    fn choose(&self, at: At<'_>) -> Choice;
+
+    /// Makes the slots of the arm taken or of all items.
+    fn open(&self, at: At<'_>, choice: Choice);
+
+    /// Gives a branch or a fan-out its value, once the values its regions end in are there (of the arm taken, or of
+    /// all items).
+    fn join(&self, at: At<'_>);
+
+    /// Fills the slot of a call step. Under `#[catch]` the tree wraps the value in `Ok`.
+    fn fill(&self, at: At<'_>, value: Value);
+
+    /// The value that a stored payload of this call step holds.
+    ///
+    /// # Errors
+    /// If the payload is no such value.
+    fn decode(&self, at: At<'_>, payload: &Payload) -> Result<Value, DecodeError>;
+
+    /// Gives a step under `#[catch]` its failure as value. With `item`, it is the failure of this one item of a
+    /// fan-out under `#[catch]`, whose `join` comes later.
+    fn caught(&self, at: At<'_>, item: Option<u32>, failure: NodeFailure);
+
+    /// The workflow's output; called once, after all steps have ended.
+    fn output(&self) -> Value;
+}
+
+/// A workflow declared by `workflow!`: implemented by the type of the workflow's own name.
+#[diagnostic::on_unimplemented(message = "`{Self}` is not a workflow", note = "declare it in `workflow!`")]
+pub trait Workflow: Sized + 'static {
+    /// The parameters, as a tuple.
+    type Input: Output;
+    /// What the workflow returns.
+    type Output: Output;
+
+    /// The static DAG.
+    fn plan() -> &'static Plan;
+
+    /// The empty slots of a new run.
+    fn tree(input: Self::Input) -> Arc<dyn Tree>;
+}
+
+/// The place of an output that dependents borrow.
+#[derive(Debug)]
+pub struct Slot<T>(OnceLock<T>);
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+impl<T> Slot<T> {
+    /// Puts the value there.
+    ///
+    /// # Panics
+    /// If there is one already, which only a broken engine can cause.
+    pub fn set(&self, value: T) {
+        assert!(self.0.set(value).is_ok(), "a slot was filled twice");
+    }
+
+    /// The value.
+    ///
+    /// # Panics
+    /// If there is none yet, which only a broken engine can cause.
+    pub fn get(&self) -> &T {
+        match self.0.get() {
+            Some(value) => value,
+            None => panic!("a slot was read before it was filled"),
+        }
+    }
+}
+
+/// The place of an output that nobody borrows and that moves on: a region's value that is a call.
+#[derive(Debug)]
+pub struct TailSlot<T>(Mutex<Option<T>>);
+
+impl<T> Default for TailSlot<T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+impl<T> TailSlot<T> {
+    /// Puts the value there.
+    pub fn set(&self, value: T) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+    }
+
+    /// Takes the value out.
+    ///
+    /// # Panics
+    /// If there is none, which only a broken engine can cause.
+    pub fn take(&self) -> T {
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(value) => value,
+            None => panic!("a value was taken before it was there"),
+        }
+    }
+}
+
+/// The body of a node that returns its output.
+pub fn run_plain<'a, T: Output>(future: impl Future<Output = T> + Send + 'a) -> Body<'a> {
+    Box::pin(async move {
+        let value: Value = Box::new(future.await);
+        Ok(value)
+    })
+}
+
+/// The body of a node that returns a `Result`; `retry` says of an error whether another attempt may help.
+pub fn run_fallible<'a, T, E>(future: impl Future<Output = Result<T, E>> + Send + 'a, retry: fn(&E) -> bool) -> Body<'a>
+where
+    T: Output,
+    E: Into<BoxError> + 'a,
+{
+    Box::pin(async move {
+        match future.await {
+            Ok(value) => {
+                let value: Value = Box::new(value);
+                Ok(value)
+            }
+            Err(error) => {
+                let retry = retry(&error);
+                let error: BoxError = error.into();
+                let permanent = !retry || is_permanent(error.as_ref());
+                Err(BodyError { error, permanent })
+            }
+        }
+    })
+}

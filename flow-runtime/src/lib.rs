@@ -1,0 +1,19 @@
+//! Durable workflows for Rust that the compiler checks.
+
+pub mod disk;
+pub mod engine;
+pub mod observe;
+pub mod plan;
+pub mod prelude;
+pub mod state;
+pub mod store;
+pub mod testing;
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+
+pub use engine::{Invocation, NodeContext};
+pub use plan::{Node, Plan, Provide};
+pub use state::{Key, NodeError, NodeFailure, Output, WorkflowData, WorkflowId};
+pub use store::{StoreError, WorkflowStore};

@@ -1,0 +1,1 @@
+//! What others may see of a run; nothing here changes an outcome.

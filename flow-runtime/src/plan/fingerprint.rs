@@ -1,0 +1,112 @@
+//! The identity of a workflow's shape.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::{Region, Step, StepKind};
+
+/// The identity of a workflow's shape: it changes when a step, an edge, a node, an arm or the version changes, and
+/// only then. It does not depend on the compiler, the platform, policies, docs or source lines.
+///
+/// It is the 128-bit FNV-1a hash (<http://www.isthe.com/chongo/tech/comp/fnv/>) of the shape's parts, each text
+/// preceded by its length; it can be computed in constants and guards against mistakes, not against an adversary.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fingerprint(pub u128);
+
+const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+
+impl Fingerprint {
+    /// The fingerprint of a shape.
+    pub const fn of(workflow: &str, version: u32, steps: &[Step], regions: &[Region]) -> Self {
+        let mut hash = number(text(OFFSET, workflow), version);
+        let mut i = 0;
+        while i < steps.len() {
+            hash = step(hash, &steps[i]);
+            i += 1;
+        }
+        let mut i = 0;
+        while i < regions.len() {
+            hash = region(hash, &regions[i]);
+            i += 1;
+        }
+        Self(hash)
+    }
+}
+
+const fn step(hash: u128, step: &Step) -> u128 {
+    let mut hash = number(text(hash, borrowed(&step.id)), step.region);
+    hash = match &step.kind {
+        StepKind::Call { node, .. } => text(number(hash, 1), borrowed(node)),
+        StepKind::Branch { arms } => numbers(number(hash, 2), list(arms)),
+        StepKind::Each { body } => number(number(hash, 3), *body),
+    };
+    hash = numbers(numbers(hash, list(&step.inputs)), list(&step.after));
+    number(hash, step.catch as u32)
+}
+
+const fn region(hash: u128, region: &Region) -> u128 {
+    let parent = match region.parent {
+        Some(parent) => parent + 1,
+        None => 0,
+    };
+    let hash = text(number(hash, parent), borrowed(&region.label));
+    number(number(hash, region.first), region.len)
+}
+
+const fn borrowed<'a>(text: &'a Cow<'static, str>) -> &'a str {
+    match text {
+        Cow::Borrowed(text) => text,
+        Cow::Owned(text) => text.as_str(),
+    }
+}
+
+const fn list<'a>(list: &'a Cow<'static, [u32]>) -> &'a [u32] {
+    match list {
+        Cow::Borrowed(list) => list,
+        Cow::Owned(list) => list.as_slice(),
+    }
+}
+
+const fn text(hash: u128, text: &str) -> u128 {
+    let mut hash = number(hash, text.len() as u32);
+    let bytes = text.as_bytes();
+    let mut i = 0;
+    while i < bytes.len() {
+        hash = (hash ^ bytes[i] as u128).wrapping_mul(PRIME);
+        i += 1;
+    }
+    hash
+}
+
+const fn numbers(hash: u128, numbers: &[u32]) -> u128 {
+    let mut hash = number(hash, numbers.len() as u32);
+    let mut i = 0;
+    while i < numbers.len() {
+        hash = number(hash, numbers[i]);
+        i += 1;
+    }
+    hash
+}
+
+const fn number(mut hash: u128, number: u32) -> u128 {
+    let bytes = number.to_le_bytes();
+    let mut i = 0;
+    while i < 4 {
+        hash = (hash ^ bytes[i] as u128).wrapping_mul(PRIME);
+        i += 1;
+    }
+    hash
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fingerprint({self})")
+    }
+}

@@ -1,0 +1,161 @@
+//! What the author wrote: the static DAG of a workflow as plain data.
+//!
+//! In: what `workflow!` emits as constants, or what a run-time builder puts together. Out: the one description
+//! of a workflow that the engine runs, the stores keep and the tools draw. Nothing here runs, waits or serializes.
+
+mod fingerprint;
+mod node;
+mod policy;
+
+use std::borrow::Cow;
+
+pub use fingerprint::Fingerprint;
+pub use node::{Node, Provide, Providers, Requires};
+pub use policy::{Backoff, Policy, Retry};
+
+/// Text of a plan: borrowed from the program where the macro wrote it, owned where a store loaded it.
+pub type Text = Cow<'static, str>;
+
+/// The index of a step in [`Plan::steps`].
+pub type Local = u32;
+
+/// The static DAG of one workflow: its steps, edges, regions, policies and source locations.
+///
+/// Steps and regions stand in flat tables. The steps of one region are neighbours, in source order, and the steps of
+/// a region stand behind those of the region around it; so region 0, the workflow itself, comes first.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Plan {
+    /// The workflow's name: its function name in `workflow!`.
+    pub workflow: Text,
+    /// The version of the workflow's shape, 1 unless `#[version]` says otherwise.
+    pub version: u32,
+    /// The doc comment of the workflow, one line per line, without the leading space.
+    pub doc: Text,
+    /// The parameters as written, `order: Order, limit: u32`.
+    pub input: Text,
+    /// The return type as written.
+    pub output: Text,
+    /// All steps of all regions.
+    pub steps: Cow<'static, [Step]>,
+    /// All regions; the first is the workflow itself.
+    pub regions: Cow<'static, [Region]>,
+    /// Where the workflow is declared.
+    pub source: Source,
+    /// The identity of the shape: see [`Fingerprint`].
+    pub fingerprint: Fingerprint,
+}
+
+/// One use of a node, or one branch or fan-out, in a workflow.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Step {
+    /// The stored name, unique in its region and across the arms of one branch.
+    pub id: Text,
+    /// The region this step stands in.
+    pub region: u32,
+    /// What the step does.
+    pub kind: StepKind,
+    /// The steps whose values this one uses in its arguments or its head. They may stand in regions around it.
+    pub inputs: Cow<'static, [Local]>,
+    /// The steps that must have ended before this one starts, without using their values (`#[after]`).
+    pub after: Cow<'static, [Local]>,
+    /// The steps of the same region that name this one in `inputs` or `after`, each once.
+    pub next: Cow<'static, [Local]>,
+    /// How the step is attempted: the node's policy with what `#[with]` overrides.
+    pub policy: Policy,
+    /// Whether a failure becomes a value (`#[catch]`).
+    pub catch: bool,
+    /// Where the step is written.
+    pub source: Source,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum StepKind {
+    /// Calls a node.
+    Call {
+        /// The node's name.
+        node: Text,
+        /// The node's output type as written at the node.
+        output: Text,
+    },
+    /// Takes exactly one of these regions (`match`, `if`).
+    Branch {
+        /// The regions, in the order of the arms; neighbours in [`Plan::regions`].
+        arms: Cow<'static, [u32]>,
+    },
+    /// Runs this region once for each item (`for`).
+    Each {
+        /// The region of the body.
+        body: u32,
+    },
+}
+
+/// A nested plan with values of its own: the workflow itself, an arm of a branch, or the body of a fan-out.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Region {
+    /// The step that opens this region; `None` for the workflow itself.
+    pub parent: Option<Local>,
+    /// An arm's pattern as written, or its `#[id]`; empty for a body and for the workflow itself.
+    pub label: Text,
+    /// The index of the region's first step in [`Plan::steps`].
+    pub first: Local,
+    /// How many steps the region has.
+    pub len: u32,
+    /// The steps whose values the region's own value uses; they may stand in regions around it.
+    pub tail: Cow<'static, [Local]>,
+    /// The step that is the region's value as it is, if it is one.
+    pub value: Option<Local>,
+}
+
+/// A place in the user's source, with its file.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Source {
+    /// The file as `file!()` gives it; empty when unknown.
+    pub file: Text,
+    /// The line, from 1; 0 when unknown.
+    pub line: u32,
+    /// The column, from 1; 0 when unknown.
+    pub column: u32,
+}
+
+impl Source {
+    /// A place in a file of this program.
+    pub const fn new(file: &'static str, line: u32, column: u32) -> Self {
+        Self { file: Cow::Borrowed(file), line, column }
+    }
+}
+
+impl Plan {
+    /// The steps of one region, in source order.
+    pub fn steps_of(&self, region: u32) -> &[Step] {
+        let region = &self.regions[region as usize];
+        &self.steps[region.first as usize..(region.first + region.len) as usize]
+    }
+
+    /// The step at this index.
+    ///
+    /// # Panics
+    /// If the plan has no such step.
+    pub fn step(&self, local: Local) -> &Step {
+        &self.steps[local as usize]
+    }
+
+    /// The region at this index.
+    ///
+    /// # Panics
+    /// If the plan has no such region.
+    pub fn region(&self, region: u32) -> &Region {
+        &self.regions[region as usize]
+    }
+}
+
+impl Region {
+    /// The indices of the region's steps.
+    pub fn locals(&self) -> std::ops::Range<Local> {
+        self.first..self.first + self.len
+    }
+}

@@ -1,0 +1,156 @@
+//! How a step is attempted: retries, time limits, purity, limits on how many run at once.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// How a step is attempted. Made by `#[node(..)]`, overridden for one step by `#[with(..)]`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Policy {
+    /// What happens after a failed attempt; `None` means one attempt only.
+    pub retry: Option<Retry>,
+    /// The longest time one attempt may take.
+    pub timeout: Option<Duration>,
+    /// The longest time all attempts together may take, in wall time from the first start.
+    pub deadline: Option<Duration>,
+    /// The step has no side effects: its commit need not be durable before its dependents start.
+    pub pure: bool,
+    /// The body is a synchronous function and runs on the blocking pool.
+    pub blocking: bool,
+    /// How many attempts of this node (for a fan-out: how many items) may run at once.
+    pub concurrency: Option<NonZeroU32>,
+}
+
+/// When a failed attempt is followed by another.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Retry {
+    /// The number of retries after the first attempt.
+    pub times: u32,
+    /// How long to wait between attempts.
+    pub backoff: Backoff,
+}
+
+/// The wait between attempts: it grows by `factor` from `min` to `max`, and jitter spreads it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Backoff {
+    /// The shortest wait.
+    pub min: Duration,
+    /// The longest wait.
+    pub max: Duration,
+    /// What the wait is multiplied by after each attempt; at least 1.
+    pub factor: f64,
+    /// Whether the wait is drawn at random between `min` and its full length.
+    pub jitter: bool,
+}
+
+impl Policy {
+    /// One attempt, no limits, with side effects.
+    pub const DEFAULT: Self =
+        Self { retry: None, timeout: None, deadline: None, pure: false, blocking: false, concurrency: None };
+
+    /// This policy with these retries.
+    #[must_use]
+    pub const fn with_retry(mut self, retry: Option<Retry>) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// This policy with this limit on one attempt.
+    #[must_use]
+    pub const fn with_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// This policy with this limit on all attempts together.
+    #[must_use]
+    pub const fn with_deadline(mut self, deadline: Option<Duration>) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// This policy, said to be without side effects.
+    #[must_use]
+    pub const fn with_pure(mut self, pure: bool) -> Self {
+        self.pure = pure;
+        self
+    }
+
+    /// This policy, for a body that blocks its thread.
+    #[must_use]
+    pub const fn with_blocking(mut self, blocking: bool) -> Self {
+        self.blocking = blocking;
+        self
+    }
+
+    /// This policy with at most `concurrency` attempts at once.
+    ///
+    /// # Panics
+    /// If `concurrency` is 0, which is refused and does not mean "unbounded".
+    #[must_use]
+    pub const fn with_concurrency(mut self, concurrency: u32) -> Self {
+        assert!(concurrency > 0, "concurrency must be at least 1");
+        self.concurrency = NonZeroU32::new(concurrency);
+        self
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+impl Retry {
+    /// This many retries after the first attempt, with the default backoff.
+    pub const fn new(times: u32) -> Self {
+        Self { times, backoff: Backoff::DEFAULT }
+    }
+
+    /// These retries with this backoff.
+    #[must_use]
+    pub const fn with_backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+}
+
+impl Backoff {
+    /// From 100 ms to 10 s, doubling, with jitter.
+    pub const DEFAULT: Self =
+        Self { min: Duration::from_millis(100), max: Duration::from_secs(10), factor: 2.0, jitter: true };
+
+    /// From `min` to `max`, doubling, with jitter.
+    pub const fn new(min: Duration, max: Duration) -> Self {
+        Self { min, max, ..Self::DEFAULT }
+    }
+
+    /// This backoff with another growth.
+    #[must_use]
+    pub const fn with_factor(mut self, factor: f64) -> Self {
+        self.factor = factor;
+        self
+    }
+
+    /// This backoff with or without jitter.
+    #[must_use]
+    pub const fn with_jitter(mut self, jitter: bool) -> Self {
+        self.jitter = jitter;
+        self
+    }
+
+    /// The wait after the `attempt`-th attempt (from 1), with `random` in `0.0..1.0` choosing within its range.
+    ///
+    /// Without jitter it is `min × factor^(attempt-1)`, at most `max`; with jitter it lies between `min` and
+    /// `min × factor^attempt`, at most `max`.
+    pub fn delay(&self, attempt: u32, random: f64) -> Duration {
+        let exponent = if self.jitter { attempt } else { attempt.saturating_sub(1) };
+        let grown = self.min.as_secs_f64() * self.factor.powi(i32::try_from(exponent).unwrap_or(i32::MAX));
+        let (min, max) = (self.min.as_secs_f64(), self.max.as_secs_f64());
+        let top = if grown.is_finite() { grown.clamp(min, max.max(min)) } else { max.max(min) };
+        let chosen = if self.jitter { min + (top - min) * random } else { top };
+        Duration::try_from_secs_f64(chosen).unwrap_or(self.max)
+    }
+}

@@ -1,0 +1,3 @@
+//! What an application imports: `use flow_runtime::prelude::*;`.
+
+pub use crate::{Key, NodeContext, NodeError, NodeFailure, Provide};

@@ -1,0 +1,91 @@
+//! What the macros may name. Not for use by hand: nothing here is covered by semantic versioning.
+//!
+//! In: calls that generated code makes. Out: constants of a plan, and the seams of `engine::tree`. Logic that
+//! generated code would repeat stands here as a function, so that expansions stay short.
+
+use std::borrow::Cow;
+
+pub use crate::engine::tree::{At, Body, Choice, Slot, TailSlot, Tree, Value, Workflow, run_fallible, run_plain};
+pub use crate::engine::{Invocation, NodeContext};
+pub use crate::plan::{
+    Backoff, Fingerprint, Node, Plan, Policy, Provide, Providers, Region, Requires, Retry, Source, Step, StepKind,
+};
+pub use crate::state::{
+    DecodeError, EncodeError, Encoding, FailureKind, NodeError, NodeFailure, Output, Payload, decode, encode,
+};
+
+/// A plan whose parts stand in static memory.
+#[allow(clippy::too_many_arguments)]
+pub const fn plan(
+    workflow: &'static str,
+    version: u32,
+    doc: &'static str,
+    input: &'static str,
+    output: &'static str,
+    source: Source,
+    steps: &'static [Step],
+    regions: &'static [Region],
+) -> Plan {
+    Plan {
+        workflow: Cow::Borrowed(workflow),
+        version,
+        doc: Cow::Borrowed(doc),
+        input: Cow::Borrowed(input),
+        output: Cow::Borrowed(output),
+        source,
+        steps: Cow::Borrowed(steps),
+        regions: Cow::Borrowed(regions),
+        fingerprint: Fingerprint::of(workflow, version, steps, regions),
+    }
+}
+
+/// A step of a plan in static memory. Edges: the steps it uses, those it comes after, and its successors in its region.
+pub const fn step(
+    id: &'static str,
+    region: u32,
+    kind: StepKind,
+    edges: [&'static [u32]; 3],
+    policy: Policy,
+    catch: bool,
+    source: Source,
+) -> Step {
+    let [inputs, after, next] = edges;
+    Step {
+        id: Cow::Borrowed(id),
+        region,
+        kind,
+        inputs: Cow::Borrowed(inputs),
+        after: Cow::Borrowed(after),
+        next: Cow::Borrowed(next),
+        policy,
+        catch,
+        source,
+    }
+}
+
+/// A call of this node.
+pub const fn call<N: Node>() -> StepKind {
+    StepKind::Call { node: Cow::Borrowed(N::NAME), output: Cow::Borrowed(N::OUTPUT) }
+}
+
+/// A branch over these regions.
+pub const fn branch(arms: &'static [u32]) -> StepKind {
+    StepKind::Branch { arms: Cow::Borrowed(arms) }
+}
+
+/// A fan-out of this region.
+pub const fn each(body: u32) -> StepKind {
+    StepKind::Each { body }
+}
+
+/// A region of a plan in static memory.
+pub const fn region(
+    parent: Option<u32>,
+    label: &'static str,
+    first: u32,
+    len: u32,
+    tail: &'static [u32],
+    value: Option<u32>,
+) -> Region {
+    Region { parent, label: Cow::Borrowed(label), first, len, tail: Cow::Borrowed(tail), value }
+}

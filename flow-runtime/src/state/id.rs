@@ -1,0 +1,89 @@
+//! The names of runs and of steps in a run.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The name of a run, chosen by the caller: 1 to 256 bytes, no control characters, no `//`, no `/` at either end.
+///
+/// Every store accepts every such id and keeps any two of them apart.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WorkflowId(Arc<str>);
+
+/// A text is no workflow id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{id}` is no workflow id: {reason}; an id has 1 to 256 bytes, no control characters, no `//` and no `/` at either end"
+)]
+#[non_exhaustive]
+pub struct InvalidId {
+    /// The text, with control characters escaped, cut after 64 characters.
+    pub id: String,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
+impl WorkflowId {
+    /// The longest id, in bytes.
+    pub const MAX_BYTES: usize = 256;
+
+    /// The id of this text.
+    ///
+    /// # Errors
+    /// If the text is no id; the error says why.
+    pub fn new(id: impl AsRef<str>) -> Result<Self, InvalidId> {
+        let id = id.as_ref();
+        let reason = if id.is_empty() {
+            "it is empty"
+        } else if id.len() > Self::MAX_BYTES {
+            "it is too long"
+        } else if id.chars().any(char::is_control) {
+            "it has a control character"
+        } else if id.starts_with('/') || id.ends_with('/') || id.contains("//") {
+            "a part between slashes is empty"
+        } else {
+            return Ok(Self(id.into()));
+        };
+        Err(InvalidId { id: id.escape_debug().take(64).collect(), reason })
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for WorkflowId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for WorkflowId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.as_str())
+    }
+}
+
+impl AsRef<str> for WorkflowId {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+/// A step of a run: which instance of which region, and the step's index in the run's plan.
+///
+/// Instance 0 is the workflow itself; each region opened is one more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StepRef {
+    /// The index of the instance in [`WorkflowData::instances`](super::WorkflowData::instances).
+    pub instance: u32,
+    /// The index of the step in the run's plan.
+    pub local: u32,
+}
+
+impl StepRef {
+    /// The step `local` of this instance.
+    pub const fn new(instance: u32, local: u32) -> Self {
+        Self { instance, local }
+    }
+}

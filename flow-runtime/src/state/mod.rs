@@ -1,0 +1,27 @@
+//! What has happened: the record of a run, the events that change it, and encoded values.
+//!
+//! In: events, in order. Out: [`WorkflowData`], which is never changed in another way than by [`WorkflowData::apply`].
+//! Nothing here decides what happens next, and nothing touches a disk.
+
+mod data;
+mod event;
+mod failure;
+mod id;
+mod json;
+mod key;
+mod msgpack;
+mod payload;
+
+pub use data::{DataEntry, InstanceState, StepState, StepStatus, WorkflowData, WorkflowStatus};
+pub use event::{
+    Asked, CompletedBy, Delta, Durability, Event, Phase, RegionKind, ResetMode, RollbackCause, RunCreated, RunOutcome,
+    RunOutput, WaitingOn,
+};
+pub(crate) use failure::is_permanent;
+pub use failure::{BoxError, Cause, FailureKind, NodeError, NodeFailure};
+pub use id::{InvalidId, StepRef, WorkflowId};
+pub use key::Key;
+pub use payload::{DecodeError, EncodeError, Encoding, Output, Payload, decode, encode};
+
+/// Nanoseconds since 1970-01-01 UTC.
+pub type Timestamp = i64;

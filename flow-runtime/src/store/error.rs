@@ -1,0 +1,128 @@
+//! What can go wrong in a store.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::state::WorkflowId;
+
+/// A store could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no run of this id.
+    #[error("there is no run `{id}` in this store")]
+    NotFound {
+        /// The id.
+        id: WorkflowId,
+    },
+    /// What is stored of the run is broken. It is left as it is.
+    #[error("the record of run `{id}` is damaged: {reason}; it was left as it is{}", at(.path))]
+    Corrupt {
+        /// The run.
+        id: WorkflowId,
+        /// The file, where there is one.
+        path: Option<PathBuf>,
+        /// What is broken.
+        reason: String,
+    },
+    /// The store as a whole is broken, not one run of it. It is left as it is.
+    #[error("the store is damaged: {reason}; it was left as it is: {}", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is broken.
+        reason: String,
+    },
+    /// The operating system refused.
+    #[error("cannot {action} {}: {source}", .path.display())]
+    Io {
+        /// What was tried: "write", "sync".
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The disk, or a quota, is full. The previous state is intact; free space and run again.
+    #[error("no space left to {action} {}; the previous state is intact, free space and run again", .path.display())]
+    Full {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The run has changed since it was read: another engine drives it, or it was deleted.
+    #[error("run `{id}` has changed in the store: {reason}; load it again")]
+    Conflict {
+        /// The run.
+        id: WorkflowId,
+        /// What does not fit.
+        reason: String,
+    },
+    /// Another process holds the store.
+    #[error("the store {} is held by {holder}; close it there, or open it for reading only", .path.display())]
+    Locked {
+        /// The store's folder.
+        path: PathBuf,
+        /// Who holds it: "process 4711".
+        holder: String,
+    },
+    /// An earlier sync failed, so what is on disk is unknown. Open the store again.
+    #[error("the store {} stopped after a failed sync ({reason}); open it again to go on from what is on disk", .path.display())]
+    Poisoned {
+        /// The store's folder or file.
+        path: PathBuf,
+        /// What failed.
+        reason: String,
+    },
+    /// The record was written by a newer version.
+    #[error("{what} needs a newer version of Flow: it has {found}, this version knows up to {known}")]
+    Newer {
+        /// The file or the run.
+        what: String,
+        /// What it has.
+        found: String,
+        /// What this version knows.
+        known: String,
+    },
+    /// The handle is for reading only.
+    #[error("the store {} was opened for reading only", .path.display())]
+    ReadOnly {
+        /// The store's folder.
+        path: PathBuf,
+    },
+    /// The record cannot be written in this store's format.
+    #[error("the record of run `{id}` cannot be stored: {reason}")]
+    Unstorable {
+        /// The run.
+        id: WorkflowId,
+        /// Why.
+        reason: String,
+    },
+    /// A store of the user's own failed.
+    #[error("the store failed: {0}")]
+    Other(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A stored thing that could not be read far enough to know which run it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct Damaged {
+    /// The file.
+    pub path: PathBuf,
+    /// What is broken.
+    pub reason: String,
+}
+
+impl Damaged {
+    /// A file that cannot be read, and why.
+    pub fn new(path: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
+        Self { path: path.into(), reason: reason.into() }
+    }
+}
+
+fn at(path: &Option<PathBuf>) -> String {
+    path.as_ref().map(|path| format!(": {}", path.display())).unwrap_or_default()
+}

@@ -1,0 +1,1 @@
+//! All cross-crate suites in one binary, a module per suite.
