@@ -34,6 +34,8 @@ pub struct WorkflowData {
     pub status: WorkflowStatus,
     /// The regions opened; the first is the workflow itself.
     pub instances: Vec<InstanceState>,
+    /// The steps of all opened regions, those of one instance side by side in the order of the plan.
+    pub steps: Vec<StepState>,
     /// The run's key-value data: what each step wrote, by key.
     pub data: BTreeMap<String, Vec<DataEntry>>,
     /// How the run ended, once it has.
@@ -58,8 +60,14 @@ pub struct InstanceState {
     pub region: u32,
     /// The item of a fan-out, from 0; 0 otherwise.
     pub item: u32,
-    /// The states of the region's steps, in the order of the plan.
-    pub steps: Vec<StepState>,
+    /// Where its steps begin in [`WorkflowData::steps`].
+    pub first: u32,
+    /// How many of its steps have not ended. Derived; see [`WorkflowData::recount`].
+    pub(crate) open: u32,
+    /// How many attempts run in it and in the regions opened in it. Derived.
+    pub(crate) active: u32,
+    /// Whether a step in it failed and nothing in it caught that. Derived.
+    pub(crate) failed: bool,
 }
 
 /// How one step stands.
@@ -70,9 +78,11 @@ pub struct StepState {
     pub status: StepStatus,
     /// The attempts begun.
     pub attempts: u32,
+    /// The attempts that failed and were followed by another.
+    pub failures: u32,
     /// The attempts that a crash ended; they do not count against `retry`.
     pub interruptions: u32,
-    /// When the first attempt began; 0 if none has.
+    /// When the first attempt began, or the region opened; 0 if neither has.
     pub started_at: Timestamp,
     /// When the step ended; 0 if it has not.
     pub ended_at: Timestamp,
@@ -81,13 +91,15 @@ pub struct StepState {
     /// The output, once completed.
     pub output: Option<Payload>,
     /// The last failure.
-    pub error: Option<NodeFailure>,
+    pub error: Option<Box<NodeFailure>>,
     /// What it waits for.
-    pub waiting: Option<WaitingOn>,
+    pub waiting: Option<Box<WaitingOn>>,
     /// The first instance that this branch or fan-out opened; 0 if it has not.
     pub opened: u32,
     /// How many instances it opened.
     pub opened_len: u32,
+    /// How many of them have not ended. Derived; see [`WorkflowData::recount`].
+    pub(crate) open: u32,
 }
 
 /// A value in the run's key-value data, with the step that wrote it.
@@ -152,5 +164,185 @@ impl WorkflowStatus {
     /// Whether nothing more happens in such a run.
     pub const fn is_terminal(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled | Self::RolledBack)
+    }
+}
+
+impl StepStatus {
+    /// Whether nothing more happens to such a step, unless it is reset or undone.
+    pub const fn has_ended(self) -> bool {
+        !matches!(self, Self::Pending | Self::Running | Self::Waiting)
+    }
+}
+
+impl StepState {
+    /// A step to which nothing has happened.
+    pub const PENDING: Self = Self {
+        status: StepStatus::Pending,
+        attempts: 0,
+        failures: 0,
+        interruptions: 0,
+        started_at: 0,
+        ended_at: 0,
+        retry_at: 0,
+        output: None,
+        error: None,
+        waiting: None,
+        opened: 0,
+        opened_len: 0,
+        open: 0,
+    };
+}
+
+impl WorkflowData {
+    /// The version of this structure that this library writes.
+    pub const FORMAT: u16 = 1;
+
+    /// The state of a step of an opened region.
+    ///
+    /// # Panics
+    /// If the run has no such step.
+    pub fn step(&self, step: StepRef) -> &StepState {
+        &self.steps[self.index(step)]
+    }
+
+    /// The instances that a branch or a fan-out opened.
+    pub fn opened_by(&self, step: StepRef) -> std::ops::Range<u32> {
+        let state = self.step(step);
+        state.opened..state.opened + state.opened_len
+    }
+
+    /// The path of a step: `charge`, `parcel.ship`, `ys[17].print`.
+    pub fn path(&self, step: StepRef) -> String {
+        let mut path = String::new();
+        self.write_path(step, &mut path);
+        path
+    }
+
+    fn write_path(&self, step: StepRef, path: &mut String) {
+        use std::fmt::Write;
+
+        let instance = &self.instances[step.instance as usize];
+        if let Some(opener) = instance.opened_by {
+            self.write_path(opener, path);
+            if matches!(self.plan.step(opener.local).kind, crate::plan::StepKind::Each { .. }) {
+                let _ = write!(path, "[{}]", instance.item);
+            }
+            path.push('.');
+        }
+        path.push_str(&self.plan.step(step.local).id);
+    }
+
+    /// The step of this path, if its region has been opened.
+    pub fn find(&self, path: &str) -> Option<StepRef> {
+        let mut instance = 0;
+        let mut parts = path.split('.').peekable();
+        loop {
+            let part = parts.next()?;
+            let (id, item) = match part.split_once('[') {
+                Some((id, item)) => (id, Some(item.strip_suffix(']')?.parse::<u32>().ok()?)),
+                None => (part, None),
+            };
+            let region = self.instances.get(instance as usize)?.region;
+            let local = self.plan.region(region).locals().find(|&local| self.plan.step(local).id == id)?;
+            let step = StepRef::new(instance, local);
+            if parts.peek().is_none() {
+                return item.is_none().then_some(step);
+            }
+            let item = item.unwrap_or(0);
+            let opened = self.opened_by(step);
+            instance = opened.start + item;
+            if !opened.contains(&instance) {
+                return None;
+            }
+        }
+    }
+
+    /// The status of the step of this path, `Bypassed` if it stands in an arm that was not taken; `None` if the
+    /// workflow has no such step.
+    pub fn status_of(&self, path: &str) -> Option<StepStatus> {
+        self.statuses().into_iter().find(|(step, _)| step == path).map(|(_, status)| status)
+    }
+
+    /// The paths and statuses of all steps: those of opened regions, and those of arms that were not taken.
+    pub fn statuses(&self) -> Vec<(String, StepStatus)> {
+        let mut all = Vec::with_capacity(self.steps.len());
+        self.collect_statuses(0, &mut all);
+        all
+    }
+
+    fn collect_statuses(&self, instance: u32, all: &mut Vec<(String, StepStatus)>) {
+        for local in self.plan.region(self.instances[instance as usize].region).locals() {
+            let step = StepRef::new(instance, local);
+            let path = self.path(step);
+            all.push((path.clone(), self.step(step).status));
+            let opened = self.opened_by(step);
+            if let (crate::plan::StepKind::Branch { arms }, Some(taken)) =
+                (&self.plan.step(local).kind, opened.clone().next())
+            {
+                let taken = self.instances[taken as usize].region;
+                arms.iter().filter(|&&arm| arm != taken).for_each(|&arm| self.collect_bypassed(arm, &path, all));
+            }
+            opened.for_each(|inner| self.collect_statuses(inner, all));
+        }
+    }
+
+    fn collect_bypassed(&self, region: u32, prefix: &str, all: &mut Vec<(String, StepStatus)>) {
+        for local in self.plan.region(region).locals() {
+            let step = self.plan.step(local);
+            let path = format!("{prefix}.{}", step.id);
+            all.push((path.clone(), StepStatus::Bypassed));
+            if let crate::plan::StepKind::Branch { arms } = &step.kind {
+                arms.iter().for_each(|&arm| self.collect_bypassed(arm, &path, all));
+            }
+        }
+    }
+
+    /// The failures that nothing caught, sorted by path.
+    pub fn failures(&self) -> Vec<NodeFailure> {
+        match &self.output {
+            Some(RunOutput::Errors(errors)) => errors.clone(),
+            _ => self.failures_in(0),
+        }
+    }
+
+    /// The failures in this instance that nothing in it caught, sorted by path.
+    pub fn failures_in(&self, instance: u32) -> Vec<NodeFailure> {
+        let mut found = Vec::new();
+        self.collect_failures(instance, &mut found);
+        found.sort_by(|a: &NodeFailure, b| a.step.cmp(&b.step));
+        found
+    }
+
+    fn collect_failures(&self, instance: u32, found: &mut Vec<NodeFailure>) {
+        if !self.instances[instance as usize].failed {
+            return;
+        }
+        for local in self.plan.region(self.instances[instance as usize].region).locals() {
+            let state = self.step(StepRef::new(instance, local));
+            if state.status != StepStatus::Failed || self.plan.step(local).catch {
+                continue;
+            }
+            match &state.error {
+                Some(error) => found.push((**error).clone()),
+                None => (state.opened..state.opened + state.opened_len)
+                    .for_each(|inner| self.collect_failures(inner, found)),
+            }
+        }
+    }
+
+    /// The instance, this one or one around it, that is of this region.
+    pub(crate) fn enclosing(&self, mut instance: u32, region: u32) -> Option<u32> {
+        loop {
+            let state = &self.instances[instance as usize];
+            if state.region == region {
+                return Some(instance);
+            }
+            instance = state.opened_by?.instance;
+        }
+    }
+
+    pub(crate) fn index(&self, step: StepRef) -> usize {
+        let instance = &self.instances[step.instance as usize];
+        (instance.first + step.local - self.plan.region(instance.region).first) as usize
     }
 }

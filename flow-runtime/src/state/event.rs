@@ -308,3 +308,27 @@ impl Delta {
         Self { run_no, seq, fence: 0, at, durability: Durability::Sync, events, taken: Vec::new() }
     }
 }
+
+impl Event {
+    /// The event's name, as documents and errors write it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::RunCreated(_) => "RunCreated",
+            Self::PlanAdopted { .. } => "PlanAdopted",
+            Self::RegionOpened { .. } => "RegionOpened",
+            Self::StepStarted { .. } => "StepStarted",
+            Self::AttemptFailed { .. } => "AttemptFailed",
+            Self::StepWaiting { .. } => "StepWaiting",
+            Self::StepCompleted { .. } => "StepCompleted",
+            Self::StepFailed { .. } => "StepFailed",
+            Self::StepCancelled { .. } => "StepCancelled",
+            Self::StepReleased { .. } => "StepReleased",
+            Self::StepsReset { .. } => "StepsReset",
+            Self::Asked { .. } => "Asked",
+            Self::RollbackStarted { .. } => "RollbackStarted",
+            Self::UndoCompleted { .. } => "UndoCompleted",
+            Self::UndoFailed { .. } => "UndoFailed",
+            Self::RunEnded { .. } => "RunEnded",
+        }
+    }
+}

@@ -3,6 +3,7 @@
 //! In: events, in order. Out: [`WorkflowData`], which is never changed in another way than by [`WorkflowData::apply`].
 //! Nothing here decides what happens next, and nothing touches a disk.
 
+mod apply;
 mod data;
 mod event;
 mod failure;
@@ -11,7 +12,9 @@ mod json;
 mod key;
 mod msgpack;
 mod payload;
+mod regions;
 
+pub use apply::ApplyError;
 pub use data::{DataEntry, InstanceState, StepState, StepStatus, WorkflowData, WorkflowStatus};
 pub use event::{
     Asked, CompletedBy, Delta, Durability, Event, Phase, RegionKind, ResetMode, RollbackCause, RunCreated, RunOutcome,

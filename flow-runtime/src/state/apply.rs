@@ -1,0 +1,313 @@
+//! How a record changes: one event at a time, and in no other way.
+//!
+//! In: an event. Out: the record after it, with all that follows from it (regions that end, steps that are skipped),
+//! and the list of steps that ended by it. An event that does not fit the record is refused, so that broken or
+//! foreign logs never become a wrong record.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::data::{DataEntry, StepState, StepStatus, WorkflowData, WorkflowStatus};
+use super::event::{Asked, Delta, Event, RegionKind, RunCreated, RunOutcome, WaitingOn};
+use super::{NodeFailure, Payload, StepRef, Timestamp};
+use crate::plan::{Plan, StepKind};
+
+/// An event does not fit the record.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{event} does not fit the record: {reason}")]
+#[non_exhaustive]
+pub struct ApplyError {
+    /// The event's name.
+    pub event: &'static str,
+    /// What does not fit.
+    pub reason: String,
+}
+
+type Applied = Result<(), String>;
+
+impl WorkflowData {
+    /// The record that a run's first delta makes.
+    ///
+    /// # Errors
+    /// If the delta's first event is not `RunCreated`, or one after it does not fit.
+    pub fn create(delta: &Delta) -> Result<Self, ApplyError> {
+        let Some((Event::RunCreated(created), rest)) = delta.events.split_first() else {
+            return Err(refuse("the first event", "a record begins with RunCreated".to_owned()));
+        };
+        let mut data = Self::new(delta.run_no, created, delta.at);
+        data.apply_all(rest, delta.at, &mut Vec::new())?;
+        data.seq = delta.seq + 1;
+        Ok(data)
+    }
+
+    /// The record of a run of which nothing but its creation has happened.
+    pub fn new(run_no: u64, created: &RunCreated, at: Timestamp) -> Self {
+        let mut data = Self {
+            format: Self::FORMAT,
+            id: created.id.clone(),
+            run_no,
+            seq: 0,
+            plan: created.plan.clone(),
+            input: created.input.clone(),
+            metadata: created.metadata.clone(),
+            parent: created.parent.clone(),
+            forked_from: created.forked_from.clone(),
+            status: WorkflowStatus::Running,
+            instances: Vec::with_capacity(1),
+            steps: Vec::new(),
+            data: BTreeMap::new(),
+            outcome: None,
+            output: None,
+            asked: None,
+            created_at: at,
+            updated_at: at,
+        };
+        data.open_instance(None, 0, 0);
+        data
+    }
+
+    /// Applies what changed. The delta must be the next one of this run.
+    ///
+    /// # Errors
+    /// If the delta is of another run or does not follow, or if an event does not fit; the record may then be half
+    /// changed and must be dropped.
+    pub fn apply(&mut self, delta: &Delta) -> Result<(), ApplyError> {
+        if delta.run_no != self.run_no || delta.seq != self.seq {
+            let reason = format!("delta {} of run {} at {} of {}", delta.seq, delta.run_no, self.seq, self.run_no);
+            return Err(refuse("a delta", reason));
+        }
+        self.apply_all(&delta.events, delta.at, &mut Vec::new())?;
+        self.seq += 1;
+        Ok(())
+    }
+
+    fn apply_all(&mut self, events: &[Event], at: Timestamp, ended: &mut Vec<StepRef>) -> Result<(), ApplyError> {
+        events.iter().try_for_each(|event| self.apply_event(event, at, ended))
+    }
+
+    /// Applies one event, and adds to `ended` the steps that ended by it.
+    pub(crate) fn apply_event(
+        &mut self,
+        event: &Event,
+        at: Timestamp,
+        ended: &mut Vec<StepRef>,
+    ) -> Result<(), ApplyError> {
+        self.updated_at = self.updated_at.max(at);
+        let applied = match event {
+            Event::RunCreated(_) => Err("the run exists".to_owned()),
+            Event::PlanAdopted { plan } => self.adopt(plan),
+            Event::RegionOpened { step, first_instance, kind } => self.open(*step, *first_instance, kind, at, ended),
+            Event::StepStarted { step, attempt, .. } => self.start(*step, *attempt, at),
+            Event::AttemptFailed { step, error, retry_at, .. } => self.attempt_failed(*step, error, *retry_at),
+            Event::StepWaiting { step, on } => self.wait(*step, on, at),
+            Event::StepCompleted { step, attempt, payload, data, .. } => {
+                self.complete(*step, *attempt, payload, data, at, ended)
+            }
+            Event::StepFailed { step, attempt, error } => self.fail(*step, *attempt, error, at, ended),
+            Event::StepCancelled { step, .. } => self.cancel(*step, at, ended),
+            Event::StepReleased { step } => self.release(*step),
+            Event::StepsReset { .. } | Event::RollbackStarted { .. } => {
+                Err("this version neither resets nor undoes steps".to_owned())
+            }
+            Event::UndoCompleted { step } => self.undone(*step, StepStatus::Compensated, None),
+            Event::UndoFailed { step, error } => self.undone(*step, StepStatus::CompensationFailed, Some(error)),
+            Event::Asked { kind } => {
+                self.asked = (*kind != Asked::Resume).then_some(*kind);
+                Ok(())
+            }
+            Event::RunEnded { outcome, output } => {
+                self.outcome = Some(*outcome);
+                self.output = Some(output.clone());
+                self.asked = None;
+                self.status = match outcome {
+                    RunOutcome::Completed => WorkflowStatus::Completed,
+                    RunOutcome::Failed => WorkflowStatus::Failed,
+                    RunOutcome::Cancelled => WorkflowStatus::Cancelled,
+                    RunOutcome::RolledBack => WorkflowStatus::RolledBack,
+                };
+                self.skip_in_regions();
+                Ok(())
+            }
+        };
+        applied.map_err(|reason| refuse(event.name(), reason))
+    }
+
+    fn open(
+        &mut self,
+        step: StepRef,
+        first_instance: u32,
+        kind: &RegionKind,
+        at: Timestamp,
+        ended: &mut Vec<StepRef>,
+    ) -> Applied {
+        let plan = self.plan.clone();
+        self.check(step, &[StepStatus::Pending])?;
+        if first_instance as usize != self.instances.len() {
+            return Err(format!("instance {first_instance} is not the next"));
+        }
+        let len = match (kind, &plan.step(step.local).kind) {
+            (RegionKind::Arm { index, .. }, StepKind::Branch { arms }) => {
+                let arm = arms.get(*index as usize).ok_or_else(|| format!("the branch has no arm {index}"))?;
+                self.open_instance(Some(step), *arm, 0);
+                1
+            }
+            (RegionKind::Items(len), StepKind::Each { body }) => {
+                self.instances.reserve(*len as usize);
+                self.steps.reserve(*len as usize * plan.region(*body).len as usize);
+                (0..*len).for_each(|item| self.open_instance(Some(step), *body, item));
+                *len
+            }
+            _ => return Err("the step opens no such region".to_owned()),
+        };
+        let state = self.step_mut(step);
+        state.status = StepStatus::Running;
+        state.started_at = at;
+        state.opened = first_instance;
+        state.opened_len = len;
+        state.open = len;
+        if len == 0 {
+            self.finish(step, StepStatus::Completed, at, ended);
+        } else if self.instances[first_instance as usize].open == 0 {
+            (first_instance..first_instance + len).for_each(|inner| self.close(inner, at, ended));
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, step: StepRef, attempt: u32, at: Timestamp) -> Applied {
+        self.check(step, &[StepStatus::Pending, StepStatus::Running])?;
+        let state = self.step_mut(step);
+        if attempt <= state.attempts {
+            return Err(format!("attempt {attempt} follows attempt {}", state.attempts));
+        }
+        let interrupted = state.status == StepStatus::Running;
+        state.status = StepStatus::Running;
+        state.attempts = attempt;
+        state.retry_at = 0;
+        state.interruptions += u32::from(interrupted);
+        if state.started_at == 0 {
+            state.started_at = at;
+        }
+        if !interrupted {
+            self.activate(step.instance, 1);
+        }
+        Ok(())
+    }
+
+    fn attempt_failed(&mut self, step: StepRef, error: &NodeFailure, retry_at: Timestamp) -> Applied {
+        self.check(step, &[StepStatus::Running])?;
+        let state = self.step_mut(step);
+        state.status = StepStatus::Pending;
+        state.failures += 1;
+        state.error = Some(Box::new(error.clone()));
+        state.retry_at = retry_at;
+        self.activate(step.instance, -1);
+        Ok(())
+    }
+
+    fn wait(&mut self, step: StepRef, on: &WaitingOn, at: Timestamp) -> Applied {
+        self.check(step, &[StepStatus::Pending, StepStatus::Running])?;
+        if self.step(step).status == StepStatus::Running {
+            self.activate(step.instance, -1);
+        }
+        let state = self.step_mut(step);
+        state.status = StepStatus::Waiting;
+        state.waiting = Some(Box::new(on.clone()));
+        if state.started_at == 0 {
+            state.started_at = at;
+        }
+        Ok(())
+    }
+
+    fn complete(
+        &mut self,
+        step: StepRef,
+        attempt: u32,
+        payload: &Payload,
+        data: &[(String, Payload)],
+        at: Timestamp,
+        ended: &mut Vec<StepRef>,
+    ) -> Applied {
+        self.check(step, &[StepStatus::Pending, StepStatus::Running, StepStatus::Waiting])?;
+        let state = self.step_mut(step);
+        state.attempts = state.attempts.max(attempt);
+        state.output = Some(payload.clone());
+        state.error = None;
+        for (key, payload) in data {
+            let entries = self.data.entry(key.clone()).or_default();
+            entries.retain(|entry| entry.step != step);
+            entries.push(DataEntry { step, payload: payload.clone() });
+        }
+        self.finish(step, StepStatus::Completed, at, ended);
+        Ok(())
+    }
+
+    fn fail(
+        &mut self,
+        step: StepRef,
+        attempt: u32,
+        error: &NodeFailure,
+        at: Timestamp,
+        ended: &mut Vec<StepRef>,
+    ) -> Applied {
+        self.check(step, &[StepStatus::Pending, StepStatus::Running, StepStatus::Waiting])?;
+        let state = self.step_mut(step);
+        state.attempts = state.attempts.max(attempt);
+        state.error = Some(Box::new(error.clone()));
+        if !self.plan.step(step.local).catch {
+            self.fail_around(step);
+        }
+        self.finish(step, StepStatus::Failed, at, ended);
+        Ok(())
+    }
+
+    fn cancel(&mut self, step: StepRef, at: Timestamp, ended: &mut Vec<StepRef>) -> Applied {
+        self.check(step, &[StepStatus::Running, StepStatus::Waiting])?;
+        self.finish(step, StepStatus::Cancelled, at, ended);
+        Ok(())
+    }
+
+    fn release(&mut self, step: StepRef) -> Applied {
+        self.check(step, &[StepStatus::Running])?;
+        self.step_mut(step).status = StepStatus::Pending;
+        self.activate(step.instance, -1);
+        Ok(())
+    }
+
+    fn undone(&mut self, step: StepRef, status: StepStatus, error: Option<&NodeFailure>) -> Applied {
+        self.check(step, &[StepStatus::Completed])?;
+        let state = self.step_mut(step);
+        state.status = status;
+        state.error = error.cloned().map(Box::new);
+        Ok(())
+    }
+
+    fn adopt(&mut self, plan: &Arc<Plan>) -> Applied {
+        if plan.fingerprint == self.plan.fingerprint {
+            self.plan = plan.clone();
+            return Ok(());
+        }
+        Err("this version does not move a run to another shape".to_owned())
+    }
+
+    fn check(&self, step: StepRef, allowed: &[StepStatus]) -> Applied {
+        let known = self.instances.get(step.instance as usize);
+        let in_region = known.is_some_and(|instance| self.plan.region(instance.region).locals().contains(&step.local));
+        if !in_region {
+            return Err(format!("there is no step {}/{}", step.instance, step.local));
+        }
+        let status = self.step(step).status;
+        if allowed.contains(&status) {
+            return Ok(());
+        }
+        Err(format!("step `{}` is {status:?}", self.path(step)))
+    }
+
+    pub(super) fn step_mut(&mut self, step: StepRef) -> &mut StepState {
+        let index = self.index(step);
+        &mut self.steps[index]
+    }
+}
+
+fn refuse(event: &'static str, reason: String) -> ApplyError {
+    ApplyError { event, reason }
+}

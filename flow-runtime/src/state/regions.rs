@@ -1,0 +1,181 @@
+//! What follows from an event: regions end when their steps have, failures reach up to a catch, dependents are skipped.
+//!
+//! In: a step that ended or failed. Out: the record with all that this means for the regions around the step. None
+//! of it is stored; it is computed again when a record is loaded.
+
+use super::data::{InstanceState, StepState, StepStatus, WorkflowData};
+use super::{StepRef, Timestamp};
+use crate::plan::{Plan, StepKind};
+
+impl WorkflowData {
+    pub(super) fn open_instance(&mut self, opened_by: Option<StepRef>, region: u32, item: u32) {
+        let (first, len) = (self.steps.len(), self.plan.region(region).len);
+        self.steps.resize(first + len as usize, StepState::PENDING);
+        self.instances.push(InstanceState {
+            opened_by,
+            region,
+            item,
+            first: first as u32,
+            open: len,
+            active: 0,
+            failed: false,
+        });
+    }
+
+    /// Marks what an uncaught failure of this step reaches: its dependents, and the regions around it up to a catch.
+    pub(super) fn fail_around(&mut self, step: StepRef) {
+        let plan = self.plan.clone();
+        self.skip_after(step, &plan);
+        let instance = &mut self.instances[step.instance as usize];
+        instance.failed = true;
+        let Some(opener) = instance.opened_by else { return };
+        if !plan.step(opener.local).catch && self.step(opener).status == StepStatus::Running {
+            self.step_mut(opener).status = StepStatus::Failed;
+            self.fail_around(opener);
+        }
+    }
+
+    /// Marks the pending steps of the same region that depend on this one, directly or not.
+    fn skip_after(&mut self, step: StepRef, plan: &Plan) {
+        let mut rest = vec![step.local];
+        while let Some(local) = rest.pop() {
+            for &next in plan.step(local).next.iter() {
+                let state = self.step(StepRef::new(step.instance, next));
+                if state.status == StepStatus::Pending {
+                    self.skip(StepRef::new(step.instance, next));
+                    rest.push(next);
+                }
+            }
+        }
+    }
+
+    fn skip(&mut self, step: StepRef) {
+        self.step_mut(step).status = StepStatus::Skipped;
+        self.instances[step.instance as usize].open -= 1;
+    }
+
+    /// Marks the pending steps of nested regions that depend on a failed step of a region around theirs.
+    pub(super) fn skip_in_regions(&mut self) {
+        if !self.instances[0].failed {
+            return;
+        }
+        let plan = self.plan.clone();
+        for instance in 1..self.instances.len() as u32 {
+            for local in plan.region(self.instances[instance as usize].region).locals() {
+                let step = StepRef::new(instance, local);
+                if self.step(step).status == StepStatus::Pending && self.depends_on_failure(step, &plan) {
+                    self.skip(step);
+                    self.skip_after(step, &plan);
+                }
+            }
+        }
+    }
+
+    fn depends_on_failure(&self, step: StepRef, plan: &Plan) -> bool {
+        let edges = plan.step(step.local);
+        edges.inputs.iter().chain(edges.after.iter()).any(|&dependency| {
+            self.enclosing(step.instance, plan.step(dependency).region).is_some_and(|instance| {
+                match self.step(StepRef::new(instance, dependency)).status {
+                    StepStatus::Failed => !plan.step(dependency).catch,
+                    status => status == StepStatus::Skipped,
+                }
+            })
+        })
+    }
+
+    /// Ends a step, and all that ends with it.
+    pub(super) fn finish(&mut self, step: StepRef, status: StepStatus, at: Timestamp, ended: &mut Vec<StepRef>) {
+        let is_call = matches!(self.plan.step(step.local).kind, StepKind::Call { .. });
+        let state = self.step_mut(step);
+        let was_running = state.status == StepStatus::Running;
+        state.status = status;
+        state.waiting = None;
+        state.retry_at = 0;
+        state.ended_at = at;
+        if is_call && was_running {
+            self.activate(step.instance, -1);
+        }
+        ended.push(step);
+        self.instances[step.instance as usize].open -= 1;
+        self.settle(step.instance, at, ended);
+    }
+
+    /// Closes an instance that has just come to its end, or that has failed and come to rest; and those around it.
+    fn settle(&mut self, instance: u32, at: Timestamp, ended: &mut Vec<StepRef>) {
+        let state = &self.instances[instance as usize];
+        let over = if state.failed { state.active == 0 } else { state.open == 0 };
+        if over {
+            self.close(instance, at, ended);
+        } else if let Some(opener) = state.opened_by {
+            let around = opener.instance;
+            if self.instances[around as usize].failed {
+                self.settle(around, at, ended);
+            }
+        }
+    }
+
+    pub(super) fn close(&mut self, instance: u32, at: Timestamp, ended: &mut Vec<StepRef>) {
+        let state = &self.instances[instance as usize];
+        let (failed, Some(opener)) = (state.failed, state.opened_by) else { return };
+        let step = self.step_mut(opener);
+        step.open = step.open.saturating_sub(1);
+        let (open, status) = (step.open, step.status);
+        let caught_branch = failed && matches!(self.plan.step(opener.local).kind, StepKind::Branch { .. });
+        if status == StepStatus::Running && open == 0 {
+            let status = if caught_branch { StepStatus::Failed } else { StepStatus::Completed };
+            self.finish(opener, status, at, ended);
+        } else if status == StepStatus::Failed && self.step(opener).ended_at == 0 {
+            self.finish_failed_region(opener, at, ended);
+        }
+    }
+
+    /// Ends a branch or a fan-out in which something failed uncaught, once nothing runs in it any more.
+    fn finish_failed_region(&mut self, step: StepRef, at: Timestamp, ended: &mut Vec<StepRef>) {
+        let state = self.step(step);
+        let resting = (state.opened..state.opened + state.opened_len)
+            .all(|instance| self.instances[instance as usize].active == 0);
+        if resting {
+            self.finish(step, StepStatus::Failed, at, ended);
+        }
+    }
+
+    /// Counts attempts that run in this instance and in those around it.
+    pub(super) fn activate(&mut self, instance: u32, by: i32) {
+        let mut next = Some(instance);
+        while let Some(instance) = next {
+            let state = &mut self.instances[instance as usize];
+            state.active = state.active.saturating_add_signed(by);
+            next = state.opened_by.map(|opener| opener.instance);
+        }
+    }
+
+    /// Computes what is derived and not stored: how many steps and instances are open, active, failed. To be called
+    /// by a decoder after it has filled the rest.
+    pub(crate) fn recount(&mut self) {
+        for index in (0..self.instances.len()).rev() {
+            self.recount_instance(index);
+        }
+    }
+
+    fn recount_instance(&mut self, index: usize) {
+        let plan = self.plan.clone();
+        let (mut open, mut active, mut failed) = (0, 0, false);
+        for local in plan.region(self.instances[index].region).locals() {
+            let step = StepRef::new(index as u32, local);
+            let is_call = matches!(plan.step(local).kind, StepKind::Call { .. });
+            let state = self.step(step);
+            let inner = state.opened..state.opened + state.opened_len;
+            active += u32::from(is_call && state.status == StepStatus::Running);
+            let ending = !is_call && state.status == StepStatus::Failed && state.ended_at == 0;
+            open += u32::from(!state.status.has_ended() || ending);
+            failed |= state.status == StepStatus::Failed && !plan.step(local).catch;
+            let instances = &self.instances[inner.start as usize..inner.end as usize];
+            active += instances.iter().map(|inner| inner.active).sum::<u32>();
+            let not_over = |i: &&InstanceState| if i.failed { i.active > 0 } else { i.open > 0 };
+            let open_inner = instances.iter().filter(not_over).count() as u32;
+            self.step_mut(step).open = open_inner;
+        }
+        let state = &mut self.instances[index];
+        (state.open, state.active, state.failed) = (open, active, failed);
+    }
+}
