@@ -1,12 +1,170 @@
 //! What a node may ask of its run.
 
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+
+use super::observers::Observers;
+use super::place::{Place, idempotency_key};
+use super::tree::At;
+use crate::plan::{Plan, Providers};
+use crate::state::{DecodeError, EncodeError, Encoding, Key, Payload, WorkflowId, decode, encode};
+
+/// What all attempts of one run share.
+pub(crate) struct RunShared {
+    /// `None` for a run without a record.
+    pub(crate) id: Option<WorkflowId>,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) state: Arc<dyn Any + Send + Sync>,
+    pub(crate) providers: Arc<Providers>,
+    pub(crate) observers: Observers,
+    pub(crate) stopping: watch::Receiver<bool>,
+    pub(crate) encoding: Encoding,
+    pub(crate) data: RwLock<Committed>,
+    /// Stands for the id in the keys of a run that has none.
+    pub(crate) ephemeral_id: OnceLock<String>,
+}
+
+/// The run's key-value data as far as it is committed: for each key, what each step wrote.
+#[derive(Default)]
+pub(crate) struct Committed {
+    entries: BTreeMap<String, Vec<(Place, Payload)>>,
+}
+
+impl Committed {
+    pub(crate) fn insert(&mut self, place: &Place, key: &str, payload: &Payload) {
+        let entries = self.entries.entry(key.to_owned()).or_default();
+        entries.retain(|(writer, _)| writer != place);
+        entries.push((place.clone(), payload.clone()));
+    }
+
+    /// What a step reads: of those of its ancestors that wrote the key, the last in the order of the plan.
+    fn read(&self, key: &str, reader: &Place, plan: &Plan) -> Option<Payload> {
+        let entries = self.entries.get(key)?;
+        let seen = entries.iter().filter(|(writer, _)| writer.is_ancestor_of(reader, plan));
+        seen.max_by_key(|(writer, _)| writer.order()).map(|(_, payload)| payload.clone())
+    }
+}
+
 /// What a node may ask of its run: ids, attempt, idempotency key, cancellation, progress, data.
-pub struct NodeContext {}
+///
+/// A node that has a parameter `cx: &NodeContext` gets it; callers in `workflow!` do not write it.
+pub struct NodeContext {
+    run: Arc<RunShared>,
+    place: Place,
+    attempt: u32,
+    writes: Mutex<Vec<(String, Payload)>>,
+}
 
 impl NodeContext {
+    pub(crate) fn new(run: Arc<RunShared>, place: Place, attempt: u32) -> Self {
+        Self { run, place, attempt, writes: Mutex::default() }
+    }
+
+    pub(crate) fn at(&self) -> At<'_> {
+        self.place.at()
+    }
+
+    pub(crate) fn take_writes(&self) -> Vec<(String, Payload)> {
+        std::mem::take(&mut *self.writes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The part of the application state that a `#[state]` parameter asks for.
     #[doc(hidden)]
     pub fn state<T: Send + Sync + 'static>(&self) -> &T {
-        unreachable!()
+        match self.run.providers.get(&*self.run.state) {
+            Some(part) => part,
+            // `Requires` is checked where a workflow meets an engine, so only a hand-written tree gets here.
+            None => panic!("the engine's state has no `{}`", std::any::type_name::<T>()),
+        }
+    }
+
+    /// The id of the run; `None` in a run without a record.
+    pub fn workflow_id(&self) -> Option<&WorkflowId> {
+        self.run.id.as_ref()
+    }
+
+    /// The name of the workflow.
+    pub fn workflow(&self) -> &str {
+        &self.run.plan.workflow
+    }
+
+    /// The path of the step: `charge`, `parcel.ship`, `labels[17].print_label`.
+    pub fn step(&self) -> String {
+        self.place.path(&self.run.plan)
+    }
+
+    /// The attempt, from 1; it goes on counting after a crash.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// The step's idempotency key: 64 hexadecimal digits, the same at every attempt, also after a crash.
+    ///
+    /// Give it to the system that the node changes, so that an attempt that runs again has its effect once.
+    pub fn idempotency_key(&self) -> String {
+        let path = self.step();
+        if let Some(id) = &self.run.id {
+            return idempotency_key(id.as_str(), &path);
+        }
+        let random = || format!("{:032x}", fastrand::u128(..));
+        idempotency_key(self.run.ephemeral_id.get_or_init(random), &path)
+    }
+
+    /// Whether the run is stopping: a step has failed, or the engine shuts down. What a node returns after that is
+    /// still kept if it comes within the grace.
+    pub fn is_cancelled(&self) -> bool {
+        *self.run.stopping.borrow()
+    }
+
+    /// Waits until the run is stopping.
+    pub async fn cancelled(&self) {
+        let mut stopping = self.run.stopping.clone();
+        // An error means that the run is gone, which is a stop as well.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    }
+
+    /// Tells observers how far the step is, from 0.0 to 1.0. It is not stored.
+    pub fn progress(&self, fraction: f64, message: &str) {
+        self.run.observers.progress(&self.run, &self.place, fraction.clamp(0.0, 1.0), message);
+    }
+
+    /// The value of this key as this step sees it: its own, else the one written by the last of its ancestors in
+    /// the order of the plan. So it does not depend on timing.
+    ///
+    /// # Errors
+    /// If the stored value is of another type.
+    pub fn get<T: DeserializeOwned + 'static>(&self, key: Key<T>) -> Result<Option<T>, DecodeError> {
+        let own = {
+            let writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
+            writes.iter().find(|(name, _)| name == key.name()).map(|(_, payload)| payload.clone())
+        };
+        let payload = own.or_else(|| {
+            let data = self.run.data.read().unwrap_or_else(PoisonError::into_inner);
+            data.read(key.name(), &self.place, &self.run.plan)
+        });
+        payload.as_ref().map(decode).transpose()
+    }
+
+    /// Writes the value of this key. It is kept together with the step's output, or not at all.
+    ///
+    /// # Errors
+    /// If the value cannot be encoded.
+    pub fn set<T: Serialize + 'static>(&self, key: Key<T>, value: &T) -> Result<(), EncodeError> {
+        let payload = encode(value, self.run.encoding)?;
+        let mut writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
+        writes.retain(|(name, _)| name != key.name());
+        writes.push((key.name().to_owned(), payload));
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for NodeContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NodeContext").field("step", &self.step()).field("attempt", &self.attempt).finish()
     }
 }

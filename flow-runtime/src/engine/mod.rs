@@ -1,22 +1,259 @@
 //! Making it happen: the engine runs plans over a store.
+//!
+//! [`decide`] says what may happen next and does nothing, [`drive`] is the one loop that acts, [`attempt`] is one try
+//! of one step, [`journal`] knows what must be durable before what. The engine knows stores only by their trait and
+//! types only through [`tree`].
 
 pub mod tree;
 
+mod attempt;
+mod clock;
 mod context;
+mod decide;
+mod drive;
+mod error;
+mod invocation;
+mod journal;
+mod live;
+mod observers;
+mod place;
+mod run;
+mod shared;
+mod tasks;
+mod values;
 
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use clock::{Clock, SystemClock};
 pub use context::NodeContext;
+pub use error::{Failures, PlanChanges, RunError, StepFailure};
+pub use invocation::{Invocation, RunFuture, RunHandle};
+use invocation::AnyState;
+use journal::AnyStore;
+use live::LiveRuns;
+use observers::Observers;
+use shared::{EngineShared, Stop};
 
-use tree::Workflow;
+use crate::state::{WorkflowData, WorkflowId};
+use crate::store::{Listing, StoreError, WorkflowStore};
 
-/// A workflow with its input, not yet run.
-#[must_use = "nothing happens until `run` or `start` is called"]
-pub struct Invocation<W: Workflow> {
-    input: W::Input,
+/// How many attempts run at once where nothing else is said.
+const DEFAULT_CONCURRENCY: usize = 64;
+
+/// Runs workflows over a store. Clones are the same engine; when the last is dropped its runs stop, to be taken up
+/// again by another engine on the same store.
+///
+/// `S` is the application state, whose parts nodes take as `#[state]` parameters.
+pub struct Engine<S = ()> {
+    shared: Arc<EngineShared>,
+    store: Arc<dyn AnyStore>,
+    live: Arc<LiveRuns>,
+    state: AnyState,
+    owner: Arc<Owner>,
+    types: PhantomData<fn() -> S>,
 }
 
-impl<W: Workflow> Invocation<W> {
-    #[doc(hidden)]
-    pub fn new(input: W::Input) -> Self {
-        Self { input }
+/// Runs workflows in memory, with no record and no encoding: nothing is left of a run but its output.
+pub struct Ephemeral<S = ()> {
+    shared: Arc<EngineShared>,
+    state: AnyState,
+    types: PhantomData<fn() -> S>,
+}
+
+/// Stops the runs when the last engine goes.
+struct Owner {
+    shared: Arc<EngineShared>,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.shared.stop.send_replace(Stop::Within(Duration::ZERO));
+    }
+}
+
+impl Engine {
+    /// An engine over this store.
+    pub fn builder<D: WorkflowStore>(store: D) -> EngineBuilder {
+        EngineBuilder { options: Options::new(), store: Arc::new(store), state: Arc::new(()), types: PhantomData }
+    }
+
+    /// An engine over this store, with no application state and defaults for the rest.
+    pub fn new<D: WorkflowStore>(store: D) -> Self {
+        Self::builder(store).build()
+    }
+
+    /// An engine that keeps no records.
+    pub fn ephemeral() -> EphemeralBuilder {
+        EphemeralBuilder { options: Options::new(), state: Arc::new(()), types: PhantomData }
+    }
+}
+
+impl<S> Engine<S> {
+    /// The record of a run.
+    ///
+    /// # Errors
+    /// If there is none, or if the store cannot read it.
+    pub async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
+        self.store.load(id).await
+    }
+
+    /// The ids of all runs in the store.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn list(&self) -> Result<Listing, StoreError> {
+        self.store.list().await
+    }
+
+    /// Removes the record of a run that is not under way here.
+    ///
+    /// # Errors
+    /// If there is none, or if the run is under way.
+    pub async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
+        if self.live.contains(id) {
+            let reason = "it is under way, and a live run is not deleted".to_owned();
+            return Err(StoreError::Conflict { id: id.clone(), reason });
+        }
+        self.store.delete(id).await
+    }
+
+    /// Stops all runs: nothing more starts, bodies that end within `grace` are kept, the rest is given back. Nothing
+    /// is recorded as failed; every run goes on when it is run again. Callers that wait get
+    /// [`RunError::Interrupted`].
+    pub async fn shutdown(&self, grace: Duration) {
+        self.shared.stop.send_replace(Stop::Within(grace));
+        // Every run holds a receiver until it has ended.
+        self.shared.stop.closed().await;
+    }
+}
+
+/// What engines of both kinds can be told.
+struct Options {
+    clock: Arc<dyn Clock>,
+    observers: Observers,
+    concurrency: usize,
+    strict_roundtrip: bool,
+}
+
+impl Options {
+    fn new() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            observers: Observers::default(),
+            concurrency: DEFAULT_CONCURRENCY,
+            strict_roundtrip: false,
+        }
+    }
+
+    fn build(self) -> Arc<EngineShared> {
+        Arc::new(EngineShared::new(self.clock, self.observers, self.concurrency, self.strict_roundtrip))
+    }
+
+    fn concurrency(&mut self, attempts: usize) {
+        assert!(attempts > 0, "concurrency must be at least 1: 0 is refused and does not mean unbounded");
+        self.concurrency = attempts;
+    }
+}
+
+/// Makes an [`Engine`].
+#[must_use = "call `build` to have the engine"]
+pub struct EngineBuilder<S = ()> {
+    options: Options,
+    store: Arc<dyn AnyStore>,
+    state: AnyState,
+    types: PhantomData<fn() -> S>,
+}
+
+/// Makes an [`Ephemeral`] engine.
+#[must_use = "call `build` to have the engine"]
+pub struct EphemeralBuilder<S = ()> {
+    options: Options,
+    state: AnyState,
+    types: PhantomData<fn() -> S>,
+}
+
+impl<S: Send + Sync + 'static> EngineBuilder<S> {
+    /// The application state, whose parts nodes take as `#[state]` parameters.
+    pub fn state<T: Send + Sync + 'static>(self, state: T) -> EngineBuilder<T> {
+        EngineBuilder { options: self.options, store: self.store, state: Arc::new(state), types: PhantomData }
+    }
+
+    /// How many attempts may run at once, over all runs; 64 by default.
+    ///
+    /// # Panics
+    /// If it is 0.
+    pub fn concurrency(mut self, attempts: usize) -> Self {
+        self.options.concurrency(attempts);
+        self
+    }
+
+    /// Where the times of records come from; the machine's clock by default.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.options.clock = Arc::new(clock);
+        self
+    }
+
+    /// Whether dependents get the decoded output instead of the original, which proves that a first run and a
+    /// resumed one see equal values. For tests.
+    pub fn strict_roundtrip(mut self, on: bool) -> Self {
+        self.options.strict_roundtrip = on;
+        self
+    }
+
+    /// The engine.
+    pub fn build(self) -> Engine<S> {
+        let shared = self.options.build();
+        let owner = Arc::new(Owner { shared: shared.clone() });
+        let live = Arc::new(LiveRuns::default());
+        Engine { shared, store: self.store, live, state: self.state, owner, types: PhantomData }
+    }
+}
+
+impl<S: Send + Sync + 'static> EphemeralBuilder<S> {
+    /// The application state, whose parts nodes take as `#[state]` parameters.
+    pub fn state<T: Send + Sync + 'static>(self, state: T) -> EphemeralBuilder<T> {
+        EphemeralBuilder { options: self.options, state: Arc::new(state), types: PhantomData }
+    }
+
+    /// How many attempts may run at once, over all runs; 64 by default.
+    ///
+    /// # Panics
+    /// If it is 0.
+    pub fn concurrency(mut self, attempts: usize) -> Self {
+        self.options.concurrency(attempts);
+        self
+    }
+
+    /// The engine.
+    pub fn build(self) -> Ephemeral<S> {
+        Ephemeral { shared: self.options.build(), state: self.state, types: PhantomData }
+    }
+}
+
+impl<S> Clone for Engine<S> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            store: self.store.clone(),
+            live: self.live.clone(),
+            state: self.state.clone(),
+            owner: self.owner.clone(),
+            types: PhantomData,
+        }
+    }
+}
+
+impl<S> fmt::Debug for Engine<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+impl<S> fmt::Debug for Ephemeral<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ephemeral").finish_non_exhaustive()
     }
 }

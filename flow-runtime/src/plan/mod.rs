@@ -153,6 +153,14 @@ impl Plan {
     }
 }
 
+impl Step {
+    /// Whether the step's own failure is its value. A fan-out under `#[catch]` catches those of its items; that its
+    /// head fails has no place in its value.
+    pub fn catches_own_failure(&self) -> bool {
+        self.catch && !matches!(self.kind, StepKind::Each { .. })
+    }
+}
+
 impl Region {
     /// The indices of the region's steps.
     pub fn locals(&self) -> std::ops::Range<Local> {

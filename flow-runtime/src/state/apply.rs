@@ -253,7 +253,7 @@ impl WorkflowData {
         let state = self.step_mut(step);
         state.attempts = state.attempts.max(attempt);
         state.error = Some(Box::new(error.clone()));
-        if !self.plan.step(step.local).catch {
+        if !self.plan.step(step.local).catches_own_failure() {
             self.fail_around(step);
         }
         self.finish(step, StepStatus::Failed, at, ended);

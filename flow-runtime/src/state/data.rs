@@ -319,7 +319,7 @@ impl WorkflowData {
         }
         for local in self.plan.region(self.instances[instance as usize].region).locals() {
             let state = self.step(StepRef::new(instance, local));
-            if state.status != StepStatus::Failed || self.plan.step(local).catch {
+            if state.status != StepStatus::Failed || self.plan.step(local).catches_own_failure() {
                 continue;
             }
             match &state.error {

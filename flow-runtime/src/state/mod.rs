@@ -4,6 +4,7 @@
 //! Nothing here decides what happens next, and nothing touches a disk.
 
 mod apply;
+mod canonical;
 mod data;
 mod event;
 mod failure;

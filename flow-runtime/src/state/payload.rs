@@ -58,6 +58,11 @@ impl Payload {
     pub fn new(encoding: Encoding, bytes: impl Into<Bytes>) -> Self {
         Self { encoding, transform: 0, flags: 0, bytes: bytes.into() }
     }
+
+    /// What stands for an output in a run without a record, which encodes nothing.
+    pub(crate) const fn empty() -> Self {
+        Self { encoding: Encoding::Raw, transform: 0, flags: 0, bytes: Bytes::new() }
+    }
 }
 
 /// Says how many bytes there are, never which: payloads do not belong into logs.
@@ -68,7 +73,7 @@ impl fmt::Debug for Payload {
 }
 
 /// A value could not be encoded.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("cannot encode a `{type_name}`: {reason}")]
 #[non_exhaustive]
 pub struct EncodeError {

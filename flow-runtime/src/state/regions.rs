@@ -7,6 +7,13 @@ use super::data::{InstanceState, StepState, StepStatus, WorkflowData};
 use super::{StepRef, Timestamp};
 use crate::plan::{Plan, StepKind};
 
+impl InstanceState {
+    /// Whether nothing more happens in this instance: all its steps have ended, or it failed and came to rest.
+    pub(crate) fn is_over(&self) -> bool {
+        if self.failed { self.active == 0 } else { self.open == 0 }
+    }
+}
+
 impl WorkflowData {
     pub(super) fn open_instance(&mut self, opened_by: Option<StepRef>, region: u32, item: u32) {
         let (first, len) = (self.steps.len(), self.plan.region(region).len);
@@ -76,7 +83,7 @@ impl WorkflowData {
         edges.inputs.iter().chain(edges.after.iter()).any(|&dependency| {
             self.enclosing(step.instance, plan.step(dependency).region).is_some_and(|instance| {
                 match self.step(StepRef::new(instance, dependency)).status {
-                    StepStatus::Failed => !plan.step(dependency).catch,
+                    StepStatus::Failed => !plan.step(dependency).catches_own_failure(),
                     status => status == StepStatus::Skipped,
                 }
             })
@@ -103,8 +110,7 @@ impl WorkflowData {
     /// Closes an instance that has just come to its end, or that has failed and come to rest; and those around it.
     fn settle(&mut self, instance: u32, at: Timestamp, ended: &mut Vec<StepRef>) {
         let state = &self.instances[instance as usize];
-        let over = if state.failed { state.active == 0 } else { state.open == 0 };
-        if over {
+        if state.is_over() {
             self.close(instance, at, ended);
         } else if let Some(opener) = state.opened_by {
             let around = opener.instance;
@@ -168,11 +174,10 @@ impl WorkflowData {
             active += u32::from(is_call && state.status == StepStatus::Running);
             let ending = !is_call && state.status == StepStatus::Failed && state.ended_at == 0;
             open += u32::from(!state.status.has_ended() || ending);
-            failed |= state.status == StepStatus::Failed && !plan.step(local).catch;
+            failed |= state.status == StepStatus::Failed && !plan.step(local).catches_own_failure();
             let instances = &self.instances[inner.start as usize..inner.end as usize];
             active += instances.iter().map(|inner| inner.active).sum::<u32>();
-            let not_over = |i: &&InstanceState| if i.failed { i.active > 0 } else { i.open > 0 };
-            let open_inner = instances.iter().filter(not_over).count() as u32;
+            let open_inner = instances.iter().filter(|inner| !inner.is_over()).count() as u32;
             self.step_mut(step).open = open_inner;
         }
         let state = &mut self.instances[index];

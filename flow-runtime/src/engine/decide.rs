@@ -1,0 +1,211 @@
+//! What may happen next: a pure function of the plan and of what has happened.
+//!
+//! In: the record, after each event. Out: the steps that may start and the heads that may be evaluated, and what
+//! follows a failed attempt. No clock is read here, nothing waits and nothing is stored.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use crate::plan::{Policy, StepKind};
+use crate::state::{FailureKind, StepRef, StepState, StepStatus, Timestamp, WorkflowData};
+
+/// Which steps wait for how much, and which wait for nothing any more.
+#[derive(Default)]
+pub(crate) struct Schedule {
+    /// For each step of the record: how many of its dependencies have not ended.
+    unmet: Vec<u32>,
+    /// Steps of nested regions that wait for a step of a region around theirs.
+    waiters: HashMap<StepRef, Vec<StepRef>>,
+    /// Fan-outs that may not run all their items at once.
+    fans: HashMap<StepRef, Fan>,
+    /// Calls that may start, oldest first.
+    pub(crate) ready: VecDeque<StepRef>,
+    /// Branches and fan-outs whose head may be evaluated, oldest first.
+    pub(crate) heads: VecDeque<StepRef>,
+}
+
+/// A fan-out with a limit: the items that have begun and those still to begin.
+struct Fan {
+    active: u32,
+    limit: u32,
+    next: std::ops::Range<u32>,
+}
+
+impl Schedule {
+    /// What may happen next in this record, new or loaded.
+    pub(crate) fn new(data: &WorkflowData) -> Self {
+        let mut schedule = Self::default();
+        schedule.activate(data, 0);
+        schedule
+    }
+
+    /// Takes in that a region was opened by this step.
+    pub(crate) fn opened(&mut self, data: &WorkflowData, step: StepRef) {
+        let mut unfinished = data.opened_by(step);
+        let limit = data.plan.step(step.local).policy.concurrency;
+        match (&data.plan.step(step.local).kind, limit) {
+            (StepKind::Each { .. }, Some(limit)) => {
+                let fan = Fan { active: 0, limit: limit.get(), next: unfinished };
+                self.fans.insert(step, fan);
+                self.refill(data, step);
+            }
+            _ => unfinished.by_ref().for_each(|instance| self.activate(data, instance)),
+        }
+    }
+
+    /// Takes in that these steps have ended.
+    pub(crate) fn ended(&mut self, data: &WorkflowData, ended: &[StepRef]) {
+        for &step in ended {
+            if satisfies(data, step) {
+                for &next in data.plan.step(step.local).next.iter() {
+                    self.met(data, StepRef::new(step.instance, next));
+                }
+                for waiter in self.waiters.remove(&step).unwrap_or_default() {
+                    self.met(data, waiter);
+                }
+            }
+            self.refill_after(data, step);
+        }
+    }
+
+    /// Gives the steps of an instance their counts, and finds those that wait for nothing.
+    fn activate(&mut self, data: &WorkflowData, instance: u32) {
+        self.unmet.resize(data.steps.len(), 0);
+        for local in data.plan.region(data.instances[instance as usize].region).locals() {
+            let step = StepRef::new(instance, local);
+            match (data.step(step).status, data.step(step).opened_len) {
+                (StepStatus::Pending, _) => self.count(data, step),
+                (StepStatus::Running, 0) => self.count(data, step),
+                (StepStatus::Running, _) => self.opened(data, step),
+                _ => {}
+            }
+        }
+    }
+
+    fn count(&mut self, data: &WorkflowData, step: StepRef) {
+        let plan = data.plan.step(step.local);
+        let after = plan.after.iter().filter(|after| !plan.inputs.contains(after));
+        let mut unmet = 0;
+        for &dependency in plan.inputs.iter().chain(after) {
+            let region = data.plan.step(dependency).region;
+            let Some(instance) = data.enclosing(step.instance, region) else { continue };
+            let dependency = StepRef::new(instance, dependency);
+            if satisfies(data, dependency) {
+                continue;
+            }
+            unmet += 1;
+            if instance != step.instance {
+                self.waiters.entry(dependency).or_default().push(step);
+            }
+        }
+        self.unmet[data.index(step)] = unmet;
+        if unmet == 0 {
+            self.enqueue(data, step);
+        }
+    }
+
+    fn met(&mut self, data: &WorkflowData, step: StepRef) {
+        let unmet = &mut self.unmet[data.index(step)];
+        *unmet -= 1;
+        if *unmet == 0 && data.step(step).status == StepStatus::Pending {
+            self.enqueue(data, step);
+        }
+    }
+
+    fn enqueue(&mut self, data: &WorkflowData, step: StepRef) {
+        match data.plan.step(step.local).kind {
+            StepKind::Call { .. } => self.ready.push_back(step),
+            StepKind::Branch { .. } | StepKind::Each { .. } => self.heads.push_back(step),
+        }
+    }
+
+    /// Begins the next item of a limited fan-out if the instance of this step has ended.
+    fn refill_after(&mut self, data: &WorkflowData, step: StepRef) {
+        let instance = &data.instances[step.instance as usize];
+        let Some(opener) = instance.opened_by else { return };
+        if instance.is_over()
+            && let Some(fan) = self.fans.get_mut(&opener)
+        {
+            fan.active = fan.active.saturating_sub(1);
+            self.refill(data, opener);
+        }
+    }
+
+    fn refill(&mut self, data: &WorkflowData, step: StepRef) {
+        while let Some(fan) = self.fans.get_mut(&step)
+            && fan.active < fan.limit
+        {
+            let Some(instance) = fan.next.next() else {
+                if fan.active == 0 {
+                    self.fans.remove(&step);
+                }
+                return;
+            };
+            if !data.instances[instance as usize].is_over() {
+                fan.active += 1;
+                self.activate(data, instance);
+            }
+        }
+    }
+}
+
+/// Whether dependents of this step may start: it has its output, or its failure is a value.
+fn satisfies(data: &WorkflowData, step: StepRef) -> bool {
+    match data.step(step).status {
+        StepStatus::Completed | StepStatus::Bypassed => true,
+        StepStatus::Failed => data.plan.step(step.local).catches_own_failure(),
+        _ => false,
+    }
+}
+
+/// Whether a failure around this step forbids it to start.
+pub(crate) fn is_stopped(data: &WorkflowData, step: StepRef) -> bool {
+    let mut instance = Some(step.instance);
+    while let Some(index) = instance {
+        let state = &data.instances[index as usize];
+        if state.failed {
+            return true;
+        }
+        instance = state.opened_by.map(|opener| opener.instance);
+    }
+    false
+}
+
+/// What follows a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Another attempt, after this wait.
+    Retry(Duration),
+    /// The step has failed.
+    Fail,
+}
+
+/// What follows a failed attempt of a step in this state; `random` in `0.0..1.0` spreads the wait.
+pub(crate) fn after_failure(
+    policy: &Policy,
+    state: &StepState,
+    kind: FailureKind,
+    permanent: bool,
+    now: Timestamp,
+    random: f64,
+) -> Next {
+    let Some(retry) = policy.retry else { return Next::Fail };
+    if permanent || matches!(kind, FailureKind::Encode | FailureKind::Deadline) || state.failures >= retry.times {
+        return Next::Fail;
+    }
+    let delay = retry.backoff.delay(state.failures + 1, random);
+    match due(policy, state) {
+        Some(due) if now.saturating_add(nanos(delay)) >= due => Next::Fail,
+        _ => Next::Retry(delay),
+    }
+}
+
+/// When all attempts of a step together must have ended, if ever.
+pub(crate) fn due(policy: &Policy, state: &StepState) -> Option<Timestamp> {
+    policy.deadline.map(|deadline| state.started_at.saturating_add(nanos(deadline)))
+}
+
+/// A duration in the unit of time stamps, the longest one if it does not fit.
+pub(crate) fn nanos(duration: Duration) -> Timestamp {
+    Timestamp::try_from(duration.as_nanos()).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,181 @@
+//! How a run begins: with an empty record, or where a loaded one stands.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock, RwLock};
+
+use tokio::sync::{mpsc, watch};
+
+use super::gates::Gates;
+use super::starts::region_kind;
+use super::timers::Timers;
+use super::{Driver, Mode};
+use crate::engine::context::{Committed, RunShared};
+use crate::engine::decide::{self, Schedule};
+use crate::engine::error::RunError;
+use crate::engine::journal::Journal;
+use crate::engine::place::Place;
+use crate::engine::shared::EngineShared;
+use crate::engine::tree::{At, Choice, Tree};
+use crate::engine::values::{Values, items};
+use crate::plan::{Plan, Providers, StepKind};
+use crate::state::{Encoding, Event, RegionKind, RunCreated, StepRef, StepStatus, WorkflowData};
+
+/// What a run needs beside its record.
+pub(crate) struct Setup {
+    pub(crate) tree: Arc<dyn Tree>,
+    pub(crate) engine: Arc<EngineShared>,
+    pub(crate) state: Arc<dyn Any + Send + Sync>,
+    pub(crate) providers: Arc<Providers>,
+    pub(crate) journal: Option<Journal>,
+    pub(crate) encoding: Encoding,
+}
+
+impl Driver {
+    /// A run that does not exist yet.
+    pub(crate) fn create(setup: Setup, created: RunCreated) -> Self {
+        let run_no = fastrand::u64(1..);
+        let now = setup.engine.clock.now();
+        let data = WorkflowData::new(run_no, &created, now);
+        let plan = data.plan.clone();
+        let mut driver = Self::new(setup, data, plan);
+        driver.now = now;
+        if driver.journal.is_some() {
+            driver.events.push(Event::RunCreated(Box::new(created)));
+        }
+        driver
+    }
+
+    /// A run as it was stored. The record's plan has the fingerprint of the tree's.
+    pub(crate) fn resume(setup: Setup, mut data: WorkflowData) -> Self {
+        let stored_plan = std::mem::replace(&mut data.plan, Arc::new(setup.tree.plan().clone()));
+        Self::new(setup, data, stored_plan)
+    }
+
+    fn new(setup: Setup, data: WorkflowData, stored_plan: Arc<Plan>) -> Self {
+        let Setup { tree, engine, state, providers, journal, encoding } = setup;
+        let (stopping, is_stopping) = watch::channel(false);
+        let (outbox, inbox) = mpsc::unbounded_channel();
+        let shared = Arc::new(RunShared {
+            id: journal.is_some().then(|| data.id.clone()),
+            plan: data.plan.clone(),
+            state,
+            providers,
+            observers: engine.observers.clone(),
+            stopping: is_stopping,
+            encoding,
+            data: RwLock::new(committed(&data)),
+            ephemeral_id: OnceLock::new(),
+        });
+        Self {
+            stored_plan,
+            schedule: Schedule::default(),
+            values: Values::default(),
+            shared,
+            journal,
+            mode: Mode::Going,
+            now: engine.clock.now().max(data.updated_at),
+            events: Vec::new(),
+            starts: Vec::new(),
+            running: HashMap::new(),
+            gates: Gates::new(engine.clone(), outbox.clone()),
+            timers: Timers::default(),
+            errors: HashMap::new(),
+            stopping,
+            stop: engine.stop.subscribe(),
+            outbox,
+            inbox,
+            tree,
+            data,
+            engine,
+        }
+    }
+
+    /// Makes the slots of the regions that are open, and finds what may happen next.
+    pub(super) fn restore(&mut self) -> Result<(), RunError> {
+        let mut opened = Vec::new();
+        for instance in 1..self.data.instances.len() {
+            let state = &self.data.instances[instance];
+            let Some(step) = state.opened_by else { continue };
+            if self.data.step(step).opened as usize == instance {
+                opened.push(step);
+            }
+        }
+        let empty = self.empty_fan_outs();
+        for &step in opened.iter().chain(&empty) {
+            self.reopen(step);
+        }
+        for &step in &opened {
+            if !self.data.step(step).status.has_ended() {
+                self.check_head(step)?;
+            }
+        }
+        self.schedule = Schedule::new(&self.data);
+        self.cancel_leftovers(|driver, step| decide::is_stopped(&driver.data, step));
+        Ok(())
+    }
+
+    /// The fan-outs that opened no item, which no instance tells of.
+    fn empty_fan_outs(&self) -> Vec<StepRef> {
+        let mut empty = Vec::new();
+        for (instance, state) in self.data.instances.iter().enumerate() {
+            for local in self.data.plan.region(state.region).locals() {
+                let step = StepRef::new(instance as u32, local);
+                let is_each = matches!(self.data.plan.step(local).kind, StepKind::Each { .. });
+                let state = self.data.step(step);
+                if is_each && state.status == StepStatus::Completed && state.opened_len == 0 {
+                    empty.push(step);
+                }
+            }
+        }
+        empty
+    }
+
+    fn reopen(&self, step: StepRef) {
+        let state = self.data.step(step);
+        let choice = match &self.data.plan.step(step.local).kind {
+            StepKind::Branch { arms } => {
+                let region = self.data.instances[state.opened as usize].region;
+                Choice::Arm(arms.iter().position(|&arm| arm == region).unwrap_or_default() as u32)
+            }
+            _ => Choice::Items(state.opened_len),
+        };
+        let items = items(&self.data, step.instance);
+        self.tree.open(At { step: step.local, items: &items }, choice);
+    }
+
+    /// Refuses the run if a head that was decided now says otherwise.
+    fn check_head(&mut self, step: StepRef) -> Result<(), RunError> {
+        let state = self.data.step(step);
+        let recorded = match &self.data.plan.step(step.local).kind {
+            StepKind::Branch { arms } => {
+                let region = self.data.instances[state.opened as usize].region;
+                let index = arms.iter().position(|&arm| arm == region).unwrap_or_default() as u32;
+                RegionKind::Arm { index, label: self.data.plan.region(region).label.to_string() }
+            }
+            _ => RegionKind::Items(state.opened_len),
+        };
+        let now = match self.evaluate_head(step) {
+            Ok(choice) => region_kind(&self.data.plan, step, choice),
+            Err(error) => {
+                let panic = self.value_error(error)?;
+                return Err(super::super::run::head_changed(&self.data, step, &recorded, &format!("nothing: it panicked: {panic}")));
+            }
+        };
+        if now == recorded {
+            return Ok(());
+        }
+        Err(super::super::run::head_changed(&self.data, step, &recorded, &super::super::run::describe(&now)))
+    }
+}
+
+/// The key-value data of a record, as nodes read it.
+fn committed(data: &WorkflowData) -> Committed {
+    let mut committed = Committed::default();
+    for (key, entries) in &data.data {
+        for entry in entries {
+            committed.insert(&Place::of(data, entry.step), key, &entry.payload);
+        }
+    }
+    committed
+}

@@ -1,0 +1,130 @@
+//! How attempts end: outputs, failures, retries, time limits, what is given back.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Driver, Mode, Timer};
+use crate::engine::attempt::{AttemptEnd, AttemptError, Done};
+use crate::engine::decide::{self, Next};
+use crate::engine::place::Place;
+use crate::engine::tree::At;
+use crate::engine::values::items;
+use crate::plan::StepKind;
+use crate::state::{CompletedBy, Event, FailureKind, Payload, Phase, StepRef, StepStatus};
+
+/// How long bodies may go on when another step has failed, unless their own timeout is shorter.
+const FAILURE_GRACE: Duration = Duration::from_secs(30);
+
+impl Driver {
+    /// Takes in how an attempt ended. What an abandoned attempt gives in the end is not kept.
+    pub(super) fn take_end(&mut self, end: AttemptEnd) {
+        let AttemptEnd { step, number, result } = end;
+        if self.running.get(&step).is_some_and(|running| running.attempt == number) {
+            self.running.remove(&step);
+        } else if self.data.step(step).status != StepStatus::Running || self.data.step(step).attempts != number {
+            return;
+        }
+        match result {
+            Ok(done) => self.complete(step, number, done),
+            Err(_) if self.mode == Mode::ShuttingDown => self.record(Event::StepReleased { step }),
+            Err(error) => self.take_failure(step, number, error),
+        }
+    }
+
+    fn complete(&mut self, step: StepRef, attempt: u32, done: Done) {
+        let Done { value, payload, writes } = done;
+        let items = items(&self.data, step.instance);
+        self.tree.fill(At { step: step.local, items: &items }, value);
+        self.values.set_filled(&self.data, step);
+        if !writes.is_empty() {
+            let place = Place::of(&self.data, step);
+            let mut data = self.shared.data.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            writes.iter().for_each(|(key, payload)| data.insert(&place, key, payload));
+        }
+        let payload = payload.unwrap_or_else(Payload::empty);
+        self.record(Event::StepCompleted { step, attempt, payload, data: writes, by: CompletedBy::Body });
+    }
+
+    fn take_failure(&mut self, step: StepRef, attempt: u32, error: AttemptError) {
+        let policy = self.data.plan.step(step.local).policy;
+        let state = self.data.step(step);
+        let next = decide::after_failure(&policy, state, error.kind, error.permanent, self.now, fastrand::f64());
+        match next {
+            Next::Retry(delay) if self.may_start(step) => {
+                let retry_at = self.now.saturating_add(decide::nanos(delay));
+                let error = error.to_failure(self.data.path(step), attempt);
+                self.record(Event::AttemptFailed { step, attempt, phase: Phase::Do, error, retry_at });
+                self.timers.add(Instant::now() + delay, Timer::Retry(step));
+            }
+            _ => self.fail(step, attempt, error),
+        }
+    }
+
+    /// Records that a step has failed for good; under `#[catch]` its failure is its value.
+    pub(super) fn fail(&mut self, step: StepRef, attempt: u32, error: AttemptError) {
+        let failure = error.to_failure(self.data.path(step), attempt);
+        if let Some(live) = error.live {
+            self.errors.insert(step, live);
+        }
+        let plan = self.data.plan.step(step.local);
+        if plan.catches_own_failure() {
+            let items = items(&self.data, step.instance);
+            self.tree.caught(At { step: step.local, items: &items }, None, failure.clone());
+            self.values.set_filled(&self.data, step);
+        }
+        self.record(Event::StepFailed { step, attempt, error: failure });
+    }
+
+    /// Takes in that an attempt has used up its time: it is abandoned, whatever its body does.
+    pub(super) fn take_limit(&mut self, step: StepRef, attempt: u32, kind: FailureKind) {
+        if self.running.get(&step).is_none_or(|running| running.attempt != attempt) {
+            return;
+        }
+        self.running.remove(&step);
+        if self.mode == Mode::ShuttingDown {
+            return self.record(Event::StepReleased { step });
+        }
+        let policy = self.data.plan.step(step.local).policy;
+        let message = match kind {
+            FailureKind::Deadline => format!("its attempts together took longer than {:?}", policy.deadline.unwrap_or_default()),
+            _ => format!("it took longer than {:?}", policy.timeout.unwrap_or_default()),
+        };
+        self.take_failure(step, attempt, AttemptError::new(kind, message));
+    }
+
+    /// Stops what runs after a failure elsewhere: bodies without effects at once, the others after their grace.
+    pub(super) fn stop_running(&mut self) {
+        self.starts_back();
+        let steps: Vec<(StepRef, u32)> = self.running.iter().map(|(&step, running)| (step, running.attempt)).collect();
+        for (step, attempt) in steps {
+            if self.data.plan.step(step.local).policy.pure {
+                self.running.remove(&step);
+                self.record(Event::StepCancelled { step, attempt });
+            }
+        }
+        if !self.running.is_empty() {
+            self.timers.grace = Some(Instant::now() + FAILURE_GRACE);
+        }
+    }
+
+    /// Gives up on what still runs at the end of the grace.
+    pub(super) fn abandon_running(&mut self) {
+        for (step, running) in std::mem::take(&mut self.running) {
+            let attempt = running.attempt;
+            let released = self.mode == Mode::ShuttingDown;
+            self.record(if released { Event::StepReleased { step } } else { Event::StepCancelled { step, attempt } });
+        }
+    }
+
+    /// Gives back what was about to begin.
+    fn starts_back(&mut self) {
+        for start in std::mem::take(&mut self.starts) {
+            self.record(Event::StepReleased { step: start.step() });
+        }
+    }
+
+    pub(super) fn is_call(&self, step: StepRef) -> bool {
+        matches!(self.data.plan.step(step.local).kind, StepKind::Call { .. })
+    }
+}

@@ -1,0 +1,139 @@
+//! How a run ends: with its output, with its failures, or given back at a shutdown.
+
+use super::{Driver, Finished, Mode};
+use crate::engine::attempt::{AttemptError, catch};
+use crate::engine::error::{Failures, RunError, StepFailure};
+use crate::engine::tree::Value;
+use crate::plan::StepKind;
+use crate::state::{Event, FailureKind, NodeFailure, Payload, RunOutcome, RunOutput, StepRef, StepStatus};
+
+/// What stands for the path of a step where the workflow's output expression failed.
+const OUTPUT: &str = "output";
+
+type End = Result<Finished, RunError>;
+
+impl Driver {
+    /// The end of the run, if it has come to it. The event that says so is recorded, to be committed with the rest.
+    pub(super) fn finish(&mut self) -> Result<Option<End>, RunError> {
+        if !self.running.is_empty() || !self.starts.is_empty() {
+            return Ok(None);
+        }
+        if self.mode == Mode::ShuttingDown {
+            return Ok(Some(Err(self.interrupted())));
+        }
+        let root = &self.data.instances[0];
+        if root.failed {
+            return Ok(Some(self.finish_failed()));
+        }
+        if root.open == 0 {
+            return self.finish_completed().map(Some);
+        }
+        if self.timers.has_retries() || self.gates.has_waiting() || self.has_work() {
+            return Ok(None);
+        }
+        let reason = "steps are left that nothing will start".to_owned();
+        Err(RunError::Stuck { workflow: self.shared.plan.workflow.to_string(), id: self.shared.id.clone(), reason })
+    }
+
+    fn has_work(&self) -> bool {
+        !self.schedule.ready.is_empty() || !self.schedule.heads.is_empty()
+    }
+
+    fn finish_completed(&mut self) -> Result<End, RunError> {
+        let (value, output) = match self.evaluate_output()? {
+            Ok(output) => output,
+            Err(error) => {
+                let failure = error.to_failure(OUTPUT.to_owned(), 0);
+                return Ok(self.end_failed(vec![StepFailure { failure, error: None }]));
+            }
+        };
+        let payload = self.output_payload(&output);
+        self.record(Event::RunEnded { outcome: RunOutcome::Completed, output });
+        Ok(Ok(Finished { value: Some(value), payload }))
+    }
+
+    /// The workflow's output, and how it is stored.
+    fn evaluate_output(&mut self) -> Result<Result<(Value, RunOutput), AttemptError>, RunError> {
+        if let Err(error) = self.values.fill_output(&*self.tree, &self.data) {
+            let message = self.value_error(error)?;
+            return Ok(Err(AttemptError::new(FailureKind::Panic, message)));
+        }
+        let value = match catch(|| self.tree.output()) {
+            Ok(value) => value,
+            Err(panic) => return Ok(Err(AttemptError::new(FailureKind::Panic, panic))),
+        };
+        if let Some(step) = self.output_step(0) {
+            return Ok(Ok((value, RunOutput::Step(step))));
+        }
+        if self.journal.is_none() {
+            return Ok(Ok((value, RunOutput::Payload(Payload::empty()))));
+        }
+        match catch(|| (*value).encode(self.shared.encoding)) {
+            Ok(Ok(payload)) => Ok(Ok((value, RunOutput::Payload(payload)))),
+            Ok(Err(error)) => Ok(Err(AttemptError::new(FailureKind::Encode, error.to_string()))),
+            Err(panic) => Ok(Err(AttemptError::new(FailureKind::Encode, panic))),
+        }
+    }
+
+    /// The call whose stored output is the value of this instance as it is, if there is one.
+    fn output_step(&self, instance: u32) -> Option<StepRef> {
+        let local = self.data.plan.region(self.data.instances[instance as usize].region).value?;
+        let step = self.data.plan.step(local);
+        if step.catch {
+            return None;
+        }
+        let at = StepRef::new(self.data.enclosing(instance, step.region)?, local);
+        match step.kind {
+            StepKind::Call { .. } => Some(at),
+            StepKind::Branch { .. } => self.output_step(self.data.opened_by(at).next()?),
+            StepKind::Each { .. } => None,
+        }
+    }
+
+    fn output_payload(&self, output: &RunOutput) -> Option<Payload> {
+        match output {
+            RunOutput::Step(step) => self.data.step(*step).output.clone(),
+            RunOutput::Payload(payload) => Some(payload.clone()),
+            RunOutput::Errors(_) => None,
+        }
+    }
+
+    fn finish_failed(&mut self) -> End {
+        self.cancel_leftovers(|_, _| true);
+        let failures = self.data.failures_in(0);
+        let errors = &self.errors;
+        let by_path: Vec<(String, _)> = errors.iter().map(|(&step, error)| (self.data.path(step), error)).collect();
+        let error_of = |failure: &NodeFailure| by_path.iter().find(|(path, _)| *path == failure.step).map(|(_, error)| (*error).clone());
+        let failures = failures.into_iter().map(|failure| StepFailure { error: error_of(&failure), failure }).collect();
+        self.end_failed(failures)
+    }
+
+    /// Cancels the calls that a crash interrupted and that nobody will start again: how they ended is not known.
+    pub(super) fn cancel_leftovers(&mut self, left: impl Fn(&Self, StepRef) -> bool) {
+        let mut leftovers = Vec::new();
+        for (instance, state) in self.data.instances.iter().enumerate().filter(|(_, state)| state.active > 0) {
+            for local in self.data.plan.region(state.region).locals() {
+                let step = StepRef::new(instance as u32, local);
+                if self.is_call(step) && self.data.step(step).status == StepStatus::Running && left(self, step) {
+                    leftovers.push(step);
+                }
+            }
+        }
+        for step in leftovers {
+            let attempt = self.data.step(step).attempts;
+            self.record(Event::StepCancelled { step, attempt });
+        }
+    }
+
+    fn end_failed(&mut self, failures: Vec<StepFailure>) -> End {
+        let failures = Failures::new(failures);
+        let output = RunOutput::Errors(failures.iter().map(|failure| failure.failure.clone()).collect());
+        self.record(Event::RunEnded { outcome: RunOutcome::Failed, output });
+        let workflow = self.shared.plan.workflow.to_string();
+        Err(RunError::Failed { workflow, id: self.shared.id.clone(), failures })
+    }
+
+    fn interrupted(&self) -> RunError {
+        RunError::Interrupted { workflow: self.shared.plan.workflow.to_string(), id: self.shared.id.clone() }
+    }
+}

@@ -1,0 +1,260 @@
+//! The one loop that acts: it runs a plan from where its record stands.
+//!
+//! Each round: take in what has happened, decide what follows, commit both together, then act on it. In: a record,
+//! new or loaded, and a tree of slots. Out: the workflow's output, or why there is none. What may happen next is
+//! decided in [`decide`](super::decide), what an attempt is in [`attempt`](super::attempt).
+
+mod begin;
+mod ends;
+mod finish;
+mod gates;
+mod starts;
+mod timers;
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::attempt::AttemptEnd;
+use super::context::RunShared;
+use super::decide::{self, Schedule};
+use super::error::RunError;
+use super::journal::Journal;
+use super::shared::{EngineShared, Stop};
+use super::tree::{Tree, Value};
+use super::values::{ValueError, Values};
+use crate::plan::Plan;
+use crate::state::{Event, Payload, StepRef, StepStatus, Timestamp, WorkflowData};
+
+pub(crate) use begin::Setup;
+pub(crate) use gates::Permit;
+use gates::Gates;
+use starts::{Running, Start};
+use timers::{Timer, Timers, until};
+
+/// What reaches the driver from its tasks.
+pub(crate) enum Message {
+    /// An attempt has ended.
+    Ended(AttemptEnd),
+    /// A permit that was waited for is there.
+    Permit(usize, Permit),
+}
+
+/// What a run gives when it has ended well.
+pub(crate) struct Finished {
+    /// The output; `None` when it was read from a record that had ended before.
+    pub(crate) value: Option<Value>,
+    /// The output as it is stored; `None` for a run without a record.
+    pub(crate) payload: Option<Payload>,
+}
+
+/// Whether the run goes on or comes to a stop.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// Steps start.
+    Going,
+    /// A step failed: nothing starts, what runs may end within its grace.
+    Failing,
+    /// The engine shuts down: nothing starts, what ends within the grace is kept, the rest is given back.
+    ShuttingDown,
+}
+
+/// One run in this process.
+pub(crate) struct Driver {
+    tree: Arc<dyn Tree>,
+    data: WorkflowData,
+    /// The plan as it is stored; its fingerprint is that of the record's plan, its texts may be older.
+    stored_plan: Arc<Plan>,
+    schedule: Schedule,
+    values: Values,
+    shared: Arc<RunShared>,
+    engine: Arc<EngineShared>,
+    journal: Option<Journal>,
+    mode: Mode,
+    /// The time of this round.
+    now: Timestamp,
+    /// What happened in this round; in the record already, not yet committed.
+    events: Vec<Event>,
+    /// What begins when this round is committed.
+    starts: Vec<Start>,
+    running: HashMap<StepRef, Running>,
+    gates: Gates,
+    timers: Timers,
+    /// The nodes' own errors, for callers in this process.
+    errors: HashMap<StepRef, Arc<dyn Error + Send + Sync>>,
+    /// Tells the bodies that the run is stopping.
+    stopping: watch::Sender<bool>,
+    stop: watch::Receiver<Stop>,
+    outbox: mpsc::UnboundedSender<Message>,
+    inbox: mpsc::UnboundedReceiver<Message>,
+}
+
+impl Driver {
+    /// Runs to the end, or to the shutdown of the engine.
+    pub(crate) async fn drive(mut self) -> Result<Finished, RunError> {
+        self.restore()?;
+        loop {
+            self.take_stop();
+            self.decide()?;
+            let finished = self.finish()?;
+            self.commit().await?;
+            if let Some(finished) = finished {
+                return finished;
+            }
+            if self.react() {
+                continue;
+            }
+            self.launch_or_wait().await;
+        }
+    }
+
+    /// Evaluates the heads that can be, and gives permits to the steps that can start.
+    fn decide(&mut self) -> Result<(), RunError> {
+        while self.mode == Mode::Going {
+            if let Some(step) = self.schedule.heads.pop_front() {
+                self.open_region(step)?;
+            } else if let Some(step) = self.schedule.ready.pop_front() {
+                self.admit(step);
+            } else if !self.start_admitted()? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes this round's events durable as their kind demands, then shows them to the observers.
+    async fn commit(&mut self) -> Result<(), RunError> {
+        if self.events.is_empty() {
+            return Ok(());
+        }
+        let mut events = std::mem::take(&mut self.events);
+        if let Some(journal) = &mut self.journal {
+            let starts = self.starts.iter().map(Start::step);
+            events = journal.commit(&mut self.data, events, starts).await.map_err(|error| {
+                // Bodies that were about to begin do not, and what ran is not kept.
+                self.stopping.send_replace(true);
+                super::run::store_error(&self.data, error)
+            })?;
+        }
+        for event in &events {
+            self.shared.observers.event(&self.shared, &self.data, event);
+        }
+        Ok(())
+    }
+
+    /// Does what follows from a committed failure; says whether there is something to commit again.
+    fn react(&mut self) -> bool {
+        if self.mode == Mode::Going && self.data.instances[0].failed {
+            self.mode = Mode::Failing;
+            self.start_nothing_more();
+            self.stop_running();
+        }
+        !self.events.is_empty()
+    }
+
+    /// Takes in that the engine shuts down.
+    fn take_stop(&mut self) {
+        let stop = *self.stop.borrow();
+        if let Stop::Within(grace) = stop
+            && self.mode != Mode::ShuttingDown
+        {
+            self.mode = Mode::ShuttingDown;
+            self.start_nothing_more();
+            self.timers.grace = Some(Instant::now() + grace);
+        }
+    }
+
+    fn start_nothing_more(&mut self) {
+        self.stopping.send_replace(true);
+        self.timers.forget_retries();
+        self.gates.clear();
+    }
+
+    fn tick(&mut self) {
+        self.now = self.engine.clock.now().max(self.now);
+    }
+
+    async fn launch_or_wait(&mut self) {
+        if let Some(start) = self.only_start() {
+            if let Some(end) = self.run_inline(start).await {
+                self.take_end(end);
+            }
+        } else {
+            self.launch();
+            self.wait().await;
+        }
+    }
+
+    /// Waits until something happens, and takes in all that has.
+    async fn wait(&mut self) {
+        let timer = until(self.timers.next());
+        let mut first = None;
+        let shutting_down = self.mode == Mode::ShuttingDown;
+        tokio::select! {
+            biased;
+            Some(message) = self.inbox.recv() => first = Some(message),
+            () = timer => {}
+            _ = self.stop.changed(), if !shutting_down => {}
+        }
+        self.tick();
+        if let Some(message) = first {
+            self.take(message);
+        }
+        while let Ok(message) = self.inbox.try_recv() {
+            self.take(message);
+        }
+        while let Some(timer) = self.timers.pop_due(Instant::now()) {
+            self.take_timer(timer);
+        }
+        if self.timers.take_grace(Instant::now()) {
+            self.abandon_running();
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Ended(end) => self.take_end(end),
+            Message::Permit(gate, permit) if self.mode == Mode::Going => self.gates.put_back(gate, permit),
+            Message::Permit(..) => {}
+        }
+    }
+
+    fn take_timer(&mut self, timer: Timer) {
+        match timer {
+            // The wait is over by the monotonic clock; that the wall clock may have jumped changes nothing.
+            Timer::Retry(step) if self.may_start(step) => self.gates.push(&self.data.plan, step),
+            Timer::Retry(_) => {}
+            Timer::Limit(step, attempt, kind) => self.take_limit(step, attempt, kind),
+        }
+    }
+
+    /// Adds an event to the record and to this round.
+    fn record(&mut self, event: Event) {
+        let mut ended = Vec::new();
+        match self.data.apply_event(&event, self.now, &mut ended) {
+            Ok(()) => {
+                self.schedule.ended(&self.data, &ended);
+                self.events.push(event);
+            }
+            // The driver makes only events that fit; were it not so, the run must not go on with a wrong record.
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn value_error(&self, error: ValueError) -> Result<String, RunError> {
+        match error {
+            ValueError::Panic(message) => Ok(message),
+            ValueError::Decode { step, error } => Err(super::run::undecodable(&self.data, &self.stored_plan, step, error)),
+        }
+    }
+
+    fn may_start(&self, step: StepRef) -> bool {
+        let status = self.data.step(step).status;
+        matches!(status, StepStatus::Pending | StepStatus::Running)
+            && self.mode == Mode::Going
+            && !decide::is_stopped(&self.data, step)
+    }
+}

@@ -1,0 +1,171 @@
+//! How steps start: heads are evaluated, permits given, bodies begun.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::gates::Admitted;
+use super::timers::until;
+use super::{Driver, Permit, Timer};
+use crate::engine::attempt::{Attempt, AttemptEnd, AttemptError, catch};
+use crate::engine::context::NodeContext;
+use crate::engine::decide;
+use crate::engine::error::RunError;
+use crate::engine::place::Place;
+use crate::engine::tasks::{self, Task};
+use crate::engine::tree::{At, Choice};
+use crate::engine::values::{ValueError, items};
+use crate::plan::{Plan, StepKind};
+use crate::state::{Event, FailureKind, Phase, RegionKind, StepRef};
+
+/// An attempt that is recorded as started and begins when that is committed.
+pub(super) struct Start {
+    attempt: Attempt,
+    permits: (Option<Permit>, Permit),
+}
+
+/// An attempt that runs in a task.
+pub(super) struct Running {
+    pub(super) attempt: u32,
+    /// Kept for what its drop does.
+    _task: Task,
+}
+
+impl Start {
+    pub(super) fn step(&self) -> StepRef {
+        self.attempt.step
+    }
+}
+
+impl Driver {
+    /// Evaluates the head of a branch or a fan-out, and opens what it says.
+    pub(super) fn open_region(&mut self, step: StepRef) -> Result<(), RunError> {
+        if !self.may_start(step) {
+            return Ok(());
+        }
+        let choice = match self.evaluate_head(step) {
+            Ok(choice) => choice,
+            Err(error) => {
+                let message = self.value_error(error)?;
+                self.fail(step, 0, AttemptError::new(FailureKind::Panic, message));
+                return Ok(());
+            }
+        };
+        let items = items(&self.data, step.instance);
+        self.tree.open(At { step: step.local, items: &items }, choice);
+        let kind = region_kind(&self.data.plan, step, choice);
+        let first_instance = self.data.instances.len() as u32;
+        self.record(Event::RegionOpened { step, first_instance, kind });
+        self.schedule.opened(&self.data, step);
+        Ok(())
+    }
+
+    pub(super) fn evaluate_head(&mut self, step: StepRef) -> Result<Choice, ValueError> {
+        self.values.fill_inputs(&*self.tree, &self.data, step)?;
+        let items = items(&self.data, step.instance);
+        let at = At { step: step.local, items: &items };
+        catch(|| self.tree.choose(at)).map_err(ValueError::Panic)
+    }
+
+    /// Lets a step that could start queue for its permits, or sends it back until its retry is due.
+    pub(super) fn admit(&mut self, step: StepRef) {
+        if !self.may_start(step) {
+            return;
+        }
+        let wait = self.data.step(step).retry_at.saturating_sub(self.now);
+        if wait > 0 {
+            let wait = Duration::from_nanos(wait.unsigned_abs());
+            self.timers.add(Instant::now() + wait, Timer::Retry(step));
+        } else {
+            self.gates.push(&self.data.plan, step);
+        }
+    }
+
+    /// Records the start of the next step that has its permits; says whether there was one.
+    pub(super) fn start_admitted(&mut self) -> Result<bool, RunError> {
+        let data = &self.data;
+        let Some(Admitted { step, permits }) = self.gates.pop(|step| !decide::is_stopped(data, step)) else {
+            return Ok(false);
+        };
+        let number = self.data.step(step).attempts + 1;
+        self.record(Event::StepStarted { step, attempt: number, phase: Phase::Do });
+        if let Err(error) = self.values.fill_inputs(&*self.tree, &self.data, step) {
+            let message = self.value_error(error)?;
+            self.fail(step, number, AttemptError::new(FailureKind::Panic, message));
+            return Ok(true);
+        }
+        let cx = NodeContext::new(self.shared.clone(), Place::of(&self.data, step), number);
+        let attempt = Attempt {
+            step,
+            number,
+            tree: self.tree.clone(),
+            cx,
+            encoding: self.journal.is_some().then_some(self.shared.encoding),
+            strict_roundtrip: self.engine.strict_roundtrip,
+        };
+        self.starts.push(Start { attempt, permits });
+        Ok(true)
+    }
+
+    /// The only step that starts, if nothing else runs and it may run in the driver's own task: a body that does not
+    /// yield would hold up its own time limit, so one with a limit never does.
+    pub(super) fn only_start(&mut self) -> Option<Start> {
+        let [start] = self.starts.as_slice() else { return None };
+        let policy = &self.data.plan.step(start.step().local).policy;
+        let limited = policy.timeout.is_some() || policy.deadline.is_some() || policy.blocking;
+        let alone = self.running.is_empty() && !self.timers.has_retries() && !self.gates.has_waiting();
+        if alone && !limited { self.starts.pop() } else { None }
+    }
+
+    /// Runs the only step to its end; `None` if a shutdown did not leave it the time.
+    pub(super) async fn run_inline(&mut self, start: Start) -> Option<AttemptEnd> {
+        let Start { attempt, permits } = start;
+        let (step, body) = (attempt.step, attempt.run());
+        tokio::pin!(body);
+        loop {
+            let grace = self.timers.grace;
+            tokio::select! {
+                biased;
+                end = &mut body => {
+                    drop(permits);
+                    self.tick();
+                    return Some(end);
+                }
+                _ = self.stop.changed(), if grace.is_none() => self.take_stop(),
+                () = until(grace) => {
+                    self.tick();
+                    self.record(Event::StepReleased { step });
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Begins the bodies whose start is committed.
+    pub(super) fn launch(&mut self) {
+        for Start { attempt, permits } in std::mem::take(&mut self.starts) {
+            let (step, number) = (attempt.step, attempt.number);
+            let policy = self.data.plan.step(step.local).policy;
+            if let Some(timeout) = policy.timeout {
+                self.timers.add(Instant::now() + timeout, Timer::Limit(step, number, FailureKind::Timeout));
+            }
+            if let Some(due) = decide::due(&policy, self.data.step(step)) {
+                let left = Duration::from_nanos(due.saturating_sub(self.now).max(0).unsigned_abs());
+                self.timers.add(Instant::now() + left, Timer::Limit(step, number, FailureKind::Deadline));
+            }
+            let task = tasks::run_attempt(attempt, policy.blocking, permits, self.outbox.clone());
+            self.running.insert(step, Running { attempt: number, _task: task });
+        }
+    }
+}
+
+pub(super) fn region_kind(plan: &Plan, step: StepRef, choice: Choice) -> RegionKind {
+    match (choice, &plan.step(step.local).kind) {
+        (Choice::Arm(index), StepKind::Branch { arms }) => {
+            let label = arms.get(index as usize).map(|&arm| plan.region(arm).label.to_string());
+            RegionKind::Arm { index, label: label.unwrap_or_default() }
+        }
+        (Choice::Arm(index), _) => RegionKind::Arm { index, label: String::new() },
+        (Choice::Items(len), _) => RegionKind::Items(len),
+    }
+}

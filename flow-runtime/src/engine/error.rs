@@ -1,0 +1,241 @@
+//! Why a run gave no output.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::state::{DecodeError, EncodeError, InvalidId, NodeFailure, WorkflowId};
+use crate::store::StoreError;
+
+/// A run gave no output.
+///
+/// `Failed` and `Cancelled` are how a run ended; running it again gives the same. After all others the run can be
+/// run again once the cause is gone, and goes on from what was committed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// Steps failed.
+    #[error("{} failed: {}", run(.workflow, .id.as_ref()), all(.failures))]
+    Failed {
+        /// The workflow.
+        workflow: String,
+        /// The run; `None` for one without a record.
+        id: Option<WorkflowId>,
+        /// What failed, sorted by the paths of the steps.
+        #[source]
+        failures: Failures,
+    },
+    /// The run was cancelled.
+    #[error("{} was cancelled", run(.workflow, Some(.id)))]
+    Cancelled {
+        /// The workflow.
+        workflow: String,
+        /// The run.
+        id: WorkflowId,
+    },
+    /// The engine was shut down first. Nothing is lost: run it again to go on.
+    #[error("{} was interrupted by a shutdown; run it again to go on", run(.workflow, .id.as_ref()))]
+    Interrupted {
+        /// The workflow.
+        workflow: String,
+        /// The run; `None` for one without a record.
+        id: Option<WorkflowId>,
+    },
+    /// The text is no workflow id.
+    #[error(transparent)]
+    InvalidId(#[from] InvalidId),
+    /// The store failed. What was committed before is safe.
+    #[error("{} stopped because of its store: {source}", run(.workflow, Some(.id)))]
+    Store {
+        /// The workflow.
+        workflow: String,
+        /// The run.
+        id: WorkflowId,
+        /// What the store said.
+        source: Arc<StoreError>,
+    },
+    /// The id is that of a run of another workflow, or of another version of it.
+    #[error("run `{id}` is one of {stored}, not of {asked}; choose another id, or run it with the code it began with")]
+    OtherWorkflow {
+        /// The run.
+        id: WorkflowId,
+        /// What is stored, with its version.
+        stored: String,
+        /// What was asked for, with its version.
+        asked: String,
+    },
+    /// The id is that of a run with another input.
+    #[error("run `{id}` of `{workflow}` began with another input; give it the same input, or choose another id")]
+    OtherInput {
+        /// The workflow.
+        workflow: String,
+        /// The run.
+        id: WorkflowId,
+    },
+    /// The workflow has changed since the run began, and what is stored does not fit it any more.
+    #[error("run `{id}` began with another shape of `{workflow}` ({changes}); end it with the code it began with, or give the new shape a new `#[version]` and start new runs under it")]
+    PlanChanged {
+        /// The workflow.
+        workflow: String,
+        /// The run.
+        id: WorkflowId,
+        /// What is different.
+        changes: PlanChanges,
+    },
+    /// A condition or a list that was decided when the run began now says otherwise.
+    #[error("run `{id}` of `{workflow}` has decided `{step}` as {recorded}, but its head now says {now}; restore the expression, or start a new run")]
+    HeadChanged {
+        /// The workflow.
+        workflow: String,
+        /// The run.
+        id: WorkflowId,
+        /// The path of the branch or fan-out.
+        step: String,
+        /// What is stored.
+        recorded: String,
+        /// What the code says now.
+        now: String,
+    },
+    /// A stored output is not of the type that the workflow expects now.
+    #[error("run `{id}` of `{workflow}`: the stored output of step `{step}`, a `{stored}`, is no `{expected}` any more: {source}")]
+    Undecodable {
+        /// The workflow.
+        workflow: String,
+        /// The run.
+        id: WorkflowId,
+        /// The path of the step.
+        step: String,
+        /// The type as it was written when the run began.
+        stored: String,
+        /// The type as it is written now.
+        expected: String,
+        /// What the decoder said.
+        source: DecodeError,
+    },
+    /// The input of the workflow cannot be encoded.
+    #[error("the input of `{workflow}` cannot be stored: {source}")]
+    Input {
+        /// The workflow.
+        workflow: String,
+        /// What the encoder said.
+        source: EncodeError,
+    },
+    /// The run cannot go on although nothing failed: a mistake in Flow, or in a hand-written plan.
+    #[error("{} cannot go on: {reason}", run(.workflow, .id.as_ref()))]
+    Stuck {
+        /// The workflow.
+        workflow: String,
+        /// The run; `None` for one without a record.
+        id: Option<WorkflowId>,
+        /// What stands in the way.
+        reason: String,
+    },
+}
+
+/// The steps that failed, sorted by their paths; at least one.
+#[derive(Clone, Debug)]
+pub struct Failures(Vec<StepFailure>);
+
+/// A step that failed, with the node's own error where this process has it.
+#[derive(Clone, Debug)]
+pub struct StepFailure {
+    /// The stored form.
+    pub failure: NodeFailure,
+    /// The node's own error, to downcast; `None` when the failure comes from the store, or from a panic or a limit.
+    pub error: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+/// How a workflow differs from the one a run began with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PlanChanges {
+    /// Steps that are new.
+    pub added: Vec<String>,
+    /// Steps that are gone.
+    pub removed: Vec<String>,
+    /// Steps that run another node or use other steps.
+    pub rewired: Vec<String>,
+}
+
+impl RunError {
+    /// The steps that failed, sorted by their paths; empty if that is not what happened.
+    pub fn failures(&self) -> &[StepFailure] {
+        match self {
+            Self::Failed { failures, .. } => &failures.0,
+            _ => &[],
+        }
+    }
+}
+
+impl Failures {
+    pub(crate) fn new(mut failures: Vec<StepFailure>) -> Self {
+        failures.sort_by(|a, b| a.failure.step.cmp(&b.failure.step));
+        Self(failures)
+    }
+}
+
+impl std::ops::Deref for Failures {
+    type Target = [StepFailure];
+
+    fn deref(&self) -> &[StepFailure] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Failures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&all(self))
+    }
+}
+
+impl Error for Failures {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.first().and_then(StepFailure::cause)
+    }
+}
+
+impl StepFailure {
+    fn cause(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.error {
+            Some(error) => Some(&**error),
+            None => self.failure.source(),
+        }
+    }
+}
+
+impl fmt::Display for StepFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.failure.fmt(f)
+    }
+}
+
+/// The source is the node's own error, or the stored form of its causes.
+impl Error for StepFailure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause()
+    }
+}
+
+impl fmt::Display for PlanChanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [("added", &self.added), ("removed", &self.removed), ("rewired", &self.rewired)];
+        let mut separator = "";
+        for (what, steps) in parts.into_iter().filter(|(_, steps)| !steps.is_empty()) {
+            write!(f, "{separator}{what}: {}", steps.join(", "))?;
+            separator = "; ";
+        }
+        Ok(())
+    }
+}
+
+fn run(workflow: &str, id: Option<&WorkflowId>) -> String {
+    match id {
+        Some(id) => format!("run `{id}` of `{workflow}`"),
+        None => format!("a run of `{workflow}`"),
+    }
+}
+
+fn all(failures: &Failures) -> String {
+    let failures: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    failures.join("; ")
+}

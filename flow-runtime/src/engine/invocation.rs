@@ -1,0 +1,223 @@
+//! A workflow with its input, and what can be done with it.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll};
+
+use super::drive::{Driver, Setup};
+use super::error::RunError;
+use super::journal::Journal;
+use super::live::{Ended, Live, LiveGuard};
+use super::tree::{Tree, Workflow, downcast};
+use super::{Engine, Ephemeral, run, tasks};
+use crate::plan::{Plan, Providers, Requires};
+use crate::state::{Output, Payload, RunCreated, WorkflowId};
+
+/// A workflow with its input, not yet run. Calling a workflow gives one.
+#[must_use = "nothing happens until `run` or `start` is called"]
+pub struct Invocation<W: Workflow> {
+    input: W::Input,
+    metadata: BTreeMap<String, String>,
+}
+
+/// A run that was started; it goes on whether this is kept or not.
+pub struct RunHandle<W: Workflow> {
+    id: WorkflowId,
+    live: Arc<Live>,
+    workflow: PhantomData<fn() -> W>,
+}
+
+/// The future of a run's output. Dropping it does not stop the run.
+#[must_use = "the run goes on without it, but nobody learns how it ends"]
+pub struct RunFuture<T>(Pin<Box<dyn Future<Output = Result<T, RunError>> + Send>>);
+
+impl<T> Future for RunFuture<T> {
+    type Output = Result<T, RunError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl<W: Workflow> Invocation<W> {
+    #[doc(hidden)]
+    pub fn new(input: W::Input) -> Self {
+        Self { input, metadata: BTreeMap::new() }
+    }
+
+    /// Says something of the run, by which it can be found. It counts only when the run is created.
+    pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.metadata.insert(key.into(), value.into());
+        self
+    }
+
+    /// Runs the workflow under this id and waits for its output.
+    ///
+    /// If there is a run of this id, it goes on from where it was, or gives what it ended with. Dropping the future
+    /// does not stop the run.
+    ///
+    /// # Errors
+    /// If the run failed, now or before; if the record does not fit; if the store failed: see [`RunError`].
+    pub fn run<S>(self, engine: &Engine<S>, id: impl AsRef<str>) -> RunFuture<W::Output>
+    where
+        W: Requires<S>,
+        S: Send + Sync + 'static,
+    {
+        let handle = self.start(engine, id);
+        RunFuture(Box::pin(async move { handle?.result().await }))
+    }
+
+    /// Starts the workflow under this id, or joins the run of this id.
+    ///
+    /// # Errors
+    /// If the id is none, if the input cannot be encoded, or if a run of this id with another input or of another
+    /// workflow is under way.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn start<S>(self, engine: &Engine<S>, id: impl AsRef<str>) -> Result<RunHandle<W>, RunError>
+    where
+        W: Requires<S>,
+        S: Send + Sync + 'static,
+    {
+        let id = WorkflowId::new(id)?;
+        let live = start_tree(engine, &id, W::tree(self.input), providers::<W, S>(), self.metadata)?;
+        Ok(RunHandle { id, live, workflow: PhantomData })
+    }
+
+    /// Runs the workflow without any record: nothing is encoded or stored, and dropping the future ends the run.
+    ///
+    /// # Errors
+    /// If a step failed.
+    pub async fn run_ephemeral<S>(self, engine: &Ephemeral<S>) -> Result<W::Output, RunError>
+    where
+        W: Requires<S>,
+        S: Send + Sync + 'static,
+    {
+        run_tree(engine, W::tree(self.input), providers::<W, S>()).await
+    }
+}
+
+impl<W: Workflow> RunHandle<W> {
+    /// The run's id.
+    pub fn id(&self) -> &WorkflowId {
+        &self.id
+    }
+
+    /// Waits for the output.
+    ///
+    /// # Errors
+    /// If the run failed, now or before; if the record does not fit; if the store failed: see [`RunError`].
+    pub async fn result(self) -> Result<W::Output, RunError> {
+        result_of(&self.live, self.id).await
+    }
+}
+
+impl<W: Workflow> fmt::Debug for Invocation<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Invocation").field("workflow", &W::plan().workflow).finish_non_exhaustive()
+    }
+}
+
+impl<W: Workflow> fmt::Debug for RunHandle<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunHandle").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+fn providers<W: Requires<S>, S>() -> Arc<Providers> {
+    let mut providers = Providers::default();
+    W::register(&mut providers);
+    Arc::new(providers)
+}
+
+/// Starts a run of this tree, or joins the run of this id.
+pub(crate) fn start_tree<S>(
+    engine: &Engine<S>,
+    id: &WorkflowId,
+    tree: Arc<dyn Tree>,
+    providers: Arc<Providers>,
+    metadata: BTreeMap<String, String>,
+) -> Result<Arc<Live>, RunError> {
+    let encoding = engine.store.encoding();
+    let plan: Arc<Plan> = Arc::new(tree.plan().clone());
+    let input = tree
+        .encode_input(encoding)
+        .map_err(|source| RunError::Input { workflow: plan.workflow.to_string(), source })?;
+    let mut created = RunCreated::new(id.clone(), plan, input);
+    created.metadata = metadata;
+    let new = Live::new(&created);
+    let (live, is_new) = engine.live.enter(id, new);
+    if !is_new {
+        run::check_asked(id, (&live.workflow, live.version, &live.input), &created)?;
+        return Ok(live);
+    }
+    let setup = Setup {
+        tree,
+        engine: engine.shared.clone(),
+        state: engine.state.clone(),
+        providers,
+        journal: Some(Journal::new(engine.store.clone())),
+        encoding,
+    };
+    let guard = LiveGuard { runs: engine.live.clone(), id: id.clone(), live: live.clone() };
+    let store = engine.store.clone();
+    tasks::run_apart(async move { guard.end(run::run(store, setup, created).await) });
+    Ok(live)
+}
+
+/// Runs this tree without a record.
+pub(crate) async fn run_tree<T: Output, S>(
+    engine: &Ephemeral<S>,
+    tree: Arc<dyn Tree>,
+    providers: Arc<Providers>,
+) -> Result<T, RunError> {
+    let created = RunCreated::new(WorkflowId::ephemeral(), Arc::new(tree.plan().clone()), Payload::empty());
+    let workflow = created.plan.workflow.to_string();
+    let setup = Setup {
+        tree,
+        engine: engine.shared.clone(),
+        state: engine.state.clone(),
+        providers,
+        journal: None,
+        encoding: run::EPHEMERAL_ENCODING,
+    };
+    match Driver::create(setup, created).drive().await?.value {
+        Some(value) => Ok(downcast(value)),
+        None => Err(RunError::Stuck { workflow, id: None, reason: "it ended without a value".to_owned() }),
+    }
+}
+
+/// Waits for the output of a run.
+pub(crate) async fn result_of<T: Output>(live: &Live, id: WorkflowId) -> Result<T, RunError> {
+    let workflow = live.workflow.clone();
+    let Some(ended) = live.ended().await else {
+        return Err(RunError::Interrupted { workflow, id: Some(id) });
+    };
+    let (value, payload) = match &*ended {
+        Ended::Error(error) => return Err(error.clone()),
+        Ended::Output { value, payload } => (value, payload),
+    };
+    if let Some(value) = value.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        return Ok(downcast(value));
+    }
+    let Some(payload) = payload else {
+        let reason = "it ended without a stored output".to_owned();
+        return Err(RunError::Stuck { workflow, id: Some(id), reason });
+    };
+    T::decode(payload).map_err(|source| RunError::Undecodable {
+        workflow,
+        id,
+        step: "output".to_owned(),
+        stored: live.output.clone(),
+        expected: source.expected.to_owned(),
+        source,
+    })
+}
+
+/// The application state without its type.
+pub(crate) type AnyState = Arc<dyn Any + Send + Sync>;

@@ -1,0 +1,112 @@
+//! The engine's way to its store: the trait without its type, and the rule of what must be durable when.
+//!
+//! In: the events of one round. Out: a committed delta, or the store's error, after which the run takes no more.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::plan::{Plan, StepKind};
+use crate::state::{Delta, Durability, Encoding, Event, StepRef, Timestamp, WorkflowData, WorkflowId};
+use crate::store::{Listing, StoreError, WorkflowStore};
+
+type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// A retry that is due later than this is durable before it is waited for.
+const LONG_BACKOFF: Timestamp = 10_000_000_000;
+
+/// A [`WorkflowStore`] of any type.
+pub(crate) trait AnyStore: Send + Sync {
+    fn load<'a>(&'a self, id: &'a WorkflowId) -> Answer<'a, WorkflowData>;
+    fn list(&self) -> Answer<'_, Listing>;
+    fn delete<'a>(&'a self, id: &'a WorkflowId) -> Answer<'a, ()>;
+    fn commit<'a>(&'a self, after: &'a WorkflowData, delta: &'a Delta) -> Answer<'a, ()>;
+    fn encoding(&self) -> Encoding;
+}
+
+impl<S: WorkflowStore> AnyStore for S {
+    fn load<'a>(&'a self, id: &'a WorkflowId) -> Answer<'a, WorkflowData> {
+        Box::pin(WorkflowStore::load(self, id))
+    }
+
+    fn list(&self) -> Answer<'_, Listing> {
+        Box::pin(self.list_workflows())
+    }
+
+    fn delete<'a>(&'a self, id: &'a WorkflowId) -> Answer<'a, ()> {
+        Box::pin(WorkflowStore::delete(self, id))
+    }
+
+    fn commit<'a>(&'a self, after: &'a WorkflowData, delta: &'a Delta) -> Answer<'a, ()> {
+        Box::pin(WorkflowStore::commit(self, after, delta))
+    }
+
+    fn encoding(&self) -> Encoding {
+        WorkflowStore::encoding(self)
+    }
+}
+
+/// The journal of one run.
+pub(crate) struct Journal {
+    store: Arc<dyn AnyStore>,
+    /// Whether something that effects must not overtake was acknowledged but may not be on disk yet.
+    lagging: bool,
+}
+
+impl Journal {
+    pub(crate) fn new(store: Arc<dyn AnyStore>) -> Self {
+        // A record that was loaded is on disk, and one that was not created yet lags behind nothing.
+        Self { store, lagging: false }
+    }
+
+    /// Commits what happened in one round. `after` has the events applied; `starts` are the steps whose bodies
+    /// begin when this returns.
+    pub(crate) async fn commit(
+        &mut self,
+        after: &mut WorkflowData,
+        events: Vec<Event>,
+        starts: impl Iterator<Item = StepRef>,
+    ) -> Result<Vec<Event>, StoreError> {
+        let plan = &after.plan;
+        let matters = events.iter().any(dependents_rely_on);
+        let starts_effect = { starts }.any(|step| has_effects(plan, step));
+        let sync = events.iter().any(|event| must_be_durable(event, plan, after.updated_at))
+            || (starts_effect && (matters || self.lagging));
+        let delta = Delta {
+            run_no: after.run_no,
+            seq: after.seq,
+            fence: 0,
+            at: after.updated_at,
+            durability: if sync { Durability::Sync } else { Durability::Lazy },
+            events,
+            taken: Vec::new(),
+        };
+        after.seq += 1;
+        self.store.commit(after, &delta).await?;
+        self.lagging = !sync && (matters || self.lagging);
+        Ok(delta.events)
+    }
+}
+
+/// Whether a body that runs later may have used what this event says.
+fn dependents_rely_on(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::StepCompleted { .. } | Event::StepFailed { .. } | Event::RegionOpened { .. } | Event::StepsReset { .. }
+    )
+}
+
+/// Whether this event must be durable before anything follows from it.
+fn must_be_durable(event: &Event, plan: &Plan, now: Timestamp) -> bool {
+    match event {
+        Event::StepCompleted { step, .. } | Event::StepFailed { step, .. } => has_effects(plan, *step),
+        Event::AttemptFailed { retry_at, .. } => retry_at.saturating_sub(now) >= LONG_BACKOFF,
+        Event::StepStarted { .. } | Event::RegionOpened { .. } => false,
+        _ => true,
+    }
+}
+
+fn has_effects(plan: &Plan, step: StepRef) -> bool {
+    let step = plan.step(step.local);
+    matches!(step.kind, StepKind::Call { .. }) && !step.policy.pure
+}

@@ -1,0 +1,128 @@
+//! Where a step stands in a run, as text, as a key, and in the order of the plan.
+//!
+//! In: a step of a record. Out: its place, which a task can keep without the record.
+
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+use super::tree::At;
+use crate::plan::{Plan, StepKind};
+use crate::state::{StepRef, WorkflowData};
+
+/// A step and the regions around it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The step's index in the plan.
+    pub(crate) local: u32,
+    /// The steps that opened the regions around it with the item each stands for, the outermost first.
+    around: Box<[(u32, u32)]>,
+    /// The items of the fan-outs among them.
+    items: Box<[u32]>,
+}
+
+impl Place {
+    pub(crate) fn of(data: &WorkflowData, step: StepRef) -> Self {
+        let mut around = Vec::new();
+        let mut state = &data.instances[step.instance as usize];
+        while let Some(opener) = state.opened_by {
+            around.push((opener.local, state.item));
+            state = &data.instances[opener.instance as usize];
+        }
+        around.reverse();
+        let items = super::values::items(data, step.instance);
+        Self { local: step.local, around: around.into(), items: items.into() }
+    }
+
+    pub(crate) fn at(&self) -> At<'_> {
+        At { step: self.local, items: &self.items }
+    }
+
+    /// The path: `charge`, `parcel.ship`, `ys[17].print`.
+    pub(crate) fn path(&self, plan: &Plan) -> String {
+        let mut path = String::new();
+        for &(opener, item) in &self.around {
+            let step = plan.step(opener);
+            path.push_str(&step.id);
+            if matches!(step.kind, StepKind::Each { .. }) {
+                // Writing into a string cannot fail.
+                let _ = write!(path, "[{item}]");
+            }
+            path.push('.');
+        }
+        path.push_str(&plan.step(self.local).id);
+        path
+    }
+
+    /// The place in the order of the plan: that of the outermost step, its item, that of the step within, and so on.
+    pub(crate) fn order(&self) -> Vec<u32> {
+        let around = self.around.iter().flat_map(|&(local, item)| [local, item]);
+        around.chain([self.local]).collect()
+    }
+
+    /// The step `local`, which stands in one of the regions around this place or beside it.
+    fn outer(&self, plan: &Plan, local: u32) -> Self {
+        let mut depth = 0;
+        let mut region = plan.region(plan.step(local).region);
+        while let Some(parent) = region.parent {
+            depth += 1;
+            region = plan.region(plan.step(parent).region);
+        }
+        Self { local, around: self.around[..depth].into(), items: Box::default() }
+    }
+
+    /// The step that opened the region around this one.
+    fn opener(&self) -> Option<Self> {
+        let (&(local, _), around) = self.around.split_last()?;
+        Some(Self { local, around: around.into(), items: Box::default() })
+    }
+
+    fn same_step(&self, other: &Self) -> bool {
+        self.local == other.local && self.around == other.around
+    }
+
+    /// Whether `self` had to end before `later` could start.
+    pub(crate) fn is_ancestor_of(&self, later: &Self, plan: &Plan) -> bool {
+        let mut seen: Vec<Self> = Vec::new();
+        let mut rest = vec![later.clone()];
+        while let Some(place) = rest.pop() {
+            let step = plan.step(place.local);
+            for &dependency in step.inputs.iter().chain(step.after.iter()) {
+                let dependency = place.outer(plan, dependency);
+                if self.is_or_is_within(&dependency) {
+                    return true;
+                }
+                if !seen.iter().any(|seen| seen.same_step(&dependency)) {
+                    seen.push(dependency.clone());
+                    rest.push(dependency);
+                }
+            }
+            rest.extend(place.opener());
+        }
+        false
+    }
+
+    fn is_or_is_within(&self, step: &Self) -> bool {
+        let mut place = Some(self.clone());
+        while let Some(inner) = place {
+            if inner.same_step(step) {
+                return true;
+            }
+            place = inner.opener();
+        }
+        false
+    }
+}
+
+/// The idempotency key of a step: `hex(sha256(u64le(len(id)) ‖ id ‖ path))`, the same at every attempt.
+pub(crate) fn idempotency_key(id: &str, path: &str) -> String {
+    let digest = Sha256::new()
+        .chain_update((id.len() as u64).to_le_bytes())
+        .chain_update(id.as_bytes())
+        .chain_update(path.as_bytes())
+        .finalize();
+    digest.iter().fold(String::with_capacity(64), |mut key, byte| {
+        let _ = write!(key, "{byte:02x}");
+        key
+    })
+}

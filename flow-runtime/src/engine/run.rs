@@ -1,0 +1,186 @@
+//! From an id to a driver: create the run, take it up where it stands, or give what it ended with.
+//!
+//! In: a workflow with its input and an id. Out: the run's result. A record that does not fit is refused here, before
+//! anything runs and without being changed.
+
+use std::sync::Arc;
+
+use super::drive::{Driver, Finished, Setup};
+use super::error::{Failures, PlanChanges, RunError, StepFailure};
+use super::journal::AnyStore;
+use crate::plan::{Plan, StepKind};
+use crate::state::{
+    DecodeError, Encoding, NodeFailure, Payload, RegionKind, RunCreated, RunOutput, StepRef, WorkflowData, WorkflowId,
+    WorkflowStatus,
+};
+use crate::store::StoreError;
+
+/// Runs a workflow under an id, from wherever its record stands.
+pub(crate) async fn run(
+    store: Arc<dyn AnyStore>,
+    setup: Setup,
+    created: RunCreated,
+) -> Result<Finished, RunError> {
+    let loaded = store.load(&created.id).await;
+    // Who is told of the end may open the store again, so nothing but the driver holds it.
+    drop(store);
+    match loaded {
+        Err(StoreError::NotFound { .. }) => Driver::create(setup, created).drive().await,
+        Err(error) => Err(RunError::Store {
+            workflow: created.plan.workflow.to_string(),
+            id: created.id.clone(),
+            source: Arc::new(error),
+        }),
+        Ok(data) => {
+            check(&data, &created)?;
+            if data.status.is_terminal() {
+                return ended(&data);
+            }
+            check_shape(&data, &created.plan)?;
+            Driver::resume(setup, data).drive().await
+        }
+    }
+}
+
+/// That the record is of the workflow that is asked for, with the input that is given.
+fn check(data: &WorkflowData, asked: &RunCreated) -> Result<(), RunError> {
+    check_asked(&data.id, (&data.plan.workflow, data.plan.version, &data.input), asked)
+}
+
+/// That a run of this workflow, version and input is the one that is asked for.
+pub(crate) fn check_asked(
+    id: &WorkflowId,
+    (workflow, version, input): (&str, u32, &Payload),
+    asked: &RunCreated,
+) -> Result<(), RunError> {
+    if (workflow, version) != (&*asked.plan.workflow, asked.plan.version) {
+        return Err(RunError::OtherWorkflow {
+            id: id.clone(),
+            stored: format!("`{workflow}` version {version}"),
+            asked: format!("`{}` version {}", asked.plan.workflow, asked.plan.version),
+        });
+    }
+    if !input.is_same_value(&asked.input) {
+        return Err(RunError::OtherInput { workflow: workflow.to_owned(), id: id.clone() });
+    }
+    Ok(())
+}
+
+/// That the record's steps are those of the workflow as it is now.
+fn check_shape(data: &WorkflowData, plan: &Plan) -> Result<(), RunError> {
+    if data.plan.fingerprint == plan.fingerprint {
+        return Ok(());
+    }
+    let changes = changes(&data.plan, plan);
+    Err(RunError::PlanChanged { workflow: plan.workflow.to_string(), id: data.id.clone(), changes })
+}
+
+/// How one shape of a workflow differs from another.
+fn changes(stored: &Plan, now: &Plan) -> PlanChanges {
+    let (stored, now) = (described(stored), described(now));
+    let is_in = |all: &[(String, String)], path: &str| all.iter().any(|(other, _)| other == path);
+    let added = now.iter().filter(|(path, _)| !is_in(&stored, path));
+    let removed = stored.iter().filter(|(path, _)| !is_in(&now, path));
+    let rewired = now.iter().filter(|step| is_in(&stored, &step.0) && !stored.contains(step));
+    let paths = |steps: &mut dyn Iterator<Item = &(String, String)>| steps.map(|(path, _)| path.clone()).collect();
+    PlanChanges {
+        added: paths(&mut { added }),
+        removed: paths(&mut { removed }),
+        rewired: paths(&mut { rewired }),
+    }
+}
+
+/// The path of each step of a plan with what its shape is made of.
+fn described(plan: &Plan) -> Vec<(String, String)> {
+    let path = |local| path_in_plan(plan, local);
+    let steps = (0..plan.steps.len() as u32).map(|local| {
+        let step = plan.step(local);
+        let kind = match &step.kind {
+            StepKind::Call { node, .. } => format!("call {node}"),
+            StepKind::Branch { arms } => {
+                let labels: Vec<&str> = arms.iter().map(|&arm| &*plan.region(arm).label).collect();
+                format!("branch {}", labels.join(" | "))
+            }
+            StepKind::Each { .. } => "each".to_owned(),
+        };
+        let inputs: Vec<String> = step.inputs.iter().map(|&input| path(input)).collect();
+        let after: Vec<String> = step.after.iter().map(|&after| path(after)).collect();
+        let arm = &plan.region(step.region).label;
+        (path(local), format!("{kind} of {inputs:?} after {after:?} in {arm} catch {}", step.catch))
+    });
+    steps.collect()
+}
+
+fn path_in_plan(plan: &Plan, local: u32) -> String {
+    let step = plan.step(local);
+    match plan.region(step.region).parent {
+        Some(parent) => format!("{}.{}", path_in_plan(plan, parent), step.id),
+        None => step.id.to_string(),
+    }
+}
+
+/// What a run that has ended gives, from its record: never success for one that failed.
+fn ended(data: &WorkflowData) -> Result<Finished, RunError> {
+    let workflow = data.plan.workflow.to_string();
+    let id = data.id.clone();
+    match (&data.output, data.status) {
+        (Some(RunOutput::Step(step)), WorkflowStatus::Completed) => {
+            Ok(Finished { value: None, payload: data.step(*step).output.clone() })
+        }
+        (Some(RunOutput::Payload(payload)), WorkflowStatus::Completed) => {
+            Ok(Finished { value: None, payload: Some(payload.clone()) })
+        }
+        (_, WorkflowStatus::Cancelled) => Err(RunError::Cancelled { workflow, id }),
+        (Some(RunOutput::Errors(errors)), _) => {
+            let stored = |failure: &NodeFailure| StepFailure { failure: failure.clone(), error: None };
+            let failures = Failures::new(errors.iter().map(stored).collect());
+            Err(RunError::Failed { workflow, id: Some(id), failures })
+        }
+        _ => {
+            let reason = "the record says that it has ended, but not with what".to_owned();
+            Err(RunError::Stuck { workflow, id: Some(id), reason })
+        }
+    }
+}
+
+pub(crate) fn store_error(data: &WorkflowData, error: StoreError) -> RunError {
+    let workflow = data.plan.workflow.to_string();
+    RunError::Store { workflow, id: data.id.clone(), source: Arc::new(error) }
+}
+
+pub(crate) fn undecodable(data: &WorkflowData, stored: &Plan, step: StepRef, source: DecodeError) -> RunError {
+    let output = |plan: &Plan| match &plan.step(step.local).kind {
+        StepKind::Call { output, .. } => output.to_string(),
+        StepKind::Branch { .. } | StepKind::Each { .. } => String::new(),
+    };
+    RunError::Undecodable {
+        workflow: data.plan.workflow.to_string(),
+        id: data.id.clone(),
+        step: data.path(step),
+        stored: output(stored),
+        expected: output(&data.plan),
+        source,
+    }
+}
+
+pub(crate) fn head_changed(data: &WorkflowData, step: StepRef, recorded: &RegionKind, now: &str) -> RunError {
+    RunError::HeadChanged {
+        workflow: data.plan.workflow.to_string(),
+        id: data.id.clone(),
+        step: data.path(step),
+        recorded: describe(recorded),
+        now: now.to_owned(),
+    }
+}
+
+/// What a head said, in words.
+pub(crate) fn describe(kind: &RegionKind) -> String {
+    match kind {
+        RegionKind::Arm { label, .. } => format!("`{label}`"),
+        RegionKind::Items(len) => format!("{len} items"),
+        RegionKind::Sub => "a sub-workflow".to_owned(),
+    }
+}
+
+/// The encoding of a run without a record, whose key-value data still needs one.
+pub(crate) const EPHEMERAL_ENCODING: Encoding = Encoding::MessagePack;

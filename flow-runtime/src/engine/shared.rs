@@ -1,0 +1,57 @@
+//! What all runs of one engine share.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+
+use super::clock::Clock;
+use super::observers::Observers;
+
+/// Whether the engine runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// It does.
+    No,
+    /// It shuts down, and gives running bodies this long to end.
+    Within(Duration),
+}
+
+/// What all runs of one engine share.
+pub(crate) struct EngineShared {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) observers: Observers,
+    /// One permit for each attempt that may run at once.
+    pub(crate) permits: Arc<Semaphore>,
+    /// Those of nodes with a limit of their own, by name and limit.
+    nodes: Mutex<HashMap<(String, NonZeroU32), Arc<Semaphore>>>,
+    pub(crate) strict_roundtrip: bool,
+    pub(crate) stop: watch::Sender<Stop>,
+}
+
+impl EngineShared {
+    pub(crate) fn new(
+        clock: Arc<dyn Clock>,
+        observers: Observers,
+        concurrency: usize,
+        strict_roundtrip: bool,
+    ) -> Self {
+        Self {
+            clock,
+            observers,
+            permits: Arc::new(Semaphore::new(concurrency)),
+            nodes: Mutex::default(),
+            strict_roundtrip,
+            stop: watch::Sender::new(Stop::No),
+        }
+    }
+
+    /// The permits of a node with a limit.
+    pub(crate) fn node_permits(&self, node: &str, limit: NonZeroU32) -> Arc<Semaphore> {
+        let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        let permits = nodes.entry((node.to_owned(), limit));
+        permits.or_insert_with(|| Arc::new(Semaphore::new(limit.get() as usize))).clone()
+    }
+}
