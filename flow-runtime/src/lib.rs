@@ -13,7 +13,7 @@ pub mod testing;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use engine::{Invocation, NodeContext};
+pub use engine::{Engine, Ephemeral, Invocation, NodeContext, RunError, RunHandle};
 pub use plan::{Node, Plan, Provide};
 pub use state::{Key, NodeError, NodeFailure, Output, WorkflowData, WorkflowId};
 pub use store::{StoreError, WorkflowStore};

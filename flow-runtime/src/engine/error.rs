@@ -73,7 +73,9 @@ pub enum RunError {
         id: WorkflowId,
     },
     /// The workflow has changed since the run began, and what is stored does not fit it any more.
-    #[error("run `{id}` began with another shape of `{workflow}` ({changes}); end it with the code it began with, or give the new shape a new `#[version]` and start new runs under it")]
+    #[error(
+        "run `{id}` began with another shape of `{workflow}` ({changes}); end it with the code it began with, or give the new shape a new `#[version]` and start new runs under it"
+    )]
     PlanChanged {
         /// The workflow.
         workflow: String,
@@ -83,7 +85,9 @@ pub enum RunError {
         changes: PlanChanges,
     },
     /// A condition or a list that was decided when the run began now says otherwise.
-    #[error("run `{id}` of `{workflow}` has decided `{step}` as {recorded}, but its head now says {now}; restore the expression, or start a new run")]
+    #[error(
+        "run `{id}` of `{workflow}` has decided `{step}` as {recorded}, but its head now says {now}; restore the expression, or start a new run"
+    )]
     HeadChanged {
         /// The workflow.
         workflow: String,
@@ -97,7 +101,9 @@ pub enum RunError {
         now: String,
     },
     /// A stored output is not of the type that the workflow expects now.
-    #[error("run `{id}` of `{workflow}`: the stored output of step `{step}`, a `{stored}`, is no `{expected}` any more: {source}")]
+    #[error(
+        "run `{id}` of `{workflow}`: the stored output of step `{step}`, a `{stored}`, is no `{expected}` any more: {source}"
+    )]
     Undecodable {
         /// The workflow.
         workflow: String,

@@ -16,11 +16,7 @@ use crate::state::{
 use crate::store::StoreError;
 
 /// Runs a workflow under an id, from wherever its record stands.
-pub(crate) async fn run(
-    store: Arc<dyn AnyStore>,
-    setup: Setup,
-    created: RunCreated,
-) -> Result<Finished, RunError> {
+pub(crate) async fn run(store: Arc<dyn AnyStore>, setup: Setup, created: RunCreated) -> Result<Finished, RunError> {
     let loaded = store.load(&created.id).await;
     // Who is told of the end may open the store again, so nothing but the driver holds it.
     drop(store);
@@ -83,11 +79,7 @@ fn changes(stored: &Plan, now: &Plan) -> PlanChanges {
     let removed = stored.iter().filter(|(path, _)| !is_in(&now, path));
     let rewired = now.iter().filter(|step| is_in(&stored, &step.0) && !stored.contains(step));
     let paths = |steps: &mut dyn Iterator<Item = &(String, String)>| steps.map(|(path, _)| path.clone()).collect();
-    PlanChanges {
-        added: paths(&mut { added }),
-        removed: paths(&mut { removed }),
-        rewired: paths(&mut { rewired }),
-    }
+    PlanChanges { added: paths(&mut { added }), removed: paths(&mut { removed }), rewired: paths(&mut { rewired }) }
 }
 
 /// The path of each step of a plan with what its shape is made of.

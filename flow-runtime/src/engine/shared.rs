@@ -32,12 +32,7 @@ pub(crate) struct EngineShared {
 }
 
 impl EngineShared {
-    pub(crate) fn new(
-        clock: Arc<dyn Clock>,
-        observers: Observers,
-        concurrency: usize,
-        strict_roundtrip: bool,
-    ) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>, observers: Observers, concurrency: usize, strict_roundtrip: bool) -> Self {
         Self {
             clock,
             observers,

@@ -58,13 +58,7 @@ impl Values {
         region.tail.iter().try_for_each(|&input| self.fill_from(tree, data, instance, input))
     }
 
-    fn fill_from(
-        &mut self,
-        tree: &dyn Tree,
-        data: &WorkflowData,
-        instance: u32,
-        local: u32,
-    ) -> Result<(), ValueError> {
+    fn fill_from(&mut self, tree: &dyn Tree, data: &WorkflowData, instance: u32, local: u32) -> Result<(), ValueError> {
         match data.enclosing(instance, data.plan.step(local).region) {
             Some(instance) => self.fill(tree, data, StepRef::new(instance, local)),
             None => Ok(()),
@@ -85,13 +79,7 @@ impl Values {
         Ok(())
     }
 
-    fn join(
-        &mut self,
-        tree: &dyn Tree,
-        data: &WorkflowData,
-        step: StepRef,
-        at: At<'_>,
-    ) -> Result<(), ValueError> {
+    fn join(&mut self, tree: &dyn Tree, data: &WorkflowData, step: StepRef, at: At<'_>) -> Result<(), ValueError> {
         for instance in data.opened_by(step) {
             let state = &data.instances[instance as usize];
             if !state.failed {

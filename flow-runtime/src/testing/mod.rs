@@ -1,1 +1,5 @@
 //! Tools for testing workflows and stores.
+
+mod graph;
+
+pub use graph::{Graph, GraphBody};

@@ -159,7 +159,12 @@ impl Driver {
             Ok(choice) => region_kind(&self.data.plan, step, choice),
             Err(error) => {
                 let panic = self.value_error(error)?;
-                return Err(super::super::run::head_changed(&self.data, step, &recorded, &format!("nothing: it panicked: {panic}")));
+                return Err(super::super::run::head_changed(
+                    &self.data,
+                    step,
+                    &recorded,
+                    &format!("nothing: it panicked: {panic}"),
+                ));
             }
         };
         if now == recorded {

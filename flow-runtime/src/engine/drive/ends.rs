@@ -87,7 +87,9 @@ impl Driver {
         }
         let policy = self.data.plan.step(step.local).policy;
         let message = match kind {
-            FailureKind::Deadline => format!("its attempts together took longer than {:?}", policy.deadline.unwrap_or_default()),
+            FailureKind::Deadline => {
+                format!("its attempts together took longer than {:?}", policy.deadline.unwrap_or_default())
+            }
             _ => format!("it took longer than {:?}", policy.timeout.unwrap_or_default()),
         };
         self.take_failure(step, attempt, AttemptError::new(kind, message));

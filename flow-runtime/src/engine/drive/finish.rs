@@ -103,7 +103,9 @@ impl Driver {
         let failures = self.data.failures_in(0);
         let errors = &self.errors;
         let by_path: Vec<(String, _)> = errors.iter().map(|(&step, error)| (self.data.path(step), error)).collect();
-        let error_of = |failure: &NodeFailure| by_path.iter().find(|(path, _)| *path == failure.step).map(|(_, error)| (*error).clone());
+        let error_of = |failure: &NodeFailure| {
+            by_path.iter().find(|(path, _)| *path == failure.step).map(|(_, error)| (*error).clone())
+        };
         let failures = failures.into_iter().map(|failure| StepFailure { error: error_of(&failure), failure }).collect();
         self.end_failed(failures)
     }

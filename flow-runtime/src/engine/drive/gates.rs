@@ -90,11 +90,7 @@ impl Gates {
         })
     }
 
-    fn pass(
-        &mut self,
-        index: usize,
-        wanted: &impl Fn(StepRef) -> bool,
-    ) -> Option<(StepRef, Option<Permit>, Permit)> {
+    fn pass(&mut self, index: usize, wanted: &impl Fn(StepRef) -> bool) -> Option<(StepRef, Option<Permit>, Permit)> {
         let gate = &mut self.gates[index];
         while gate.queue.front().is_some_and(|&(step, _)| !wanted(step)) {
             gate.queue.pop_front();

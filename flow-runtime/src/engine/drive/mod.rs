@@ -30,8 +30,8 @@ use crate::plan::Plan;
 use crate::state::{Event, Payload, StepRef, StepStatus, Timestamp, WorkflowData};
 
 pub(crate) use begin::Setup;
-pub(crate) use gates::Permit;
 use gates::Gates;
+pub(crate) use gates::Permit;
 use starts::{Running, Start};
 use timers::{Timer, Timers, until};
 
@@ -247,7 +247,9 @@ impl Driver {
     fn value_error(&self, error: ValueError) -> Result<String, RunError> {
         match error {
             ValueError::Panic(message) => Ok(message),
-            ValueError::Decode { step, error } => Err(super::run::undecodable(&self.data, &self.stored_plan, step, error)),
+            ValueError::Decode { step, error } => {
+                Err(super::run::undecodable(&self.data, &self.stored_plan, step, error))
+            }
         }
     }
 

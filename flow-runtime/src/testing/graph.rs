@@ -1,0 +1,221 @@
+//! Workflows that are put together at run time, through the same seam that `workflow!` targets.
+//!
+//! In: steps with closures for bodies. Out: a plan and a tree of slots that the engine runs like any other. It is
+//! for random graphs and very long chains in tests; applications are better served by `workflow!`, which the
+//! compiler checks.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+
+use crate::engine::tree::{At, Body, BodyError, Choice, Tree, Value, downcast};
+use crate::engine::{Engine, Ephemeral, NodeContext, RunError, result_of, run_tree, start_tree};
+use crate::plan::{Fingerprint, Plan, Policy, Providers, Region, Source, Step, StepKind};
+use crate::state::{BoxError, DecodeError, EncodeError, Encoding, NodeFailure, Output, Payload, WorkflowId, encode};
+
+/// The future of a step's body.
+pub type GraphBody<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send + 'a>>;
+
+type Action<T> = Arc<dyn for<'a> Fn(&'a NodeContext, Vec<&'a T>) -> GraphBody<'a, T> + Send + Sync>;
+
+/// A workflow that is put together at run time. All its steps have outputs of one type.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), flow_runtime::RunError> {
+/// use flow_runtime::testing::Graph;
+/// let mut graph = Graph::<u64>::new("sum");
+/// let one = graph.step("one", &[], |_, _| Box::pin(async { Ok(1) }));
+/// let two = graph.step("two", &[], |_, _| Box::pin(async { Ok(2) }));
+/// graph.step("sum", &[one, two], |_, inputs| Box::pin(async move { Ok(inputs.into_iter().sum()) }));
+/// let engine = flow_runtime::Engine::ephemeral().build();
+/// assert_eq!(graph.run_ephemeral(&engine).await?, 3);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Graph<T> {
+    name: String,
+    steps: Vec<Step>,
+    actions: Vec<Action<T>>,
+}
+
+impl<T: Output + Clone> Graph<T> {
+    /// A graph without steps.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), steps: Vec::new(), actions: Vec::new() }
+    }
+
+    /// Adds a step that uses the outputs of these steps, and gives its index. The step added last is the output.
+    ///
+    /// # Panics
+    /// If an input is not the index of a step added before.
+    pub fn step<F>(&mut self, id: impl Into<String>, inputs: &[u32], action: F) -> u32
+    where
+        F: for<'a> Fn(&'a NodeContext, Vec<&'a T>) -> GraphBody<'a, T> + Send + Sync + 'static,
+    {
+        self.step_with(id, inputs, Policy::DEFAULT, action)
+    }
+
+    /// Adds a step with a policy.
+    ///
+    /// # Panics
+    /// If an input is not the index of a step added before.
+    pub fn step_with<F>(&mut self, id: impl Into<String>, inputs: &[u32], policy: Policy, action: F) -> u32
+    where
+        F: for<'a> Fn(&'a NodeContext, Vec<&'a T>) -> GraphBody<'a, T> + Send + Sync + 'static,
+    {
+        let id: String = id.into();
+        let local = self.steps.len() as u32;
+        for &input in inputs {
+            assert!(input < local, "step `{id}` uses step {input}, which was not added before it");
+            let next = self.steps[input as usize].next.to_mut();
+            if next.last() != Some(&local) {
+                next.push(local);
+            }
+        }
+        self.steps.push(Step {
+            kind: StepKind::Call { node: Cow::Owned(id.clone()), output: Cow::Borrowed(std::any::type_name::<T>()) },
+            id: Cow::Owned(id),
+            region: 0,
+            inputs: Cow::Owned(inputs.to_vec()),
+            after: Cow::Borrowed(&[]),
+            next: Cow::Borrowed(&[]),
+            policy,
+            catch: false,
+            source: Source::default(),
+        });
+        self.actions.push(Arc::new(action));
+        local
+    }
+
+    /// The plan of the graph as it is now.
+    pub fn plan(&self) -> Plan {
+        let len = self.steps.len() as u32;
+        let last = len.checked_sub(1);
+        let region = Region {
+            parent: None,
+            label: Cow::Borrowed(""),
+            first: 0,
+            len,
+            tail: Cow::Owned(last.into_iter().collect()),
+            value: last,
+        };
+        let regions = vec![region];
+        Plan {
+            fingerprint: Fingerprint::of(&self.name, 1, &self.steps, &regions),
+            workflow: Cow::Owned(self.name.clone()),
+            version: 1,
+            doc: Cow::Borrowed(""),
+            input: Cow::Borrowed(""),
+            output: Cow::Borrowed(std::any::type_name::<T>()),
+            steps: Cow::Owned(self.steps.clone()),
+            regions: Cow::Owned(regions),
+            source: Source::default(),
+        }
+    }
+
+    /// Runs the graph under this id, as [`Invocation::run`](crate::Invocation::run) does.
+    ///
+    /// # Errors
+    /// As those of `Invocation::run`.
+    ///
+    /// # Panics
+    /// If the graph has no steps.
+    pub async fn run<S>(&self, engine: &Engine<S>, id: impl AsRef<str>) -> Result<T, RunError> {
+        let id = WorkflowId::new(id)?;
+        let live = start_tree(engine, &id, self.tree(), Arc::default(), BTreeMap::new())?;
+        result_of(&live, id).await
+    }
+
+    /// Runs the graph without a record.
+    ///
+    /// # Errors
+    /// If a step failed.
+    ///
+    /// # Panics
+    /// If the graph has no steps.
+    pub async fn run_ephemeral<S>(&self, engine: &Ephemeral<S>) -> Result<T, RunError> {
+        run_tree(engine, self.tree(), Arc::new(Providers::default())).await
+    }
+
+    fn tree(&self) -> Arc<dyn Tree> {
+        assert!(!self.steps.is_empty(), "a graph without steps has no output");
+        Arc::new(GraphTree {
+            plan: self.plan(),
+            actions: self.actions.clone(),
+            slots: self.steps.iter().map(|_| OnceLock::new()).collect(),
+        })
+    }
+}
+
+struct GraphTree<T> {
+    plan: Plan,
+    actions: Vec<Action<T>>,
+    slots: Vec<OnceLock<T>>,
+}
+
+impl<T: Output + Clone> GraphTree<T> {
+    fn value(&self, step: u32) -> &T {
+        match self.slots[step as usize].get() {
+            Some(value) => value,
+            None => panic!("the value of step {step} was used before it was there"),
+        }
+    }
+}
+
+impl<T: Output + Clone> Tree for GraphTree<T> {
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn encode_input(&self, encoding: Encoding) -> Result<Payload, EncodeError> {
+        encode(&(), encoding)
+    }
+
+    fn start<'a>(&'a self, at: At<'a>, cx: &'a NodeContext) -> Body<'a> {
+        let inputs = self.plan.step(at.step).inputs.iter().map(|&input| self.value(input)).collect();
+        let body = self.actions[at.step as usize](cx, inputs);
+        Box::pin(async move {
+            match body.await {
+                Ok(value) => {
+                    let value: Value = Box::new(value);
+                    Ok(value)
+                }
+                Err(error) => {
+                    let permanent = crate::state::is_permanent(error.as_ref());
+                    Err(BodyError { error, permanent })
+                }
+            }
+        })
+    }
+
+    fn fill(&self, at: At<'_>, value: Value) {
+        assert!(self.slots[at.step as usize].set(downcast(value)).is_ok(), "a slot was filled twice");
+    }
+
+    fn decode(&self, _at: At<'_>, payload: &Payload) -> Result<Value, DecodeError> {
+        let value: Value = Box::new(T::decode(payload)?);
+        Ok(value)
+    }
+
+    fn output(&self) -> Value {
+        Box::new(self.value(self.plan.steps.len() as u32 - 1).clone())
+    }
+
+    fn choose(&self, _at: At<'_>) -> Choice {
+        Choice::Items(0)
+    }
+
+    fn open(&self, _at: At<'_>, _choice: Choice) {}
+
+    fn join(&self, _at: At<'_>) {}
+
+    fn caught(&self, _at: At<'_>, _item: Option<u32>, _failure: NodeFailure) {}
+}
+
+impl<T> std::fmt::Debug for Graph<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Graph").field("name", &self.name).field("steps", &self.steps.len()).finish()
+    }
+}
