@@ -165,6 +165,9 @@ impl NodeContext {
 
 impl std::fmt::Debug for NodeContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NodeContext").field("step", &self.step()).field("attempt", &self.attempt).finish()
+        f.debug_struct("NodeContext")
+            .field("step", &self.step())
+            .field("attempt", &self.attempt)
+            .finish_non_exhaustive()
     }
 }

@@ -83,6 +83,8 @@ pub enum RunError {
         id: WorkflowId,
         /// What is different.
         changes: PlanChanges,
+        /// Why the run cannot follow the new shape.
+        reason: String,
     },
     /// A condition or a list that was decided when the run began now says otherwise.
     #[error(

@@ -7,6 +7,7 @@
 pub mod tree;
 
 mod attempt;
+mod builder;
 mod clock;
 mod context;
 mod decide;
@@ -27,6 +28,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use builder::{EngineBuilder, EphemeralBuilder};
 pub use clock::{Clock, SystemClock};
 pub use context::NodeContext;
 pub use error::{Failures, PlanChanges, RunError, StepFailure};
@@ -35,14 +37,10 @@ pub use invocation::{Invocation, RunFuture, RunHandle};
 pub(crate) use invocation::{result_of, run_tree, start_tree};
 use journal::AnyStore;
 use live::LiveRuns;
-use observers::Observers;
 use shared::{EngineShared, Stop};
 
 use crate::state::{WorkflowData, WorkflowId};
 use crate::store::{Listing, StoreError, WorkflowStore};
-
-/// How many attempts run at once where nothing else is said.
-const DEFAULT_CONCURRENCY: usize = 64;
 
 /// Runs workflows over a store. Clones are the same engine; when the last is dropped its runs stop, to be taken up
 /// again by another engine on the same store.
@@ -78,7 +76,7 @@ impl Drop for Owner {
 impl Engine {
     /// An engine over this store.
     pub fn builder<D: WorkflowStore>(store: D) -> EngineBuilder {
-        EngineBuilder { options: Options::new(), store: Arc::new(store), state: Arc::new(()), types: PhantomData }
+        EngineBuilder::new(store)
     }
 
     /// An engine over this store, with no application state and defaults for the rest.
@@ -88,7 +86,7 @@ impl Engine {
 
     /// An engine that keeps no records.
     pub fn ephemeral() -> EphemeralBuilder {
-        EphemeralBuilder { options: Options::new(), state: Arc::new(()), types: PhantomData }
+        EphemeralBuilder::new()
     }
 }
 
@@ -128,109 +126,6 @@ impl<S> Engine<S> {
         self.shared.stop.send_replace(Stop::Within(grace));
         // Every run holds a receiver until it has ended.
         self.shared.stop.closed().await;
-    }
-}
-
-/// What engines of both kinds can be told.
-struct Options {
-    clock: Arc<dyn Clock>,
-    observers: Observers,
-    concurrency: usize,
-    strict_roundtrip: bool,
-}
-
-impl Options {
-    fn new() -> Self {
-        Self {
-            clock: Arc::new(SystemClock),
-            observers: Observers::default(),
-            concurrency: DEFAULT_CONCURRENCY,
-            strict_roundtrip: false,
-        }
-    }
-
-    fn build(self) -> Arc<EngineShared> {
-        Arc::new(EngineShared::new(self.clock, self.observers, self.concurrency, self.strict_roundtrip))
-    }
-
-    fn concurrency(&mut self, attempts: usize) {
-        assert!(attempts > 0, "concurrency must be at least 1: 0 is refused and does not mean unbounded");
-        self.concurrency = attempts;
-    }
-}
-
-/// Makes an [`Engine`].
-#[must_use = "call `build` to have the engine"]
-pub struct EngineBuilder<S = ()> {
-    options: Options,
-    store: Arc<dyn AnyStore>,
-    state: AnyState,
-    types: PhantomData<fn() -> S>,
-}
-
-/// Makes an [`Ephemeral`] engine.
-#[must_use = "call `build` to have the engine"]
-pub struct EphemeralBuilder<S = ()> {
-    options: Options,
-    state: AnyState,
-    types: PhantomData<fn() -> S>,
-}
-
-impl<S: Send + Sync + 'static> EngineBuilder<S> {
-    /// The application state, whose parts nodes take as `#[state]` parameters.
-    pub fn state<T: Send + Sync + 'static>(self, state: T) -> EngineBuilder<T> {
-        EngineBuilder { options: self.options, store: self.store, state: Arc::new(state), types: PhantomData }
-    }
-
-    /// How many attempts may run at once, over all runs; 64 by default.
-    ///
-    /// # Panics
-    /// If it is 0.
-    pub fn concurrency(mut self, attempts: usize) -> Self {
-        self.options.concurrency(attempts);
-        self
-    }
-
-    /// Where the times of records come from; the machine's clock by default.
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.options.clock = Arc::new(clock);
-        self
-    }
-
-    /// Whether dependents get the decoded output instead of the original, which proves that a first run and a
-    /// resumed one see equal values. For tests.
-    pub fn strict_roundtrip(mut self, on: bool) -> Self {
-        self.options.strict_roundtrip = on;
-        self
-    }
-
-    /// The engine.
-    pub fn build(self) -> Engine<S> {
-        let shared = self.options.build();
-        let owner = Arc::new(Owner { shared: shared.clone() });
-        let live = Arc::new(LiveRuns::default());
-        Engine { shared, store: self.store, live, state: self.state, owner, types: PhantomData }
-    }
-}
-
-impl<S: Send + Sync + 'static> EphemeralBuilder<S> {
-    /// The application state, whose parts nodes take as `#[state]` parameters.
-    pub fn state<T: Send + Sync + 'static>(self, state: T) -> EphemeralBuilder<T> {
-        EphemeralBuilder { options: self.options, state: Arc::new(state), types: PhantomData }
-    }
-
-    /// How many attempts may run at once, over all runs; 64 by default.
-    ///
-    /// # Panics
-    /// If it is 0.
-    pub fn concurrency(mut self, attempts: usize) -> Self {
-        self.options.concurrency(attempts);
-        self
-    }
-
-    /// The engine.
-    pub fn build(self) -> Ephemeral<S> {
-        Ephemeral { shared: self.options.build(), state: self.state, types: PhantomData }
     }
 }
 

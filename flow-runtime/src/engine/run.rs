@@ -10,8 +10,8 @@ use super::error::{Failures, PlanChanges, RunError, StepFailure};
 use super::journal::AnyStore;
 use crate::plan::{Plan, StepKind};
 use crate::state::{
-    DecodeError, Encoding, NodeFailure, Payload, RegionKind, RunCreated, RunOutput, StepRef, WorkflowData, WorkflowId,
-    WorkflowStatus,
+    DecodeError, Encoding, Event, NodeFailure, Payload, RegionKind, RunCreated, RunOutput, StepRef, WorkflowData,
+    WorkflowId, WorkflowStatus,
 };
 use crate::store::StoreError;
 
@@ -32,7 +32,7 @@ pub(crate) async fn run(store: Arc<dyn AnyStore>, setup: Setup, created: RunCrea
             if data.status.is_terminal() {
                 return ended(&data);
             }
-            check_shape(&data, &created.plan)?;
+            check_shape(&data, &created.plan, setup.engine.adopt_changed_plans)?;
             Driver::resume(setup, data).drive().await
         }
     }
@@ -62,13 +62,22 @@ pub(crate) fn check_asked(
     Ok(())
 }
 
-/// That the record's steps are those of the workflow as it is now.
-fn check_shape(data: &WorkflowData, plan: &Plan) -> Result<(), RunError> {
+/// That the record can follow the workflow as it is now: it is the same shape, or the engine may adopt another one
+/// and nothing that has begun is changed by it.
+fn check_shape(data: &WorkflowData, plan: &Arc<Plan>, adopt: bool) -> Result<(), RunError> {
     if data.plan.fingerprint == plan.fingerprint {
         return Ok(());
     }
+    let reason = if adopt {
+        match data.clone().apply_event(&Event::PlanAdopted { plan: plan.clone() }, data.updated_at, &mut Vec::new()) {
+            Ok(()) => return Ok(()),
+            Err(error) => error.reason,
+        }
+    } else {
+        "the engine is not told to adopt changed plans".to_owned()
+    };
     let changes = changes(&data.plan, plan);
-    Err(RunError::PlanChanged { workflow: plan.workflow.to_string(), id: data.id.clone(), changes })
+    Err(RunError::PlanChanged { workflow: plan.workflow.to_string(), id: data.id.clone(), changes, reason })
 }
 
 /// How one shape of a workflow differs from another.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
 
+use super::builder::Options;
 use super::clock::Clock;
 use super::observers::Observers;
 
@@ -28,17 +29,20 @@ pub(crate) struct EngineShared {
     /// Those of nodes with a limit of their own, by name and limit.
     nodes: Mutex<HashMap<(String, NonZeroU32), Arc<Semaphore>>>,
     pub(crate) strict_roundtrip: bool,
+    /// Whether a run may go on under a changed plan if nothing that has begun is changed by it.
+    pub(crate) adopt_changed_plans: bool,
     pub(crate) stop: watch::Sender<Stop>,
 }
 
 impl EngineShared {
-    pub(crate) fn new(clock: Arc<dyn Clock>, observers: Observers, concurrency: usize, strict_roundtrip: bool) -> Self {
+    pub(crate) fn new(options: Options) -> Self {
         Self {
-            clock,
-            observers,
-            permits: Arc::new(Semaphore::new(concurrency)),
+            clock: options.clock,
+            observers: options.observers,
+            permits: Arc::new(Semaphore::new(options.concurrency)),
             nodes: Mutex::default(),
-            strict_roundtrip,
+            strict_roundtrip: options.strict_roundtrip,
+            adopt_changed_plans: options.adopt_changed_plans,
             stop: watch::Sender::new(Stop::No),
         }
     }

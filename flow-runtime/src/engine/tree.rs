@@ -65,10 +65,10 @@ impl<T: Output> AnyOutput for T {
 /// # Panics
 /// If it is another type, which only a broken tree can cause.
 pub fn downcast<T: Output>(value: Value) -> T {
-    match value.into_any().downcast() {
-        Ok(value) => *value,
-        Err(_) => panic!("a value of another type than `{}` reached its slot", std::any::type_name::<T>()),
-    }
+    let Ok(value) = value.into_any().downcast() else {
+        panic!("a value of another type than `{}` reached its slot", std::any::type_name::<T>());
+    };
+    *value
 }
 
 /// What a node returned instead of an output.

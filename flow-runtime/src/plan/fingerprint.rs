@@ -54,6 +54,7 @@ const fn region(hash: u128, region: &Region) -> u128 {
     number(number(hash, region.first), region.len)
 }
 
+#[expect(clippy::ptr_arg, reason = "dereferencing a Cow is not const")]
 const fn borrowed<'a>(text: &'a Cow<'static, str>) -> &'a str {
     match text {
         Cow::Borrowed(text) => text,
@@ -61,6 +62,7 @@ const fn borrowed<'a>(text: &'a Cow<'static, str>) -> &'a str {
     }
 }
 
+#[expect(clippy::ptr_arg, reason = "dereferencing a Cow is not const")]
 const fn list<'a>(list: &'a Cow<'static, [u32]>) -> &'a [u32] {
     match list {
         Cow::Borrowed(list) => list,

@@ -5,12 +5,11 @@
 //! foreign logs never become a wrong record.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::data::{DataEntry, StepState, StepStatus, WorkflowData, WorkflowStatus};
 use super::event::{Asked, Delta, Event, RegionKind, RunCreated, RunOutcome, WaitingOn};
 use super::{NodeFailure, Payload, StepRef, Timestamp};
-use crate::plan::{Plan, StepKind};
+use crate::plan::StepKind;
 
 /// An event does not fit the record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -279,14 +278,6 @@ impl WorkflowData {
         state.status = status;
         state.error = error.cloned().map(Box::new);
         Ok(())
-    }
-
-    fn adopt(&mut self, plan: &Arc<Plan>) -> Applied {
-        if plan.fingerprint == self.plan.fingerprint {
-            self.plan = plan.clone();
-            return Ok(());
-        }
-        Err("this version does not move a run to another shape".to_owned())
     }
 
     fn check(&self, step: StepRef, allowed: &[StepStatus]) -> Applied {

@@ -3,6 +3,7 @@
 //! In: events, in order. Out: [`WorkflowData`], which is never changed in another way than by [`WorkflowData::apply`].
 //! Nothing here decides what happens next, and nothing touches a disk.
 
+mod adopt;
 mod apply;
 mod canonical;
 mod data;

@@ -16,7 +16,7 @@ pub enum StoreError {
         id: WorkflowId,
     },
     /// What is stored of the run is broken. It is left as it is.
-    #[error("the record of run `{id}` is damaged: {reason}; it was left as it is{}", at(.path))]
+    #[error("the record of run `{id}` is damaged: {reason}; it was left as it is{}", at(.path.as_ref()))]
     Corrupt {
         /// The run.
         id: WorkflowId,
@@ -123,6 +123,6 @@ impl Damaged {
     }
 }
 
-fn at(path: &Option<PathBuf>) -> String {
-    path.as_ref().map(|path| format!(": {}", path.display())).unwrap_or_default()
+fn at(path: Option<&PathBuf>) -> String {
+    path.map(|path| format!(": {}", path.display())).unwrap_or_default()
 }

@@ -216,6 +216,6 @@ impl<T: Output + Clone> Tree for GraphTree<T> {
 
 impl<T> std::fmt::Debug for Graph<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Graph").field("name", &self.name).field("steps", &self.steps.len()).finish()
+        f.debug_struct("Graph").field("name", &self.name).field("steps", &self.steps.len()).finish_non_exhaustive()
     }
 }

@@ -46,10 +46,23 @@ impl Driver {
         driver
     }
 
-    /// A run as it was stored. The record's plan has the fingerprint of the tree's.
+    /// A run as it was stored, which can follow the tree's plan.
     pub(crate) fn resume(setup: Setup, mut data: WorkflowData) -> Self {
-        let stored_plan = std::mem::replace(&mut data.plan, Arc::new(setup.tree.plan().clone()));
-        Self::new(setup, data, stored_plan)
+        let plan = Arc::new(setup.tree.plan().clone());
+        if data.plan.fingerprint == plan.fingerprint {
+            // The shape is the same; texts, policies and source lines are those of the code that runs now.
+            let stored_plan = std::mem::replace(&mut data.plan, plan);
+            return Self::new(setup, data, stored_plan);
+        }
+        let now = setup.engine.clock.now();
+        let adopted = Event::PlanAdopted { plan: plan.clone() };
+        if let Err(error) = data.apply_event(&adopted, now, &mut Vec::new()) {
+            // It was tried on a copy before; were it not so, the run must not go on.
+            panic!("{error}");
+        }
+        let mut driver = Self::new(setup, data, plan);
+        driver.events.push(adopted);
+        driver
     }
 
     fn new(setup: Setup, data: WorkflowData, stored_plan: Arc<Plan>) -> Self {
@@ -58,7 +71,7 @@ impl Driver {
         let (outbox, inbox) = mpsc::unbounded_channel();
         let shared = Arc::new(RunShared {
             id: journal.is_some().then(|| data.id.clone()),
-            plan: data.plan.clone(),
+            plan: Arc::new(tree.plan().clone()),
             state,
             providers,
             observers: engine.observers.clone(),

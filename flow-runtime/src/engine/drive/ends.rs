@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Driver, Mode, Timer};
-use crate::engine::attempt::{AttemptEnd, AttemptError, Done};
+use crate::engine::attempt::{AttemptEnd, AttemptError, Done, catch};
 use crate::engine::decide::{self, Next};
 use crate::engine::place::Place;
 use crate::engine::tree::At;
@@ -23,6 +23,8 @@ impl Driver {
         if self.running.get(&step).is_some_and(|running| running.attempt == number) {
             self.running.remove(&step);
         } else if self.data.step(step).status != StepStatus::Running || self.data.step(step).attempts != number {
+            // Its destructor is user code as well.
+            let _ = catch(|| drop(result));
             return;
         }
         match result {

@@ -26,7 +26,7 @@ pub(super) struct Admitted {
 
 /// The gates a run's steps pass through. The first is the engine's, the others are those of nodes with a limit.
 pub(super) struct Gates {
-    gates: Vec<Gate>,
+    all: Vec<Gate>,
     by_node: HashMap<(String, u32), usize>,
     engine: Arc<EngineShared>,
     outbox: mpsc::UnboundedSender<Message>,
@@ -43,20 +43,20 @@ struct Gate {
 
 impl Gates {
     pub(super) fn new(engine: Arc<EngineShared>, outbox: mpsc::UnboundedSender<Message>) -> Self {
-        let gates = vec![Gate::new(engine.permits.clone())];
-        Self { gates, by_node: HashMap::new(), engine, outbox }
+        let all = vec![Gate::new(engine.permits.clone())];
+        Self { all, by_node: HashMap::new(), engine, outbox }
     }
 
     pub(super) fn push(&mut self, plan: &Plan, step: StepRef) {
         let gate = self.gate_of(plan, step);
-        self.gates[gate].queue.push_back((step, None));
+        self.all[gate].queue.push_back((step, None));
     }
 
     /// The next step that has all its permits. `wanted` says of a step whether it may still start.
     pub(super) fn pop(&mut self, wanted: impl Fn(StepRef) -> bool) -> Option<Admitted> {
-        for node in 1..self.gates.len() {
+        for node in 1..self.all.len() {
             while let Some((step, _, permit)) = self.pass(node, &wanted) {
-                self.gates[0].queue.push_back((step, Some(permit)));
+                self.all[0].queue.push_back((step, Some(permit)));
             }
         }
         let (step, node, permit) = self.pass(0, &wanted)?;
@@ -64,17 +64,17 @@ impl Gates {
     }
 
     pub(super) fn put_back(&mut self, gate: usize, permit: Permit) {
-        self.gates[gate].asked = false;
-        self.gates[gate].held = Some(permit);
+        self.all[gate].asked = false;
+        self.all[gate].held = Some(permit);
     }
 
     /// Whether steps wait at a gate.
     pub(super) fn has_waiting(&self) -> bool {
-        self.gates.iter().any(|gate| !gate.queue.is_empty())
+        self.all.iter().any(|gate| !gate.queue.is_empty())
     }
 
     pub(super) fn clear(&mut self) {
-        for gate in &mut self.gates {
+        for gate in &mut self.all {
             gate.queue.clear();
             gate.held = None;
         }
@@ -83,7 +83,7 @@ impl Gates {
     fn gate_of(&mut self, plan: &Plan, step: StepRef) -> usize {
         let step = plan.step(step.local);
         let (StepKind::Call { node, .. }, Some(limit)) = (&step.kind, step.policy.concurrency) else { return 0 };
-        let gates = &mut self.gates;
+        let gates = &mut self.all;
         *self.by_node.entry((node.to_string(), limit.get())).or_insert_with(|| {
             gates.push(Gate::new(self.engine.node_permits(node, limit)));
             gates.len() - 1
@@ -91,7 +91,7 @@ impl Gates {
     }
 
     fn pass(&mut self, index: usize, wanted: &impl Fn(StepRef) -> bool) -> Option<(StepRef, Option<Permit>, Permit)> {
-        let gate = &mut self.gates[index];
+        let gate = &mut self.all[index];
         while gate.queue.front().is_some_and(|&(step, _)| !wanted(step)) {
             gate.queue.pop_front();
         }
@@ -104,12 +104,12 @@ impl Gates {
             self.ask(index);
             return None;
         };
-        let (step, earlier) = self.gates[index].queue.pop_front()?;
+        let (step, earlier) = self.all[index].queue.pop_front()?;
         Some((step, earlier, permit))
     }
 
     fn ask(&mut self, index: usize) {
-        let gate = &mut self.gates[index];
+        let gate = &mut self.all[index];
         if !std::mem::replace(&mut gate.asked, true) {
             tasks::wait_for_permit(gate.semaphore.clone(), index, self.outbox.clone());
         }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::attempt::AttemptEnd;
+use super::attempt::{AttemptEnd, catch};
 use super::context::RunShared;
 use super::decide::{self, Schedule};
 use super::error::RunError;
@@ -95,6 +95,13 @@ pub(crate) struct Driver {
 impl Driver {
     /// Runs to the end, or to the shutdown of the engine.
     pub(crate) async fn drive(mut self) -> Result<Finished, RunError> {
+        let end = self.drive_on().await;
+        // The values of the run go here; a destructor that panics must not change how the run ended.
+        let _ = catch(|| drop(self));
+        end
+    }
+
+    async fn drive_on(&mut self) -> Result<Finished, RunError> {
         self.restore()?;
         loop {
             self.take_stop();

@@ -120,6 +120,8 @@ impl Driver {
     /// Runs the only step to its end; `None` if a shutdown did not leave it the time.
     pub(super) async fn run_inline(&mut self, start: Start) -> Option<AttemptEnd> {
         let Start { attempt, permits } = start;
+        // A chain of bodies that never wait must not keep this thread from other tasks.
+        tokio::task::coop::consume_budget().await;
         let (step, body) = (attempt.step, attempt.run());
         tokio::pin!(body);
         loop {

@@ -1,0 +1,154 @@
+//! What an engine is made of: options with their defaults.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use super::clock::{Clock, SystemClock};
+use super::invocation::AnyState;
+use super::journal::AnyStore;
+use super::live::LiveRuns;
+use super::observers::Observers;
+use super::shared::EngineShared;
+use super::{Engine, Ephemeral, Owner};
+use crate::store::WorkflowStore;
+
+/// How many attempts run at once where nothing else is said.
+const DEFAULT_CONCURRENCY: usize = 64;
+
+/// What engines of both kinds can be told.
+pub(super) struct Options {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) observers: Observers,
+    pub(super) concurrency: usize,
+    pub(super) strict_roundtrip: bool,
+    pub(super) adopt_changed_plans: bool,
+}
+
+impl Options {
+    fn new() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            observers: Observers::default(),
+            concurrency: DEFAULT_CONCURRENCY,
+            strict_roundtrip: false,
+            adopt_changed_plans: false,
+        }
+    }
+
+    fn build(self) -> Arc<EngineShared> {
+        Arc::new(EngineShared::new(self))
+    }
+
+    fn concurrency(&mut self, attempts: usize) {
+        assert!(attempts > 0, "concurrency must be at least 1: 0 is refused and does not mean unbounded");
+        self.concurrency = attempts;
+    }
+}
+
+/// Makes an [`Engine`].
+#[must_use = "call `build` to have the engine"]
+pub struct EngineBuilder<S = ()> {
+    options: Options,
+    store: Arc<dyn AnyStore>,
+    state: AnyState,
+    types: PhantomData<fn() -> S>,
+}
+
+/// Makes an [`Ephemeral`] engine.
+#[must_use = "call `build` to have the engine"]
+pub struct EphemeralBuilder<S = ()> {
+    options: Options,
+    state: AnyState,
+    types: PhantomData<fn() -> S>,
+}
+
+impl EngineBuilder {
+    pub(super) fn new<D: WorkflowStore>(store: D) -> Self {
+        Self { options: Options::new(), store: Arc::new(store), state: Arc::new(()), types: PhantomData }
+    }
+}
+
+impl EphemeralBuilder {
+    pub(super) fn new() -> Self {
+        Self { options: Options::new(), state: Arc::new(()), types: PhantomData }
+    }
+}
+
+impl<S: Send + Sync + 'static> EngineBuilder<S> {
+    /// The application state, whose parts nodes take as `#[state]` parameters.
+    pub fn state<T: Send + Sync + 'static>(self, state: T) -> EngineBuilder<T> {
+        EngineBuilder { options: self.options, store: self.store, state: Arc::new(state), types: PhantomData }
+    }
+
+    /// How many attempts may run at once, over all runs; 64 by default.
+    ///
+    /// # Panics
+    /// If it is 0.
+    pub fn concurrency(mut self, attempts: usize) -> Self {
+        self.options.concurrency(attempts);
+        self
+    }
+
+    /// Where the times of records come from; the machine's clock by default.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.options.clock = Arc::new(clock);
+        self
+    }
+
+    /// Whether dependents get the decoded output instead of the original, which proves that a first run and a
+    /// resumed one see equal values. For tests.
+    pub fn strict_roundtrip(mut self, on: bool) -> Self {
+        self.options.strict_roundtrip = on;
+        self
+    }
+
+    /// Whether a run may go on under a changed plan, if the steps that have begun are still there with the same nodes
+    /// and the same edges. Otherwise, and without this, such a run is refused with
+    /// [`RunError::PlanChanged`](super::RunError::PlanChanged) and left as it is.
+    pub fn adopt_changed_plans(mut self, on: bool) -> Self {
+        self.options.adopt_changed_plans = on;
+        self
+    }
+
+    /// The engine.
+    pub fn build(self) -> Engine<S> {
+        let shared = self.options.build();
+        let owner = Arc::new(Owner { shared: shared.clone() });
+        let live = Arc::new(LiveRuns::default());
+        Engine { shared, store: self.store, live, state: self.state, owner, types: PhantomData }
+    }
+}
+
+impl<S: Send + Sync + 'static> EphemeralBuilder<S> {
+    /// The application state, whose parts nodes take as `#[state]` parameters.
+    pub fn state<T: Send + Sync + 'static>(self, state: T) -> EphemeralBuilder<T> {
+        EphemeralBuilder { options: self.options, state: Arc::new(state), types: PhantomData }
+    }
+
+    /// How many attempts may run at once, over all runs; 64 by default.
+    ///
+    /// # Panics
+    /// If it is 0.
+    pub fn concurrency(mut self, attempts: usize) -> Self {
+        self.options.concurrency(attempts);
+        self
+    }
+
+    /// The engine.
+    pub fn build(self) -> Ephemeral<S> {
+        Ephemeral { shared: self.options.build(), state: self.state, types: PhantomData }
+    }
+}
+
+impl<S> fmt::Debug for EngineBuilder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EngineBuilder").finish_non_exhaustive()
+    }
+}
+
+impl<S> fmt::Debug for EphemeralBuilder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EphemeralBuilder").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,129 @@
+//! How a record moves to another shape of its workflow.
+//!
+//! In: the plan to follow from now on. Out: the same record with its steps found again by their ids. Steps that are
+//! new are pending; a step to which something has happened must still be there, with the same node and the same
+//! edges, or the record is refused.
+
+use std::sync::Arc;
+
+use super::data::{StepState, StepStatus, WorkflowData};
+use super::{RunOutput, StepRef};
+use crate::plan::{Plan, StepKind};
+
+impl WorkflowData {
+    /// Moves the record to this plan.
+    pub(super) fn adopt(&mut self, plan: &Arc<Plan>) -> Result<(), String> {
+        if plan.fingerprint == self.plan.fingerprint {
+            self.plan = plan.clone();
+            return Ok(());
+        }
+        let moves = Moves::between(&self.plan, plan);
+        let mut steps = Vec::with_capacity(self.steps.len());
+        let mut firsts = Vec::with_capacity(self.instances.len());
+        for instance in 0..self.instances.len() as u32 {
+            firsts.push(steps.len() as u32);
+            self.move_steps(instance, plan, &moves, &mut steps)?;
+        }
+        for (state, first) in self.instances.iter_mut().zip(firsts) {
+            state.region = moves.regions[state.region as usize].ok_or("a region is gone")?;
+            state.first = first;
+            if let Some(opener) = &mut state.opened_by {
+                moves.update(opener)?;
+            }
+        }
+        for entry in self.data.values_mut().flatten() {
+            moves.update(&mut entry.step)?;
+        }
+        if let Some(RunOutput::Step(step)) = &mut self.output {
+            moves.update(step)?;
+        }
+        self.steps = steps;
+        self.plan = plan.clone();
+        self.recount();
+        Ok(())
+    }
+
+    /// Adds the states of an instance's steps in the order of the new plan.
+    fn move_steps(&self, instance: u32, plan: &Plan, moves: &Moves, steps: &mut Vec<StepState>) -> Result<(), String> {
+        let old = self.instances[instance as usize].region;
+        let new = moves.regions[old as usize].ok_or_else(|| match self.instances[instance as usize].opened_by {
+            Some(opener) => format!("what `{}` opened is gone", self.path(opener)),
+            None => "the workflow is gone".to_owned(),
+        })?;
+        let base = steps.len();
+        let region = plan.region(new);
+        steps.resize(base + region.len as usize, StepState::PENDING);
+        for local in self.plan.region(old).locals() {
+            let step = StepRef::new(instance, local);
+            let state = self.step(step);
+            let target = moves.steps[local as usize];
+            if state.status == StepStatus::Pending && state.attempts == 0 {
+                continue;
+            }
+            let target = target.ok_or_else(|| format!("step `{}` has begun and is gone", self.path(step)))?;
+            if !moves.is_same(&self.plan, local, plan, target) {
+                return Err(format!("step `{}` has begun and is another now", self.path(step)));
+            }
+            steps[base + (target - region.first) as usize] = state.clone();
+        }
+        Ok(())
+    }
+}
+
+/// Where the regions and steps of one plan are in another.
+struct Moves {
+    regions: Vec<Option<u32>>,
+    steps: Vec<Option<u32>>,
+}
+
+impl Moves {
+    fn between(old: &Plan, new: &Plan) -> Self {
+        let mut moves = Self { regions: Vec::with_capacity(old.regions.len()), steps: vec![None; old.steps.len()] };
+        // A region stands behind the one around it, so its parent step has been found before it.
+        for region in 0..old.regions.len() as u32 {
+            let target = moves.find_region(old, new, region);
+            moves.regions.push(target);
+            for local in old.region(region).locals() {
+                moves.steps[local as usize] = target.and_then(|target| {
+                    new.region(target).locals().find(|&other| new.step(other).id == old.step(local).id)
+                });
+            }
+        }
+        moves
+    }
+
+    fn find_region(&self, old: &Plan, new: &Plan, region: u32) -> Option<u32> {
+        let Some(parent) = old.region(region).parent else { return Some(0) };
+        match &new.step(self.steps[parent as usize]?).kind {
+            StepKind::Branch { arms } => {
+                let label = &old.region(region).label;
+                arms.iter().copied().find(|&arm| new.region(arm).label == *label)
+            }
+            StepKind::Each { body } => Some(*body),
+            StepKind::Call { .. } => None,
+        }
+    }
+
+    /// Whether a step does the same with the same inputs in both plans.
+    fn is_same(&self, old: &Plan, local: u32, new: &Plan, target: u32) -> bool {
+        let (old, new) = (old.step(local), new.step(target));
+        let same_kind = match (&old.kind, &new.kind) {
+            (StepKind::Call { node: old, .. }, StepKind::Call { node: new, .. }) => old == new,
+            (StepKind::Branch { .. }, StepKind::Branch { .. }) | (StepKind::Each { .. }, StepKind::Each { .. }) => true,
+            _ => false,
+        };
+        let moved = |inputs: &[u32]| -> Option<Vec<u32>> {
+            let mut moved = inputs.iter().map(|&input| self.steps[input as usize]).collect::<Option<Vec<u32>>>()?;
+            moved.sort_unstable();
+            Some(moved)
+        };
+        let mut inputs = new.inputs.to_vec();
+        inputs.sort_unstable();
+        same_kind && old.catch == new.catch && moved(&old.inputs) == Some(inputs)
+    }
+
+    fn update(&self, step: &mut StepRef) -> Result<(), String> {
+        step.local = self.steps[step.local as usize].ok_or("a step is gone")?;
+        Ok(())
+    }
+}
