@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 use super::observers::Observers;
-use super::place::{Place, idempotency_key};
+use super::position::{Position, idempotency_key};
 use super::tree::At;
 use crate::plan::{Plan, Providers};
 use crate::state::{DecodeError, EncodeError, Encoding, Key, Payload, WorkflowId, decode, encode};
@@ -32,18 +32,18 @@ pub(crate) struct RunShared {
 /// The run's key-value data as far as it is committed: for each key, what each step wrote.
 #[derive(Default)]
 pub(crate) struct Committed {
-    entries: BTreeMap<String, Vec<(Place, Payload)>>,
+    entries: BTreeMap<String, Vec<(Position, Payload)>>,
 }
 
 impl Committed {
-    pub(crate) fn insert(&mut self, place: &Place, key: &str, payload: &Payload) {
+    pub(crate) fn insert(&mut self, position: &Position, key: &str, payload: &Payload) {
         let entries = self.entries.entry(key.to_owned()).or_default();
-        entries.retain(|(writer, _)| writer != place);
-        entries.push((place.clone(), payload.clone()));
+        entries.retain(|(writer, _)| writer != position);
+        entries.push((position.clone(), payload.clone()));
     }
 
     /// What a step reads: of those of its ancestors that wrote the key, the last in the order of the plan.
-    fn read(&self, key: &str, reader: &Place, plan: &Plan) -> Option<Payload> {
+    fn read(&self, key: &str, reader: &Position, plan: &Plan) -> Option<Payload> {
         let entries = self.entries.get(key)?;
         let seen = entries.iter().filter(|(writer, _)| writer.is_ancestor_of(reader, plan));
         seen.max_by_key(|(writer, _)| writer.order()).map(|(_, payload)| payload.clone())
@@ -55,18 +55,18 @@ impl Committed {
 /// A node that has a parameter `cx: &NodeContext` gets it; callers in `workflow!` do not write it.
 pub struct NodeContext {
     run: Arc<RunShared>,
-    place: Place,
+    position: Position,
     attempt: u32,
     writes: Mutex<Vec<(String, Payload)>>,
 }
 
 impl NodeContext {
-    pub(crate) fn new(run: Arc<RunShared>, place: Place, attempt: u32) -> Self {
-        Self { run, place, attempt, writes: Mutex::default() }
+    pub(crate) fn new(run: Arc<RunShared>, position: Position, attempt: u32) -> Self {
+        Self { run, position, attempt, writes: Mutex::default() }
     }
 
     pub(crate) fn at(&self) -> At<'_> {
-        self.place.at()
+        self.position.at()
     }
 
     pub(crate) fn take_writes(&self) -> Vec<(String, Payload)> {
@@ -95,7 +95,7 @@ impl NodeContext {
 
     /// The path of the step: `charge`, `parcel.ship`, `labels[17].print_label`.
     pub fn step(&self) -> String {
-        self.place.path(&self.run.plan)
+        self.position.path(&self.run.plan)
     }
 
     /// The attempt, from 1; it goes on counting after a crash.
@@ -130,7 +130,7 @@ impl NodeContext {
 
     /// Tells observers how far the step is, from 0.0 to 1.0. It is not stored.
     pub fn progress(&self, fraction: f64, message: &str) {
-        self.run.observers.progress(&self.run, &self.place, fraction.clamp(0.0, 1.0), message);
+        self.run.observers.progress(&self.run, &self.position, fraction.clamp(0.0, 1.0), message);
     }
 
     /// The value of this key as this step sees it: its own, else the one written by the last of its ancestors in
@@ -145,7 +145,7 @@ impl NodeContext {
         };
         let payload = own.or_else(|| {
             let data = self.run.data.read().unwrap_or_else(PoisonError::into_inner);
-            data.read(key.name(), &self.place, &self.run.plan)
+            data.read(key.name(), &self.position, &self.run.plan)
         });
         payload.as_ref().map(decode).transpose()
     }

@@ -209,3 +209,50 @@ pub(crate) fn due(policy: &Policy, state: &StepState) -> Option<Timestamp> {
 pub(crate) fn nanos(duration: Duration) -> Timestamp {
     Timestamp::try_from(duration.as_nanos()).unwrap_or(Timestamp::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Backoff, Retry};
+
+    const SECOND: Timestamp = 1_000_000_000;
+
+    fn policy(times: u32) -> Policy {
+        let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(4)).with_jitter(false);
+        Policy::DEFAULT.with_retry(Some(Retry::new(times).with_backoff(backoff)))
+    }
+
+    fn state(failures: u32) -> StepState {
+        StepState { failures, attempts: failures + 1, started_at: SECOND, ..StepState::PENDING }
+    }
+
+    fn next(policy: &Policy, failures: u32, kind: FailureKind, permanent: bool) -> Next {
+        after_failure(policy, &state(failures), kind, permanent, 2 * SECOND, 0.0)
+    }
+
+    #[test]
+    fn b14_retries_are_counted_after_the_first_attempt() {
+        let policy = policy(2);
+        assert_eq!(next(&policy, 0, FailureKind::Error, false), Next::Retry(Duration::from_secs(1)));
+        assert_eq!(next(&policy, 1, FailureKind::Error, false), Next::Retry(Duration::from_secs(2)));
+        assert_eq!(next(&policy, 2, FailureKind::Error, false), Next::Fail);
+        assert_eq!(next(&Policy::DEFAULT, 0, FailureKind::Error, false), Next::Fail);
+    }
+
+    #[test]
+    fn b14_a_permanent_error_is_not_retried() {
+        assert_eq!(next(&policy(2), 0, FailureKind::Error, true), Next::Fail);
+        assert_eq!(next(&policy(2), 0, FailureKind::Encode, false), Next::Fail);
+        assert_eq!(next(&policy(2), 0, FailureKind::Deadline, false), Next::Fail);
+        assert_ne!(next(&policy(2), 0, FailureKind::Timeout, false), Next::Fail);
+        assert_ne!(next(&policy(2), 0, FailureKind::Panic, false), Next::Fail);
+    }
+
+    #[test]
+    fn b13_a_retry_that_would_begin_after_the_deadline_is_not_made() {
+        let short = policy(2).with_deadline(Some(Duration::from_secs(2)));
+        let long = policy(2).with_deadline(Some(Duration::from_secs(3)));
+        assert_eq!(next(&short, 0, FailureKind::Error, false), Next::Fail);
+        assert_eq!(next(&long, 0, FailureKind::Error, false), Next::Retry(Duration::from_secs(1)));
+    }
+}

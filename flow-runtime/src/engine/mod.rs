@@ -17,7 +17,7 @@ mod invocation;
 mod journal;
 mod live;
 mod observers;
-mod place;
+mod position;
 mod run;
 mod shared;
 mod tasks;

@@ -1,7 +1,7 @@
 //! The engine's side of observers: told what is committed, and kept from hurting a run.
 
 use super::context::RunShared;
-use super::place::Place;
+use super::position::Position;
 use crate::state::{Event, WorkflowData};
 
 /// Those who are told.
@@ -10,5 +10,5 @@ pub(crate) struct Observers {}
 
 impl Observers {
     pub(crate) fn event(&self, _run: &RunShared, _data: &WorkflowData, _event: &Event) {}
-    pub(crate) fn progress(&self, _run: &RunShared, _place: &Place, _fraction: f64, _message: &str) {}
+    pub(crate) fn progress(&self, _run: &RunShared, _position: &Position, _fraction: f64, _message: &str) {}
 }

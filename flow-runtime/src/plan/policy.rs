@@ -154,3 +154,43 @@ impl Backoff {
         Duration::try_from_secs_f64(chosen).unwrap_or(self.max)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b14_backoff_stays_within_its_bounds_and_grows() {
+        let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
+        for attempt in 1..200 {
+            for random in [0.0, 0.3, 0.999_999] {
+                let delay = backoff.delay(attempt, random);
+                assert!(delay >= backoff.min && delay <= backoff.max, "attempt {attempt}: {delay:?}");
+            }
+        }
+        assert_eq!(backoff.delay(1, 0.0), Duration::from_millis(100));
+        assert!(backoff.delay(3, 0.9) > backoff.delay(1, 0.9), "jitter spreads over a growing range");
+    }
+
+    #[test]
+    fn b14_without_jitter_the_wait_is_min_times_a_power_of_the_factor() {
+        let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60)).with_factor(3.0).with_jitter(false);
+        let delays: Vec<u64> = (1..6).map(|attempt| backoff.delay(attempt, 0.5).as_secs()).collect();
+        assert_eq!(delays, [1, 3, 9, 27, 60]);
+    }
+
+    #[test]
+    fn a_backoff_of_any_numbers_gives_a_duration() {
+        for backoff in [
+            Backoff::new(Duration::MAX, Duration::MAX),
+            Backoff::new(Duration::ZERO, Duration::ZERO),
+            Backoff::new(Duration::from_secs(5), Duration::from_secs(1)).with_factor(f64::INFINITY),
+            Backoff::new(Duration::from_secs(1), Duration::from_secs(2)).with_factor(f64::NAN),
+        ] {
+            for attempt in [1, 2, u32::MAX] {
+                let delay = backoff.delay(attempt, 0.5);
+                assert!(delay <= backoff.max.max(backoff.min), "{backoff:?}: {delay:?}");
+            }
+        }
+    }
+}

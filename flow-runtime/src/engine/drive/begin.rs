@@ -14,7 +14,7 @@ use crate::engine::context::{Committed, RunShared};
 use crate::engine::decide::{self, Schedule};
 use crate::engine::error::RunError;
 use crate::engine::journal::Journal;
-use crate::engine::place::Place;
+use crate::engine::position::Position;
 use crate::engine::shared::EngineShared;
 use crate::engine::tree::{At, Choice, Tree};
 use crate::engine::values::{Values, items};
@@ -192,7 +192,7 @@ fn committed(data: &WorkflowData) -> Committed {
     let mut committed = Committed::default();
     for (key, entries) in &data.data {
         for entry in entries {
-            committed.insert(&Place::of(data, entry.step), key, &entry.payload);
+            committed.insert(&Position::of(data, entry.step), key, &entry.payload);
         }
     }
     committed

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{Driver, Mode, Timer};
 use crate::engine::attempt::{AttemptEnd, AttemptError, Done, catch};
 use crate::engine::decide::{self, Next};
-use crate::engine::place::Place;
+use crate::engine::position::Position;
 use crate::engine::tree::At;
 use crate::engine::values::items;
 use crate::plan::StepKind;
@@ -40,9 +40,9 @@ impl Driver {
         self.tree.fill(At { step: step.local, items: &items }, value);
         self.values.set_filled(&self.data, step);
         if !writes.is_empty() {
-            let place = Place::of(&self.data, step);
+            let position = Position::of(&self.data, step);
             let mut data = self.shared.data.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-            writes.iter().for_each(|(key, payload)| data.insert(&place, key, payload));
+            writes.iter().for_each(|(key, payload)| data.insert(&position, key, payload));
         }
         let payload = payload.unwrap_or_else(Payload::empty);
         self.record(Event::StepCompleted { step, attempt, payload, data: writes, by: CompletedBy::Body });

@@ -11,7 +11,7 @@ use crate::engine::attempt::{Attempt, AttemptEnd, AttemptError, catch};
 use crate::engine::context::NodeContext;
 use crate::engine::decide;
 use crate::engine::error::RunError;
-use crate::engine::place::Place;
+use crate::engine::position::Position;
 use crate::engine::tasks::{self, Task};
 use crate::engine::tree::{At, Choice};
 use crate::engine::values::{ValueError, items};
@@ -94,7 +94,7 @@ impl Driver {
             self.fail(step, number, AttemptError::new(FailureKind::Panic, message));
             return Ok(true);
         }
-        let cx = NodeContext::new(self.shared.clone(), Place::of(&self.data, step), number);
+        let cx = NodeContext::new(self.shared.clone(), Position::of(&self.data, step), number);
         let attempt = Attempt {
             step,
             number,

@@ -1,6 +1,6 @@
 //! Where a step stands in a run, as text, as a key, and in the order of the plan.
 //!
-//! In: a step of a record. Out: its place, which a task can keep without the record.
+//! In: a step of a record. Out: its position, which a task can keep without the record.
 
 use std::fmt::Write;
 
@@ -12,7 +12,7 @@ use crate::state::{StepRef, WorkflowData};
 
 /// A step and the regions around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Position {
     /// The step's index in the plan.
     pub(crate) local: u32,
     /// The steps that opened the regions around it with the item each stands for, the outermost first.
@@ -21,7 +21,7 @@ pub(crate) struct Place {
     items: Box<[u32]>,
 }
 
-impl Place {
+impl Position {
     pub(crate) fn of(data: &WorkflowData, step: StepRef) -> Self {
         let mut around = Vec::new();
         let mut state = &data.instances[step.instance as usize];
@@ -54,13 +54,13 @@ impl Place {
         path
     }
 
-    /// The place in the order of the plan: that of the outermost step, its item, that of the step within, and so on.
+    /// The position in the order of the plan: that of the outermost step, its item, that of the step within, and so on.
     pub(crate) fn order(&self) -> Vec<u32> {
         let around = self.around.iter().flat_map(|&(local, item)| [local, item]);
         around.chain([self.local]).collect()
     }
 
-    /// The step `local`, which stands in one of the regions around this place or beside it.
+    /// The step `local`, which stands in one of the regions around this position or beside it.
     fn outer(&self, plan: &Plan, local: u32) -> Self {
         let mut depth = 0;
         let mut region = plan.region(plan.step(local).region);
@@ -85,10 +85,10 @@ impl Place {
     pub(crate) fn is_ancestor_of(&self, later: &Self, plan: &Plan) -> bool {
         let mut seen: Vec<Self> = Vec::new();
         let mut rest = vec![later.clone()];
-        while let Some(place) = rest.pop() {
-            let step = plan.step(place.local);
+        while let Some(position) = rest.pop() {
+            let step = plan.step(position.local);
             for &dependency in step.inputs.iter().chain(step.after.iter()) {
-                let dependency = place.outer(plan, dependency);
+                let dependency = position.outer(plan, dependency);
                 if self.is_or_is_within(&dependency) {
                     return true;
                 }
@@ -97,18 +97,18 @@ impl Place {
                     rest.push(dependency);
                 }
             }
-            rest.extend(place.opener());
+            rest.extend(position.opener());
         }
         false
     }
 
     fn is_or_is_within(&self, step: &Self) -> bool {
-        let mut place = Some(self.clone());
-        while let Some(inner) = place {
+        let mut position = Some(self.clone());
+        while let Some(inner) = position {
             if inner.same_step(step) {
                 return true;
             }
-            place = inner.opener();
+            position = inner.opener();
         }
         false
     }
@@ -125,4 +125,38 @@ pub(crate) fn idempotency_key(id: &str, path: &str) -> String {
         let _ = write!(key, "{byte:02x}");
         key
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Graph;
+
+    fn at_root(local: u32) -> Position {
+        Position { local, around: Box::default(), items: Box::default() }
+    }
+
+    #[test]
+    fn b70_a_key_is_the_digest_of_length_id_and_path() {
+        // Computed with Python's hashlib: sha256((9).to_bytes(8, "little") + b"order-123" + b"charge").
+        let expected = "ea72495dc419a796b37d7661a78fdf1f69fec09d871a6c4bef4632905b40a9a7";
+        assert_eq!(idempotency_key("order-123", "charge").len(), expected.len());
+        assert_ne!(idempotency_key("order-12", "3charge"), idempotency_key("order-123", "charge"));
+        assert_eq!(idempotency_key("order-123", "charge"), expected);
+    }
+
+    #[test]
+    fn ancestors_are_those_that_had_to_end_before() {
+        let mut graph = Graph::<u8>::new("diamond");
+        let a = graph.step("a", &[], |_, _| Box::pin(async { Ok(0) }));
+        let b = graph.step("b", &[a], |_, _| Box::pin(async { Ok(0) }));
+        let c = graph.step("c", &[a], |_, _| Box::pin(async { Ok(0) }));
+        let d = graph.step("d", &[b], |_, _| Box::pin(async { Ok(0) }));
+        let plan = graph.plan();
+        assert!(at_root(a).is_ancestor_of(&at_root(d), &plan));
+        assert!(at_root(b).is_ancestor_of(&at_root(d), &plan));
+        assert!(!at_root(c).is_ancestor_of(&at_root(d), &plan));
+        assert!(!at_root(d).is_ancestor_of(&at_root(a), &plan));
+        assert!(!at_root(d).is_ancestor_of(&at_root(d), &plan));
+    }
 }
