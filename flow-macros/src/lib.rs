@@ -1,1 +1,27 @@
 //! The macros of Flow. Use them through `flow-runtime`.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod check;
+mod diagnostics;
+mod expand;
+mod model;
+mod parse;
+
+use proc_macro::TokenStream;
+
+/// Declares workflows.
+#[proc_macro]
+pub fn workflow(input: TokenStream) -> TokenStream {
+    let mut errors = diagnostics::Errors::default();
+    let parse::workflow::Call { runtime, workflows } = parse::workflow::call(&mut errors, input.into());
+    let mut code = errors.finish().map(|error| error.to_compile_error()).unwrap_or_default();
+    for (syntax, mut errors) in workflows {
+        let model = model::resolve::workflow(&mut errors, syntax, runtime.as_ref());
+        code.extend(match check::workflow::workflow(errors, model) {
+            Ok(checked) => expand::workflow::workflow(&checked),
+            Err((model, errors)) => expand::fallback::workflow(&model, &errors),
+        });
+    }
+    code.into()
+}

@@ -5,7 +5,23 @@
 
 use std::borrow::Cow;
 
-pub use crate::engine::tree::{At, Body, Choice, Slot, TailSlot, Tree, Value, Workflow, run_fallible, run_plain};
+// Generated code works without the prelude of Rust, so it finds here what it needs of it.
+pub use core::clone::Clone;
+pub use core::default::Default;
+pub use core::file;
+pub use core::fmt::Debug;
+pub use core::marker::{Copy, Send, Sync};
+pub use core::option::Option::{self, None, Some};
+pub use core::result::Result::{self, Err, Ok};
+pub use std::sync::Arc;
+pub use std::vec::Vec;
+
+pub use crate::engine::place::{
+    CatchSlot, CatchTail, Failure, Items, Opened, Place, arm, count, item, len, no_match, no_such_place, open_arm,
+};
+pub use crate::engine::tree::{
+    At, Body, BodyError, Choice, Slot, TailSlot, Tree, Value, Workflow, run_fallible, run_plain,
+};
 pub use crate::engine::{Invocation, NodeContext};
 pub use crate::plan::{
     Backoff, Fingerprint, Node, Plan, Policy, Provide, Providers, Region, Requires, Retry, Source, Step, StepKind,
@@ -88,4 +104,14 @@ pub const fn region(
     value: Option<u32>,
 ) -> Region {
     Region { parent, label: Cow::Borrowed(label), first, len, tail: Cow::Borrowed(tail), value }
+}
+
+/// A body whose arguments live inside it.
+pub fn later<'a>(body: impl Future<Output = Result<Value, BodyError>> + Send + 'a) -> Body<'a> {
+    Box::pin(body)
+}
+
+/// An output without its type.
+pub fn value<T: Output>(value: T) -> Value {
+    Box::new(value)
 }

@@ -4,6 +4,7 @@
 //! of one step, [`journal`] knows what must be durable before what. The engine knows stores only by their trait and
 //! types only through [`tree`].
 
+pub mod place;
 pub mod tree;
 
 mod attempt;

@@ -1,0 +1,14 @@
+//! The rules, one function each. A [`Checked`] model is the ticket that `expand` demands; only the functions here
+//! make one.
+
+pub(crate) mod workflow;
+
+/// A model that keeps all rules.
+pub(crate) struct Checked<T>(T);
+
+impl<T> Checked<T> {
+    /// The model.
+    pub(crate) fn model(&self) -> &T {
+        &self.0
+    }
+}

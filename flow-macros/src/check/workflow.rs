@@ -1,0 +1,164 @@
+//! The rules of a workflow's graph. In: a model and the errors found before it. Out: the model as checked, or the
+//! errors.
+
+use std::collections::HashMap;
+
+use proc_macro2::Ident;
+use syn::Type;
+use syn::visit::Visit;
+
+use super::Checked;
+use crate::diagnostics::Errors;
+use crate::model::workflow::{Head, Kind, Model, RegionIx, Step, StepIx};
+
+/// The most steps that a plan can number.
+const MAX_STEPS: usize = 4096;
+
+/// Holds a workflow to all rules.
+pub(crate) fn workflow(mut errors: Errors, model: Model) -> Result<Checked<Model>, (Model, syn::Error)> {
+    branches_and_fan_outs_have_an_id(&mut errors, &model);
+    ids_are_unique(&mut errors, &model);
+    labels_are_unique(&mut errors, &model);
+    no_step_waits_for_itself(&mut errors, &model);
+    types_own_what_they_hold(&mut errors, &model);
+    the_plan_can_number_all(&mut errors, &model);
+    match errors.finish() {
+        None => Ok(Checked(model)),
+        Some(errors) => Err((model, errors)),
+    }
+}
+
+/// A `match`, `if` or `for` with steps is stored under a name, so it needs one.
+fn branches_and_fan_outs_have_an_id(errors: &mut Errors, model: &Model) {
+    for step in model.steps.iter().filter(|step| step.id.is_none()) {
+        let (what, word) = match &step.kind {
+            Kind::Call(_) => continue,
+            Kind::Branch(branch) => match &branch.head {
+                Head::Match { .. } => ("`match`", "match"),
+                Head::If { .. } => ("`if`", "if"),
+            },
+            Kind::Each(_) => ("`for`", "for"),
+        };
+        let token = Ident::new("keyword", step.span);
+        errors.report(
+            token,
+            format!(
+                "this {what} has steps and no name\nhelp: write `let name = {word} ..`, or `#[id = \"name\"]` before it"
+            ),
+        );
+    }
+}
+
+/// Ids are the stored names: unique in a region, and over all arms of one branch.
+fn ids_are_unique(errors: &mut Errors, model: &Model) {
+    unique_in(errors, model, &[0]);
+    for step in &model.steps {
+        match &step.kind {
+            Kind::Call(_) => {}
+            Kind::Branch(branch) => unique_in(errors, model, &branch.arms),
+            Kind::Each(each) => unique_in(errors, model, &[each.body]),
+        }
+    }
+}
+
+fn unique_in(errors: &mut Errors, model: &Model, regions: &[RegionIx]) {
+    let mut seen: HashMap<&str, &Step> = HashMap::new();
+    for step in regions.iter().flat_map(|region| &model.region(*region).steps).map(|step| model.step(*step)) {
+        let Some(id) = &step.id else { continue };
+        if let Some(first) = seen.insert(&id.text, step) {
+            let line = first.id.as_ref().map_or(0, |id| id.span.start().line);
+            let place = if first.region == step.region { "" } else { " in another arm" };
+            let text = &id.text;
+            errors.report(
+                Ident::new("id", id.span),
+                format!("two steps have the id `{text}`\nnote: the first stands in line {line}{place}\nhelp: bind one with `let other = ..`, or put `#[id = \"other\"]` before it"),
+            );
+        }
+    }
+}
+
+/// Labels tell the arms of a branch apart.
+fn labels_are_unique(errors: &mut Errors, model: &Model) {
+    for step in &model.steps {
+        let Kind::Branch(branch) = &step.kind else { continue };
+        let mut seen = Vec::new();
+        for arm in &branch.arms {
+            let label = &model.region(*arm).label;
+            if seen.contains(&label) {
+                errors.report(
+                    Ident::new("branch", step.span),
+                    format!("two arms have the label `{label}`\nhelp: put `#[id = \"other\"]` before one of them"),
+                );
+            }
+            seen.push(label);
+        }
+    }
+}
+
+/// `#[after]` may not close a cycle: a step inside a branch or a fan-out cannot wait for what holds it.
+fn no_step_waits_for_itself(errors: &mut Errors, model: &Model) {
+    for (index, step) in model.steps.iter().enumerate() {
+        for after in &step.after {
+            if *after == index || holds(model, *after, step) {
+                let name = step.id.as_ref().map_or("this step", |id| id.text.as_str());
+                let around = model.step(*after).id.as_ref().map_or("", |id| id.text.as_str());
+                errors.report(
+                    Ident::new("step", step.span),
+                    format!("these steps wait for each other: `{around}` → `{name}` → `{around}`\nhelp: remove the `#[after({around})]`"),
+                );
+            }
+        }
+    }
+}
+
+fn holds(model: &Model, outer: StepIx, inner: &Step) -> bool {
+    let mut parent = model.region(inner.region).parent;
+    while let Some(step) = parent {
+        if step == outer {
+            return true;
+        }
+        parent = model.region(model.step(step).region).parent;
+    }
+    false
+}
+
+/// What is stored outlives every borrow, so parameters and output hold no references.
+fn types_own_what_they_hold(errors: &mut Errors, model: &Model) {
+    struct Borrows<'e>(&'e mut Errors, &'static str);
+    impl<'ast> Visit<'ast> for Borrows<'_> {
+        fn visit_type(&mut self, ty: &'ast Type) {
+            match ty {
+                Type::Reference(reference) => self.0.report(
+                    reference.and_token,
+                    format!(
+                        "the {} of a workflow is stored, so it cannot borrow\nhelp: take the value itself, without `&`",
+                        self.1
+                    ),
+                ),
+                Type::ImplTrait(ty) => self.0.report(
+                    ty.impl_token,
+                    format!("the {} of a workflow is stored, so its type must be named\nhelp: write the type", self.1),
+                ),
+                ty => syn::visit::visit_type(self, ty),
+            }
+        }
+        fn visit_type_fn_ptr(&mut self, _: &'ast syn::TypeFnPtr) {}
+    }
+    for param in &model.params {
+        Borrows(errors, "input").visit_type(&param.ty);
+    }
+    if let Some(output) = &model.output {
+        Borrows(errors, "output").visit_type(output);
+    }
+}
+
+/// A record numbers steps with 16 bits.
+fn the_plan_can_number_all(errors: &mut Errors, model: &Model) {
+    if model.steps.len() > MAX_STEPS {
+        let count = model.steps.len();
+        errors.report(
+            &model.ident,
+            format!("this workflow has {count} steps, more than {MAX_STEPS}\nhelp: put a part of them into a `for` or a workflow of its own"),
+        );
+    }
+}

@@ -1,0 +1,47 @@
+//! What is emitted in place of something that has errors: the names that other code uses, with bodies that are never
+//! run, so that one mistake does not bring twenty more.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, format_ident, quote};
+
+use super::workflow::{front, input_type, node_aliases};
+use crate::model::workflow::{Kind, Model};
+
+/// A workflow with errors, and the errors.
+pub(crate) fn workflow(model: &Model, errors: &syn::Error) -> TokenStream {
+    let rt = &super::runtime(model.runtime.as_ref());
+    let (ident, vis, errors) = (&model.ident, &model.vis, errors.to_compile_error());
+    let front = front(model, rt);
+    let input = input_type(model);
+    let output = model.output.as_ref().map_or_else(|| quote!(()), ToTokens::to_token_stream);
+    let nodes = node_aliases(model.steps.iter().enumerate().filter_map(|(index, step)| match &step.kind {
+        Kind::Call(call) => Some((format_ident!("__Node{index}"), call.path.to_token_stream())),
+        _ => None,
+    }));
+    let state = Ident::new("S", proc_macro2::Span::mixed_site());
+    quote! {
+        #front
+        #errors
+        #[allow(dead_code, non_camel_case_types, missing_docs)]
+        const _: () = {
+            #nodes
+
+            impl #rt::Workflow for #ident {
+                type Input = #input;
+                type Output = #output;
+
+                fn plan() -> &'static #rt::Plan { #rt::no_such_place() }
+
+                fn tree(_: #input) -> #rt::Arc<dyn #rt::Tree> { #rt::no_such_place() }
+            }
+
+            impl<#state> #rt::Requires<#state> for #ident {
+                fn register(_: &mut #rt::Providers) {}
+            }
+
+            impl #ident {
+                #vis fn plan() -> &'static #rt::Plan { #rt::no_such_place() }
+            }
+        };
+    }
+}

@@ -1,0 +1,17 @@
+//! Checked models → code the compiler checks. Cannot fail. Generated code names nothing of ours but what stands in
+//! `flow_runtime::__private`.
+
+pub(crate) mod fallback;
+pub(crate) mod workflow;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::Path;
+
+/// What generated code may name, in a crate that calls `flow_runtime` by this path.
+pub(crate) fn runtime(path: Option<&Path>) -> TokenStream {
+    match path {
+        Some(path) => quote!(#path::__private),
+        None => quote!(::flow_runtime::__private),
+    }
+}

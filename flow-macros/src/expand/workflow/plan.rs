@@ -1,0 +1,117 @@
+//! The workflow's plan as constants. In: the layout. Out: `STEPS`, `REGIONS` and `PLAN`.
+
+use std::collections::BTreeSet;
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+use syn::{Expr, Lit, Meta};
+
+use super::layout::Layout;
+use crate::model::text::text;
+use crate::model::workflow::{Kind, Model, RegionIx, StepIx};
+
+/// The plan of the workflow.
+pub(super) fn expand(layout: &Layout<'_>) -> TokenStream {
+    let (rt, model) = (&layout.rt, layout.model);
+    let next = successors(model);
+    let steps = model.step_order.iter().zip(&next).map(|(index, next)| step(layout, *index, next));
+    let regions = model.region_order.iter().map(|index| region(layout, *index));
+    let (name, version, doc) = (crate::model::names::key(&model.ident), model.version, doc(model));
+    let params: Vec<String> =
+        model.params.iter().map(|param| format!("{}: {}", param.ident, text(&param.ty))).collect();
+    let (input, output) = (params.join(", "), model.output.as_ref().map_or_else(|| "()".to_owned(), text));
+    let source = source(layout, model.ident.span());
+    quote! {
+        static STEPS: &[#rt::Step] = &[#(#steps),*];
+        static REGIONS: &[#rt::Region] = &[#(#regions),*];
+        #[allow(long_running_const_eval)]
+        static PLAN: #rt::Plan = #rt::plan(#name, #version, #doc, #input, #output, #source, STEPS, REGIONS);
+    }
+}
+
+fn step(layout: &Layout<'_>, index: StepIx, next: &BTreeSet<u32>) -> TokenStream {
+    let (rt, model) = (&layout.rt, layout.model);
+    let step = model.step(index);
+    let id = step.id.as_ref().map_or("", |id| id.text.as_str());
+    let region = model.region(step.region).number;
+    let (kind, policy) = match &step.kind {
+        Kind::Call(call) => {
+            let node = layout.node(index, call);
+            (quote!(#rt::call::<#node>()), quote!(<#node as #rt::Node>::POLICY))
+        }
+        Kind::Branch(branch) => {
+            let arms = branch.arms.iter().map(|arm| model.region(*arm).number);
+            (quote!(#rt::branch(&[#(#arms),*])), quote!(#rt::Policy::DEFAULT))
+        }
+        Kind::Each(each) => {
+            let body = model.region(each.body).number;
+            (quote!(#rt::each(#body)), quote!(#rt::Policy::DEFAULT))
+        }
+    };
+    let inputs = model.inputs(index).into_iter();
+    let after = step.after.iter().map(|after| model.step(*after).local);
+    let next = next.iter();
+    let (catch, source) = (step.catch.is_some(), source(layout, step.span));
+    quote! {
+        #rt::step(#id, #region, #kind, [&[#(#inputs),*], &[#(#after),*], &[#(#next),*]], #policy, #catch, #source)
+    }
+}
+
+fn region(layout: &Layout<'_>, index: RegionIx) -> TokenStream {
+    let (rt, model) = (&layout.rt, layout.model);
+    let region = model.region(index);
+    let parent = option(rt, region.parent.map(|step| model.step(step).local));
+    let before = model.region_order.iter().take_while(|other| **other != index);
+    let first = u32::try_from(before.map(|other| model.region(*other).steps.len()).sum::<usize>()).unwrap_or(u32::MAX);
+    let len = u32::try_from(region.steps.len()).unwrap_or(u32::MAX);
+    let tail = model.tail_inputs(index).into_iter();
+    let value = option(rt, model.tail_step(index).map(|step| model.step(step).local));
+    let label = &region.label;
+    quote!(#rt::region(#parent, #label, #first, #len, &[#(#tail),*], #value))
+}
+
+fn option(rt: &TokenStream, number: Option<u32>) -> TokenStream {
+    match number {
+        Some(number) => quote!(#rt::Some(#number)),
+        None => quote!(#rt::None),
+    }
+}
+
+/// For each step in the order of the plan, the steps of its region that name it.
+fn successors(model: &Model) -> Vec<BTreeSet<u32>> {
+    let mut next = vec![BTreeSet::new(); model.step_order.len()];
+    for index in &model.step_order {
+        let step = model.step(*index);
+        let after = step.after.iter().map(|after| model.step(*after).local);
+        for before in model.inputs(*index).into_iter().chain(after) {
+            let same_region =
+                model.step_order.get(before as usize).is_some_and(|before| model.step(*before).region == step.region);
+            if same_region && let Some(next) = next.get_mut(before as usize) {
+                next.insert(step.local);
+            }
+        }
+    }
+    next
+}
+
+fn source(layout: &Layout<'_>, span: Span) -> TokenStream {
+    let (rt, start) = (&layout.rt, span.start());
+    let (line, column) = (u32::try_from(start.line).unwrap_or(0), u32::try_from(start.column + 1).unwrap_or(0));
+    quote!(#rt::Source::new(#rt::file!(), #line, #column))
+}
+
+/// The doc comment, line by line.
+fn doc(model: &Model) -> String {
+    let lines = model.attrs.iter().filter_map(|attr| match &attr.meta {
+        Meta::NameValue(meta) if meta.path.is_ident("doc") => match &meta.value {
+            Expr::Lit(lit) => match &lit.lit {
+                Lit::Str(text) => Some(text.value()),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
+    });
+    let lines: Vec<String> = lines.map(|line| line.strip_prefix(' ').map_or(line.clone(), str::to_owned)).collect();
+    lines.join("\n")
+}

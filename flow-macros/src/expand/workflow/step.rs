@@ -1,0 +1,143 @@
+//! What a step does, as one function each. In: a step. Out: for a call, the function that evaluates the arguments
+//! and calls the node; for a branch, the one that chooses the arm; for a fan-out, the one that counts the items.
+
+use std::collections::BTreeSet;
+
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+
+use super::layout::Layout;
+use super::rewrite;
+use super::scope::{Scope, matched};
+use crate::model::workflow::{BindingIx, Branch, Call, Condition, Each, Head, Kind, Origin, StepIx};
+use crate::parse::language::is_lasting;
+
+/// The function of a call.
+pub(super) fn function(layout: &Layout<'_>, step: StepIx) -> Ident {
+    format_ident!("step_{}", layout.model.step(step).local)
+}
+
+/// The function of a branch's or a fan-out's head.
+pub(super) fn head(layout: &Layout<'_>, step: StepIx) -> Ident {
+    format_ident!("head_{}", layout.model.step(step).local)
+}
+
+/// The step's function.
+pub(super) fn expand(layout: &Layout<'_>, step: StepIx) -> TokenStream {
+    match &layout.model.step(step).kind {
+        Kind::Call(call) => start(layout, step, call),
+        Kind::Branch(branch) => choose(layout, step, branch),
+        Kind::Each(each) => count(layout, step, each),
+    }
+}
+
+fn start(layout: &Layout<'_>, step: StepIx, call: &Call) -> TokenStream {
+    let Some(last) = call.path.segments.last() else { return TokenStream::new() };
+    let mut scope = Scope::new(layout);
+    call.args.iter().for_each(|arg| scope.bind(arg));
+    let args = call.args.iter().map(rewrite::reference);
+    let (rt, node, method, name) = (&layout.rt, layout.node(step, call), &last.ident, function(layout, step));
+    let (tree, items, cx) = (Layout::local("tree"), Layout::local("items"), Layout::local("cx"));
+    let mut list = proc_macro2::Group::new(proc_macro2::Delimiter::Parenthesis, quote!(#(#args),*));
+    list.set_span(call.paren.span.join());
+    let call_of_node = quote!(<#node>::__at(#cx).#method #list);
+    // Arguments that live in this function must live as long as the node's future, so it takes them along.
+    let lasting = call.args.iter().all(|arg| is_lasting(&arg.expr) && scope.is_lasting(&arg.uses));
+    let lines = scope.lines();
+    let body = match lasting {
+        true => quote!(#lines #call_of_node),
+        false => quote!(#rt::later(async move { #lines #call_of_node.await })),
+    };
+    quote! {
+        fn #name<'a>(#tree: &'a __Tree, #items: &'a [u32], #cx: &'a #rt::NodeContext) -> #rt::Body<'a> { #body }
+    }
+}
+
+fn choose(layout: &Layout<'_>, step: StepIx, branch: &Branch) -> TokenStream {
+    let kind = &layout.model.step(step).kind;
+    let mut scope = Scope::new(layout).without(own_bindings(layout, step));
+    kind.expressions().into_iter().for_each(|expression| scope.bind(expression));
+    let body = match &branch.head {
+        Head::Match { keyword, brace, scrutinee, arms } => {
+            let mut cases = TokenStream::new();
+            let mut value = TokenStream::new();
+            for (index, arm) in arms.iter().enumerate() {
+                let matched = matched(kind, &arm.pat, scrutinee);
+                value = matched.scrutinee(&scrutinee.expr, scrutinee);
+                let mut pat = arm.pat.clone();
+                matched.by_reference(&mut pat);
+                let guard = arm.guard.as_ref().map(rewrite::value).map(|guard| quote!(if #guard));
+                let number = number(index, arm.body.1);
+                let block = braced(arm.body.0, quote!(#number));
+                cases.extend(quote!(#pat #guard => #block));
+            }
+            let mut group = proc_macro2::Group::new(proc_macro2::Delimiter::Brace, cases);
+            group.set_span(brace.span.join());
+            quote!(#keyword #value #group)
+        }
+        Head::If { arms } => {
+            let arms = arms.iter().enumerate().map(|(index, conditions)| conditional(layout, step, index, conditions));
+            quote!(#(#arms)*)
+        }
+    };
+    let (lines, name) = (scope.lines(), head(layout, step));
+    let (tree, items) = (Layout::local("tree"), Layout::local("items"));
+    quote!(fn #name(#tree: &__Tree, #items: &[u32]) -> u32 { #lines #body })
+}
+
+/// One arm of an `if`: its number, if all conditions hold.
+fn conditional(layout: &Layout<'_>, step: StepIx, index: usize, conditions: &[Condition]) -> TokenStream {
+    let kind = &layout.model.step(step).kind;
+    let number = number(index, Span::mixed_site());
+    if conditions.is_empty() {
+        return quote!(#number);
+    }
+    let tests = conditions.iter().map(|condition| match condition {
+        Condition::Holds(value) => {
+            let value = rewrite::value(value);
+            quote!(if #value {} else { break 'arm; })
+        }
+        Condition::Matches { pat, value } => {
+            let matched = matched(kind, pat, value);
+            let mut pat = super::scope::parenthesized(pat);
+            matched.by_reference(&mut pat);
+            let value = matched.scrutinee(&value.expr, value);
+            quote!(let #pat = #value else { break 'arm; };)
+        }
+    });
+    quote!('arm: { #(#tests)* return #number; })
+}
+
+/// The bindings that the branch's own patterns make.
+fn own_bindings(layout: &Layout<'_>, step: StepIx) -> BTreeSet<BindingIx> {
+    let own = |origin: &Origin| matches!(origin, Origin::Arm { branch, .. } if *branch == step);
+    let bindings = layout.model.bindings.iter().enumerate();
+    bindings.filter(|(_, binding)| own(&binding.origin)).map(|(index, _)| index).collect()
+}
+
+fn count(layout: &Layout<'_>, step: StepIx, each: &Each) -> TokenStream {
+    let mut scope = Scope::new(layout);
+    scope.bind(&each.items);
+    let (rt, list, name) = (&layout.rt, rewrite::reference(&each.items), head(layout, step));
+    let (tree, items, variable, lines) =
+        (Layout::local("tree"), Layout::local("items"), Layout::local("list"), scope.lines());
+    quote! {
+        fn #name(#tree: &__Tree, #items: &[u32]) -> u32 {
+            #lines
+            let #variable: &[_] = #list;
+            #rt::count(#variable)
+        }
+    }
+}
+
+fn number(index: usize, span: Span) -> Literal {
+    let mut number = Literal::usize_unsuffixed(index);
+    number.set_span(span);
+    number
+}
+
+fn braced(span: Span, tokens: TokenStream) -> TokenStream {
+    let mut group = proc_macro2::Group::new(proc_macro2::Delimiter::Brace, tokens);
+    group.set_span(span);
+    quote_spanned!(span=> #group)
+}

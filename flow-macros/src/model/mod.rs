@@ -1,0 +1,11 @@
+//! Syntax → graph: names become indices, and all defaults are decided. Reports what only names can tell; the rules
+//! of the graph stand in `check`.
+
+pub(crate) mod branch;
+pub(crate) mod expression;
+pub(crate) mod names;
+pub(crate) mod order;
+pub(crate) mod pattern;
+pub(crate) mod resolve;
+pub(crate) mod text;
+pub(crate) mod workflow;
