@@ -1,1 +1,3 @@
 //! All cross-crate suites in one binary, a module per suite.
+
+mod workflow;
