@@ -14,7 +14,7 @@ pub mod testing;
 pub mod __private;
 
 pub use engine::{Engine, Ephemeral, Invocation, NodeContext, RunError, RunHandle};
-pub use flow_macros::workflow;
+pub use flow_macros::{node, workflow};
 pub use plan::{Node, Plan, Provide};
 pub use state::{Key, NodeError, NodeFailure, Output, WorkflowData, WorkflowId};
 pub use store::{StoreError, WorkflowStore};

@@ -115,3 +115,19 @@ pub fn later<'a>(body: impl Future<Output = Result<Value, BodyError>> + Send + '
 pub fn value<T: Output>(value: T) -> Value {
     Box::new(value)
 }
+
+/// Tells whether a type is a `Result`, also under another name: an inherent constant wins against a trait's.
+pub struct Probe<T>(std::marker::PhantomData<T>);
+
+/// What a [`Probe`] says of any type but a `Result`.
+pub trait NotResult {
+    /// Whether the type is a `Result`.
+    const IS_RESULT: bool = false;
+}
+
+impl<T> NotResult for Probe<T> {}
+
+impl<T, E> Probe<Result<T, E>> {
+    /// Whether the type is a `Result`.
+    pub const IS_RESULT: bool = true;
+}

@@ -1,6 +1,7 @@
 //! The rules, one function each. A [`Checked`] model is the ticket that `expand` demands; only the functions here
 //! make one.
 
+pub(crate) mod node;
 pub(crate) mod workflow;
 
 /// A model that keeps all rules.

@@ -2,6 +2,7 @@
 //! `flow_runtime::__private`.
 
 pub(crate) mod fallback;
+pub(crate) mod node;
 pub(crate) mod workflow;
 
 use proc_macro2::TokenStream;

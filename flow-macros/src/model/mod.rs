@@ -2,10 +2,13 @@
 //! of the graph stand in `check`.
 
 pub(crate) mod branch;
+pub(crate) mod duration;
 pub(crate) mod expression;
 pub(crate) mod names;
+pub(crate) mod node;
 pub(crate) mod order;
 pub(crate) mod pattern;
+pub(crate) mod policy;
 pub(crate) mod resolve;
 pub(crate) mod text;
 pub(crate) mod workflow;

@@ -2,4 +2,6 @@
 
 pub(crate) mod attributes;
 pub(crate) mod language;
+pub(crate) mod node;
+pub(crate) mod options;
 pub(crate) mod workflow;

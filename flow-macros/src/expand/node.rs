@@ -1,0 +1,259 @@
+//! In: a node. Out: the function as written, and beside it a type of the same name that says all a workflow needs to
+//! know: output, name, policy, what state it takes, and how it is called.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::visit_mut::{self, VisitMut};
+use syn::{GenericParam, Generics, Lifetime, Type, TypeReference};
+
+use crate::check::Checked;
+use crate::model::node::{NodeModel, Parameter, Role};
+use crate::model::policy::policy;
+
+/// The code of a node.
+pub(crate) fn node(checked: &Checked<NodeModel>) -> TokenStream {
+    code(checked.model(), &checks(checked.model()))
+}
+
+/// The code of a node that breaks a rule: all that other code may name, so that only the mistake itself is reported.
+pub(crate) fn fallback(model: &NodeModel, error: &syn::Error) -> TokenStream {
+    let error = error.to_compile_error();
+    let has_receiver = model.function.sig.inputs.len() != model.parameters.len();
+    if has_receiver {
+        let function = &model.function;
+        return quote!(#function #error);
+    }
+    let code = code(model, &TokenStream::new());
+    quote!(#code #error)
+}
+
+fn code(model: &NodeModel, checks: &TokenStream) -> TokenStream {
+    let function = &model.function;
+    let name = &function.sig.ident;
+    let flow = super::runtime(model.options.krate.as_ref());
+    let cfg: Vec<_> = function.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect();
+    let generics = type_generics(&function.sig.generics);
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    let marker = marker(model, &generics);
+    let (ty, text, stored) = (&model.output.ty, model.output_text(), model.stored_name());
+    let policy = policy(&flow, quote!(#flow::Policy::DEFAULT), &model.options);
+    let requires = requires(model, &generics, &flow);
+    let call = call(model, &generics, &flow);
+    quote! {
+        #function
+        #(#cfg)*
+        #marker
+        #(#cfg)*
+        const _: () = {
+            #[automatically_derived]
+            impl #impl_generics #flow::Node for #name #ty_generics #where_clause {
+                type Output = #ty;
+                const NAME: &'static str = #stored;
+                const OUTPUT: &'static str = #text;
+                const POLICY: #flow::Policy = #policy;
+            }
+            #requires
+            #call
+            #checks
+        };
+    }
+}
+
+/// The type that stands beside the function under its name.
+fn marker(model: &NodeModel, generics: &Generics) -> TokenStream {
+    let (name, vis) = (&model.function.sig.ident, &model.function.vis);
+    let parameters = generics.params.iter().map(|parameter| match parameter {
+        GenericParam::Type(ty) => ty.ident.to_token_stream(),
+        parameter => parameter.to_token_stream(),
+    });
+    let types = generics.type_params().map(|ty| &ty.ident);
+    let fields = if generics.params.is_empty() {
+        quote!({})
+    } else {
+        quote!({ _types: ::core::marker::PhantomData<fn() -> (#(#types,)*)> })
+    };
+    quote! {
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, dead_code)]
+        #vis struct #name <#(#parameters),*> #fields
+    }
+}
+
+/// That an engine's state has what the node takes.
+fn requires(model: &NodeModel, generics: &Generics, flow: &TokenStream) -> TokenStream {
+    let name = &model.function.sig.ident;
+    let (_, ty_generics, where_clause) = generics.split_for_impl();
+    let parameters = generics.params.iter();
+    let predicates = where_clause.map(|clause| clause.predicates.iter().collect::<Vec<_>>()).unwrap_or_default();
+    let states: Vec<Type> = model
+        .parameters
+        .iter()
+        .filter_map(|parameter| match &parameter.role {
+            Role::State(ty) => Some(in_lifetime(ty, "static")),
+            _ => None,
+        })
+        .collect();
+    quote! {
+        #[automatically_derived]
+        impl<__State, #(#parameters),*> #flow::Requires<__State> for #name #ty_generics
+        where
+            __State: ::core::marker::Send + ::core::marker::Sync + 'static,
+            #(__State: #flow::Provide<#states>,)*
+            #(#predicates,)*
+        {
+            fn register(providers: &mut #flow::Providers) {
+                #(#flow::Providers::add::<__State, #states>(providers);)*
+                let _ = providers;
+            }
+        }
+    }
+}
+
+/// How a workflow calls the node: a method of the node's own name that takes what the user sees.
+fn call(model: &NodeModel, generics: &Generics, flow: &TokenStream) -> TokenStream {
+    let signature = &model.function.sig;
+    let name = &signature.ident;
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    let call_generics = with_call_lifetime(generics);
+    let (call_impl, call_ty, _) = call_generics.split_for_impl();
+    let types: Vec<_> = generics.type_params().map(|ty| &ty.ident).collect();
+    let consts = generics.const_params().map(|parameter| &parameter.ident);
+    let turbofish = if generics.params.is_empty() { quote!() } else { quote!(::<#(#types,)* #(#consts),*>) };
+    let parameters = model.parameters.iter().filter_map(visible);
+    let clones = model.parameters.iter().filter(|parameter| matches!(parameter.role, Role::Cloned)).map(|parameter| {
+        let name = &parameter.name;
+        quote!(let #name = ::core::clone::Clone::clone(#name);)
+    });
+    let arguments = model.parameters.iter().map(|parameter| match &parameter.role {
+        Role::State(ty) => {
+            let ty = in_lifetime(ty, "static");
+            quote!(self.0.state::<#ty>())
+        }
+        Role::Context => quote!(self.0),
+        Role::Borrowed(_) | Role::Cloned => parameter.name.to_token_stream(),
+    });
+    let called = quote_spanned!(name.span()=> #name #turbofish (#(#arguments),*));
+    let future = if model.options.blocking.is_some() && signature.asyncness.is_none() {
+        quote!(async move { #called })
+    } else if signature.asyncness.is_some() {
+        called
+    } else {
+        // Reported by `check`; this keeps the rest of the code free of mistakes that follow from it.
+        quote!(async move { #called })
+    };
+    let body = body(model, flow, &future);
+    quote! {
+        pub struct Call #call_generics (&'__c #flow::NodeContext, ::core::marker::PhantomData<fn() -> (#(#types,)*)>);
+
+        impl #impl_generics #name #ty_generics #where_clause {
+            #[doc(hidden)]
+            #[allow(clippy::all, clippy::pedantic)]
+            pub fn __at<'__c>(cx: &'__c #flow::NodeContext) -> Call #call_ty {
+                Call(cx, ::core::marker::PhantomData)
+            }
+        }
+
+        impl #call_impl Call #call_ty #where_clause {
+            #[doc(hidden)]
+            #[allow(clippy::all, clippy::pedantic, non_snake_case)]
+            pub fn #name(self, #(#parameters),*) -> #flow::Body<'__c> {
+                #(#clones)*
+                #body
+            }
+        }
+    }
+}
+
+/// The body that the engine polls; its types carry the spans of the user's, so that what does not fit is reported
+/// there.
+fn body(model: &NodeModel, flow: &TokenStream, future: &TokenStream) -> TokenStream {
+    let ty = &model.output.ty;
+    let name = &model.function.sig.ident;
+    let Some(error) = &model.output.fallible else {
+        return quote_spanned!(name.span()=> #flow::run_plain::<#ty>(#future));
+    };
+    let error = error.as_ref().map_or_else(|| quote!(_), ToTokens::to_token_stream);
+    let condition = model.options.retry.as_ref().and_then(|retry| retry.condition.as_ref());
+    let condition = condition.map_or_else(|| quote!(|_| true), ToTokens::to_token_stream);
+    quote_spanned!(name.span()=> #flow::run_fallible::<#ty, #error>(#future, #condition))
+}
+
+/// Checks that only the compiler can make.
+fn checks(model: &NodeModel) -> TokenStream {
+    if !model.function.sig.generics.params.is_empty() || model.output.fallible.is_some() {
+        return TokenStream::new();
+    }
+    let flow = super::runtime(model.options.krate.as_ref());
+    let ty = &model.output.ty;
+    let message = format!(
+        "the output of `{0}` is a `Result` under another name, so its errors would count as outputs; write `Result<T, E>` as its return type",
+        model.function.sig.ident
+    );
+    quote! {
+        const _: () = {
+            #[allow(unused_imports)]
+            use #flow::NotResult as _;
+            ::core::assert!(!#flow::Probe::<#ty>::IS_RESULT, #message);
+        };
+    }
+}
+
+/// A parameter as a workflow's author sees it; state and context are none.
+fn visible(parameter: &Parameter) -> Option<TokenStream> {
+    let name = &parameter.name;
+    let ty = match &parameter.role {
+        Role::State(_) | Role::Context => return None,
+        Role::Borrowed(reference) => in_lifetime(&Type::Reference(reference.clone()), "__c").to_token_stream(),
+        Role::Cloned => {
+            let ty = in_lifetime(&parameter.ty, "__c");
+            quote!(&#ty)
+        }
+    };
+    Some(quote!(#name: #ty))
+}
+
+/// A type with all its lifetimes, written or not, replaced by this one; `'static` stays.
+fn in_lifetime(ty: &Type, lifetime: &str) -> Type {
+    struct Replace<'l>(&'l str);
+    impl Replace<'_> {
+        fn lifetime(&self, span: proc_macro2::Span) -> Lifetime {
+            Lifetime::new(&format!("'{}", self.0), span)
+        }
+    }
+    impl VisitMut for Replace<'_> {
+        fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
+            let span = reference.and_token.span;
+            reference.lifetime.get_or_insert_with(|| self.lifetime(span));
+            visit_mut::visit_type_reference_mut(self, reference);
+        }
+        fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+            if lifetime.ident != "static" {
+                *lifetime = self.lifetime(lifetime.span());
+            }
+        }
+    }
+    let mut ty = ty.clone();
+    Replace(lifetime).visit_type_mut(&mut ty);
+    ty
+}
+
+/// The generics without lifetimes: those of a call are all the same.
+fn type_generics(generics: &Generics) -> Generics {
+    let mut generics = generics.clone();
+    generics.params =
+        generics.params.into_iter().filter(|parameter| !matches!(parameter, GenericParam::Lifetime(_))).collect();
+    if let Some(clause) = &mut generics.where_clause {
+        let types =
+            clause.predicates.clone().into_iter().filter(|predicate| matches!(predicate, syn::WherePredicate::Type(_)));
+        clause.predicates = types.collect();
+    }
+    generics
+}
+
+fn with_call_lifetime(generics: &Generics) -> Generics {
+    let mut generics = generics.clone();
+    let lifetime = Lifetime::new("'__c", proc_macro2::Span::call_site());
+    generics.params.insert(0, GenericParam::Lifetime(syn::LifetimeParam::new(lifetime)));
+    generics.where_clause = None;
+    generics
+}

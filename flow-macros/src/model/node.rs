@@ -1,0 +1,137 @@
+//! In: a node as written. Out: what expansion needs to know: its parameters by role, its output, its options.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::{FnArg, GenericArgument, Ident, ItemFn, Pat, PathArguments, ReturnType, Type, TypeReference};
+
+use super::policy::{self, Options, Place};
+use crate::diagnostics::Errors;
+use crate::parse::node::NodeSyntax;
+
+/// A function marked `#[node]`.
+pub(crate) struct NodeModel {
+    /// The function, as it is emitted.
+    pub(crate) function: ItemFn,
+    pub(crate) options: Options,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) output: NodeOutput,
+}
+
+/// A parameter of a node.
+pub(crate) struct Parameter {
+    /// The name that a caller sees.
+    pub(crate) name: Ident,
+    pub(crate) role: Role,
+    /// The type as written.
+    pub(crate) ty: Type,
+}
+
+/// Where a parameter comes from.
+pub(crate) enum Role {
+    /// A value of the workflow, borrowed.
+    Borrowed(TypeReference),
+    /// A value of the workflow, cloned.
+    Cloned,
+    /// A part of the application state.
+    State(Type),
+    /// The node's context.
+    Context,
+}
+
+/// What a node returns.
+pub(crate) struct NodeOutput {
+    /// The type of the output.
+    pub(crate) ty: Type,
+    /// Whether it comes in a `Result`, with the error's type if that is written.
+    pub(crate) fallible: Option<Option<Type>>,
+}
+
+/// The model of a node.
+pub(crate) fn resolve(errors: &mut Errors, syntax: NodeSyntax) -> NodeModel {
+    let NodeSyntax { options, function, is_state } = syntax;
+    let options = policy::options(errors, options, Place::Node);
+    let parameters = function
+        .sig
+        .inputs
+        .iter()
+        .zip(is_state)
+        .enumerate()
+        .filter_map(|(index, (parameter, is_state))| match parameter {
+            FnArg::Typed(parameter) => Some((index, parameter, is_state)),
+            // A receiver is reported by `check`.
+            FnArg::Receiver(_) => None,
+        })
+        .map(|(index, parameter, is_state)| Parameter {
+            name: visible_name(&parameter.pat, index),
+            role: role(&parameter.ty, is_state),
+            ty: (*parameter.ty).clone(),
+        })
+        .collect();
+    let output = output(&function.sig.output);
+    NodeModel { function, options, parameters, output }
+}
+
+fn visible_name(pattern: &Pat, index: usize) -> Ident {
+    match pattern {
+        Pat::Ident(pattern) => pattern.ident.clone(),
+        _ => quote::format_ident!("argument_{}", index + 1),
+    }
+}
+
+fn role(ty: &Type, is_state: bool) -> Role {
+    match ty {
+        Type::Reference(reference) if is_state => Role::State((*reference.elem).clone()),
+        Type::Reference(reference) if is_context(&reference.elem) => Role::Context,
+        Type::Reference(reference) => Role::Borrowed(reference.clone()),
+        ty if is_state => Role::State(ty.clone()),
+        _ => Role::Cloned,
+    }
+}
+
+fn is_context(ty: &Type) -> bool {
+    matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "NodeContext"))
+}
+
+fn output(output: &ReturnType) -> NodeOutput {
+    let ReturnType::Type(_, ty) = output else {
+        return NodeOutput { ty: syn::parse_quote!(()), fallible: None };
+    };
+    if let Type::Path(path) = &**ty
+        && let Some(last) = path.path.segments.last()
+        && last.ident == "Result"
+        && let PathArguments::AngleBracketed(arguments) = &last.arguments
+    {
+        let mut types = arguments.args.iter().filter_map(|argument| match argument {
+            GenericArgument::Type(ty) => Some(ty.clone()),
+            _ => None,
+        });
+        if let Some(ty) = types.next() {
+            return NodeOutput { ty, fallible: Some(types.next()) };
+        }
+    }
+    NodeOutput { ty: (**ty).clone(), fallible: None }
+}
+
+impl NodeModel {
+    /// The name that plans and stores keep.
+    pub(crate) fn stored_name(&self) -> String {
+        match &self.options.name {
+            Some(name) => name.value(),
+            None => self.function.sig.ident.to_string().trim_start_matches("r#").to_owned(),
+        }
+    }
+
+    /// The output type as text, spaced as people write it.
+    pub(crate) fn output_text(&self) -> String {
+        text(&self.output.ty)
+    }
+}
+
+/// A type as text, spaced as people write it.
+fn text(ty: &Type) -> String {
+    let tokens: TokenStream = ty.to_token_stream();
+    let spaced = tokens.to_string();
+    [(" :: ", "::"), (":: ", "::"), (" <", "<"), ("< ", "<"), (" >", ">"), (" ,", ","), ("& ", "&"), (" ;", ";")]
+        .into_iter()
+        .fold(spaced, |text, (from, to)| text.replace(from, to))
+}

@@ -1,0 +1,330 @@
+//! In: options as written. Out: what they mean, typed, and as code: a policy with what the options override.
+//!
+//! `#[node(..)]` and `#[with(..)]` are read by the same code; each option says where it may stand.
+
+use std::time::Duration;
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::{Expr, Ident, Lit, LitStr, Path, UnOp};
+
+use super::duration::{self, USAGE};
+use crate::diagnostics::{Errors, nearest};
+use crate::parse::options::{self, Item, Value};
+
+/// Where options stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// `#[node(..)]`.
+    Node,
+    /// `#[with(..)]` before a call.
+    Call,
+    /// `#[with(..)]` before a `for`.
+    FanOut,
+}
+
+/// What options say. `None` means that they do not say.
+#[derive(Default)]
+pub(crate) struct Options {
+    pub(crate) retry: Option<Retry>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) pure: Option<Ident>,
+    pub(crate) blocking: Option<Ident>,
+    pub(crate) concurrency: Option<u32>,
+    pub(crate) name: Option<LitStr>,
+    pub(crate) krate: Option<Path>,
+}
+
+/// What `retry(..)` says.
+pub(crate) struct Retry {
+    pub(crate) times: u32,
+    pub(crate) backoff: Option<(Duration, Duration)>,
+    pub(crate) factor: Option<f64>,
+    pub(crate) jitter: Option<bool>,
+    /// The function that says of an error whether another attempt may help.
+    pub(crate) condition: Option<Path>,
+}
+
+const AT_NODE: &[&str] = &["retry", "timeout", "deadline", "pure", "blocking", "concurrency", "name", "crate"];
+const AT_CALL: &[&str] = &["retry", "timeout", "deadline", "pure", "concurrency"];
+const AT_FAN_OUT: &[&str] = &["concurrency"];
+const IN_RETRY: &[&str] = &["times", "backoff", "factor", "jitter", "if"];
+const LATER: &[&str] = &["undo", "at_most_once"];
+
+/// What these options mean at this place.
+pub(crate) fn options(errors: &mut Errors, items: Vec<Item>, place: Place) -> Options {
+    let mut read = Options::default();
+    let mut seen: Vec<String> = Vec::new();
+    for item in items {
+        if is_known(errors, &item.name, &mut seen, place) {
+            option(errors, item, &mut read, place);
+        }
+    }
+    read
+}
+
+/// Reads options from their tokens.
+pub(crate) fn from_tokens(errors: &mut Errors, tokens: TokenStream, place: Place) -> Options {
+    let items = options::list(errors, tokens);
+    options(errors, items, place)
+}
+
+fn is_known(errors: &mut Errors, name: &Ident, seen: &mut Vec<String>, place: Place) -> bool {
+    let (known, here) = match place {
+        Place::Node => (AT_NODE, "at a node"),
+        Place::Call => (AT_CALL, "before a step"),
+        Place::FanOut => (AT_FAN_OUT, "before a `for`"),
+    };
+    let written = name.to_string();
+    if LATER.contains(&written.as_str()) {
+        errors.report(
+            name,
+            format!("`{written}` is not available yet\nhelp: remove it; undo and at-most-once come in a later version"),
+        );
+        return false;
+    }
+    if !known.contains(&written.as_str()) {
+        errors.report(name, unknown(&written, known, here));
+        return false;
+    }
+    first_time(errors, name, seen)
+}
+
+fn first_time(errors: &mut Errors, name: &Ident, seen: &mut Vec<String>) -> bool {
+    let written = name.to_string();
+    if seen.contains(&written) {
+        errors.report(name, format!("`{written}` is given twice\nhelp: remove one"));
+        return false;
+    }
+    seen.push(written);
+    true
+}
+
+fn unknown(written: &str, known: &[&str], here: &str) -> String {
+    if AT_NODE.contains(&written) {
+        return format!("`{written}` has no meaning {here}\nhelp: put it into `#[node(..)]`");
+    }
+    match nearest(written, known.iter().copied()) {
+        Some(name) => format!("unknown option `{written}`\nhelp: did you mean `{name}`?"),
+        None => format!("unknown option `{written}`\nhelp: {here} there are `{}`", known.join("`, `")),
+    }
+}
+
+fn option(errors: &mut Errors, item: Item, read: &mut Options, place: Place) {
+    let Item { name, value } = item;
+    match name.to_string().as_str() {
+        "retry" => read.retry = retry(errors, &name, value, place),
+        "timeout" => read.timeout = duration_of(errors, &name, &value),
+        "deadline" => read.deadline = duration_of(errors, &name, &value),
+        "pure" => read.pure = flag(errors, name, &value),
+        "blocking" => read.blocking = flag(errors, name, &value),
+        "concurrency" => read.concurrency = count(errors, &name, &value, "1"),
+        "name" => read.name = node_name(errors, &name, &value),
+        _ => read.krate = path(errors, &name, &value, "crate = renamed_flow_runtime"),
+    }
+}
+
+fn retry(errors: &mut Errors, name: &Ident, value: Value, place: Place) -> Option<Retry> {
+    let Value::List(tokens) = value else {
+        errors.report(name, "`retry` needs to know how often\nhelp: write `retry(times = 3)`");
+        return None;
+    };
+    let mut retry = Retry { times: 0, backoff: None, factor: None, jitter: None, condition: None };
+    let mut seen = Vec::new();
+    let mut times = None;
+    for Item { name, value } in options::list(errors, tokens) {
+        let written = name.to_string();
+        if !IN_RETRY.contains(&written.as_str()) {
+            errors.report(&name, unknown(&written, IN_RETRY, "in `retry`"));
+        } else if first_time(errors, &name, &mut seen) {
+            match written.as_str() {
+                "times" => times = count(errors, &name, &value, "3"),
+                "backoff" => retry.backoff = backoff(errors, &name, &value),
+                "factor" => retry.factor = factor(errors, &name, &value),
+                "jitter" => retry.jitter = boolean(errors, &name, &value),
+                _ if place == Place::Node => retry.condition = path(errors, &name, &value, "if = is_temporary"),
+                _ => errors.report(
+                    &name,
+                    "`if` belongs to the node, whose error it sees\nhelp: put it into `#[node(retry(if = ..))]`",
+                ),
+            }
+        }
+    }
+    if !seen.iter().any(|name| name == "times") {
+        errors.report(name, "`retry` needs to know how often\nhelp: add `times = 3`");
+    }
+    retry.times = times?;
+    Some(retry)
+}
+
+fn backoff(errors: &mut Errors, name: &Ident, value: &Value) -> Option<(Duration, Duration)> {
+    let text = text(errors, name, value, "backoff = \"100ms..10s\"")?;
+    match duration::range(&text.value()) {
+        Ok(range) => Some(range),
+        Err(message) => {
+            errors.report(&text, format!("{message}\nhelp: write the shortest and the longest wait, `\"100ms..10s\"`"));
+            None
+        }
+    }
+}
+
+fn factor(errors: &mut Errors, name: &Ident, value: &Value) -> Option<f64> {
+    let number = match literal(value) {
+        Some(Lit::Int(number)) => number.base10_parse().ok(),
+        Some(Lit::Float(number)) => number.base10_parse().ok(),
+        _ => None,
+    };
+    match number {
+        Some(factor) if (1.0..=1e6).contains(&factor) => Some(factor),
+        _ => {
+            errors.report(tokens_of(name, value), "`factor` is a number from 1 to 1000000\nhelp: write `factor = 2.0`");
+            None
+        }
+    }
+}
+
+fn duration_of(errors: &mut Errors, name: &Ident, value: &Value) -> Option<Duration> {
+    let text = text(errors, name, value, &format!("{name} = \"30s\""))?;
+    match duration::duration(&text.value()) {
+        Ok(duration) => Some(duration),
+        Err(message) => {
+            errors.report(&text, format!("{message}\n{USAGE}"));
+            None
+        }
+    }
+}
+
+fn node_name(errors: &mut Errors, name: &Ident, value: &Value) -> Option<LitStr> {
+    let text = text(errors, name, value, "name = \"charge\"")?;
+    let written = text.value();
+    let fits = (1..=128).contains(&written.len()) && written.chars().all(|c| c.is_alphanumeric() || "_-.:".contains(c));
+    if !fits {
+        errors.report(
+            &text,
+            format!("`{written}` is no name\nhelp: use letters, digits, `_`, `-`, `.` and `:`, at most 128 bytes"),
+        );
+        return None;
+    }
+    Some(text)
+}
+
+fn flag(errors: &mut Errors, name: Ident, value: &Value) -> Option<Ident> {
+    if matches!(value, Value::Flag) {
+        return Some(name);
+    }
+    errors.report(tokens_of(&name, value), format!("`{name}` takes no value\nhelp: write `{name}`"));
+    None
+}
+
+fn boolean(errors: &mut Errors, name: &Ident, value: &Value) -> Option<bool> {
+    if let Some(Lit::Bool(value)) = literal(value) {
+        return Some(value.value);
+    }
+    errors.report(tokens_of(name, value), format!("`{name}` is true or false\nhelp: write `{name} = false`"));
+    None
+}
+
+fn count(errors: &mut Errors, name: &Ident, value: &Value, example: &str) -> Option<u32> {
+    if let Some(Lit::Int(number)) = literal(value)
+        && let Ok(number) = number.base10_parse::<u32>()
+        && number > 0
+    {
+        return Some(number);
+    }
+    let zero = matches!(literal(value), Some(Lit::Int(number)) if number.base10_digits() == "0");
+    let fact = match (zero, name.to_string().as_str()) {
+        (true, "times") => "no retries are none at all".to_owned(),
+        (true, _) => format!("`{name}` of 0 would let nothing run"),
+        (false, _) => format!("`{name}` is a whole number from 1 to {}", u32::MAX),
+    };
+    let help =
+        if zero && name == "times" { "remove `retry`".to_owned() } else { format!("write `{name} = {example}`") };
+    errors.report(tokens_of(name, value), format!("{fact}\nhelp: {help}"));
+    None
+}
+
+fn path(errors: &mut Errors, name: &Ident, value: &Value, example: &str) -> Option<Path> {
+    if let Value::Is(value) = value
+        && let Expr::Path(path) = &**value
+    {
+        return Some(path.path.clone());
+    }
+    errors.report(tokens_of(name, value), format!("`{name}` is a path\nhelp: write `{example}`"));
+    None
+}
+
+fn text(errors: &mut Errors, name: &Ident, value: &Value, example: &str) -> Option<LitStr> {
+    if let Some(Lit::Str(text)) = literal(value) {
+        return Some(text.clone());
+    }
+    errors.report(tokens_of(name, value), format!("`{name}` is a text\nhelp: write `{example}`"));
+    None
+}
+
+fn literal(value: &Value) -> Option<&Lit> {
+    let Value::Is(value) = value else { return None };
+    match &**value {
+        Expr::Lit(literal) => Some(&literal.lit),
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => None,
+        _ => None,
+    }
+}
+
+/// The value, to point at; the name if there is none.
+fn tokens_of(name: &Ident, value: &Value) -> TokenStream {
+    match value {
+        Value::Is(value) => value.to_token_stream(),
+        Value::List(_) | Value::Flag => name.to_token_stream(),
+    }
+}
+
+/// A policy with what the options override. `flow` is the path to the runtime's private part.
+pub(crate) fn policy(flow: &TokenStream, base: TokenStream, options: &Options) -> TokenStream {
+    let mut policy = base;
+    let some = |value: TokenStream| quote!(::core::option::Option::Some(#value));
+    if let Some(retry) = &options.retry {
+        let retry = some(retry_tokens(flow, retry));
+        policy = quote!(#policy.with_retry(#retry));
+    }
+    if let Some(timeout) = options.timeout {
+        let timeout = some(duration_tokens(timeout));
+        policy = quote!(#policy.with_timeout(#timeout));
+    }
+    if let Some(deadline) = options.deadline {
+        let deadline = some(duration_tokens(deadline));
+        policy = quote!(#policy.with_deadline(#deadline));
+    }
+    if options.pure.is_some() {
+        policy = quote!(#policy.with_pure(true));
+    }
+    if options.blocking.is_some() {
+        policy = quote!(#policy.with_blocking(true));
+    }
+    if let Some(concurrency) = options.concurrency {
+        policy = quote!(#policy.with_concurrency(#concurrency));
+    }
+    policy
+}
+
+fn retry_tokens(flow: &TokenStream, retry: &Retry) -> TokenStream {
+    let times = retry.times;
+    let mut backoff = quote!(#flow::Backoff::DEFAULT);
+    if let Some((min, max)) = retry.backoff {
+        let (min, max) = (duration_tokens(min), duration_tokens(max));
+        backoff = quote!(#flow::Backoff::new(#min, #max));
+    }
+    if let Some(factor) = retry.factor {
+        backoff = quote!(#backoff.with_factor(#factor));
+    }
+    if let Some(jitter) = retry.jitter {
+        backoff = quote!(#backoff.with_jitter(#jitter));
+    }
+    quote!(#flow::Retry::new(#times).with_backoff(#backoff))
+}
+
+fn duration_tokens(duration: Duration) -> TokenStream {
+    // What does not fit was refused when it was read.
+    let nanos = proc_macro2::Literal::u64_suffixed(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
+    quote!(::core::time::Duration::from_nanos(#nanos))
+}
