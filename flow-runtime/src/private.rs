@@ -17,7 +17,8 @@ pub use std::sync::Arc;
 pub use std::vec::Vec;
 
 pub use crate::engine::place::{
-    CatchSlot, CatchTail, Failure, Items, Opened, Place, arm, count, item, len, no_match, no_such_place, open_arm,
+    CatchSlot, CatchTail, Failure, Items, Opened, Place, arm, count, item, len, no_match, no_such_place, open_arm, own,
+    take,
 };
 pub use crate::engine::tree::{
     At, Body, BodyError, Choice, Slot, TailSlot, Tree, Value, Workflow, run_fallible, run_plain,

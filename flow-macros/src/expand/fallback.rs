@@ -4,7 +4,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 
-use super::workflow::{front, input_type, node_aliases};
+use super::workflow::{front, input_type, node_aliases, output_type};
 use crate::model::workflow::{Kind, Model};
 
 /// A workflow with errors, and the errors.
@@ -13,7 +13,7 @@ pub(crate) fn workflow(model: &Model, errors: &syn::Error) -> TokenStream {
     let (ident, vis, errors) = (&model.ident, &model.vis, errors.to_compile_error());
     let front = front(model, rt);
     let input = input_type(model);
-    let output = model.output.as_ref().map_or_else(|| quote!(()), ToTokens::to_token_stream);
+    let output = output_type(model);
     let nodes = node_aliases(model.steps.iter().enumerate().filter_map(|(index, step)| match &step.kind {
         Kind::Call(call) => Some((format_ident!("__Node{index}"), call.path.to_token_stream())),
         _ => None,

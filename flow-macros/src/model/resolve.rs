@@ -29,6 +29,7 @@ pub(crate) fn workflow(errors: &mut Errors, workflow: Workflow, runtime: Option<
         resolver.names.bind(resolver.errors, &param.ident, Meaning::Binding(binding));
     }
     let region = resolver.open(None, String::new(), 0);
+    resolver.set_tail(region, Tail::Unit, (ident.span(), ident.span()));
     resolver.block(&body, region);
     resolver.release_tails();
     let unused = resolver.names.unused();

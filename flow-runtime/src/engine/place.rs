@@ -131,6 +131,65 @@ impl<T: Output> Place for CatchTail<T> {
     }
 }
 
+/// A slot whose value moves on.
+pub trait Moving {
+    /// The value.
+    type Value;
+
+    /// Takes the value out.
+    fn take(&self) -> Self::Value;
+}
+
+impl<T> Moving for TailSlot<T> {
+    type Value = T;
+
+    fn take(&self) -> T {
+        Self::take(self)
+    }
+}
+
+impl<T> Moving for CatchTail<T> {
+    type Value = Result<T, NodeFailure>;
+
+    fn take(&self) -> Self::Value {
+        Self::take(self)
+    }
+}
+
+/// The value of a slot, moved out. Its type is that of the slot and never inferred from where it goes, so that a
+/// message about it stands at the step.
+pub fn take<S: Moving>(slot: &S) -> S::Value {
+    slot.take()
+}
+
+/// A value that may be used by name where it must be owned.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is used by name where it must be owned, and cannot be cloned",
+    label = "not `Clone`",
+    note = "derive `Clone` for `{Self}`, or end in the call itself without giving it a name"
+)]
+pub trait Own {
+    /// The owned value.
+    type Owned;
+
+    /// A clone of the value.
+    fn own(&self) -> Self::Owned;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: Clone> Own for T {
+    type Owned = T;
+
+    fn own(&self) -> T {
+        self.clone()
+    }
+}
+
+/// A clone of a value that is used by name where it must be owned.
+pub fn own<T: Own>(value: &T) -> T::Owned {
+    value.own()
+}
+
 /// The failure of a region under `#[catch]`, if it failed.
 #[derive(Debug, Default)]
 pub struct Failure(OnceLock<NodeFailure>);

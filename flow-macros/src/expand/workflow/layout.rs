@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 
 use crate::model::workflow::{Binding, Branch, Call, Kind, Model, Origin, RegionIx, StepIx, Tail};
 
@@ -90,7 +90,7 @@ impl<'m> Layout<'m> {
         match &self.model.step(step).kind {
             Kind::Call(call) => {
                 let node = self.node(step, call);
-                Some(quote!(<#node as #rt::Node>::Output))
+                Some(quote_spanned!(node.span()=> <#node as #rt::Node>::Output))
             }
             Kind::Branch(branch) => self.merged_type(branch),
             Kind::Each(each) => self.value_type(each.body),

@@ -81,7 +81,7 @@ pub(crate) fn node_aliases(calls: impl Iterator<Item = (Ident, TokenStream)>) ->
 fn aliases(layout: &Layout<'_>) -> TokenStream {
     let nodes = node_aliases(calls(layout).map(|(step, call)| (layout.node(step, call), call.path.to_token_stream())));
     let input = input_type(layout.model);
-    let output = layout.model.output.as_ref().map_or_else(|| quote!(()), ToTokens::to_token_stream);
+    let output = output_type(layout.model);
     quote! {
         #nodes
         type __Input = #input;
@@ -93,6 +93,11 @@ fn aliases(layout: &Layout<'_>) -> TokenStream {
 pub(crate) fn input_type(model: &Model) -> TokenStream {
     let types: Vec<_> = model.params.iter().map(|param| &param.ty).collect();
     input::tuple(&types)
+}
+
+/// The return type as written; `()` at the workflow's name where there is none.
+pub(crate) fn output_type(model: &Model) -> TokenStream {
+    model.output.as_ref().map_or_else(|| quote_spanned!(model.ident.span()=> ()), ToTokens::to_token_stream)
 }
 
 fn calls<'l>(layout: &'l Layout<'_>) -> impl Iterator<Item = (StepIx, &'l Call)> {

@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::Pat;
 use syn::token;
 
 use super::layout::Layout;
 use super::rewrite::{self, Matched};
 use super::value;
+use crate::model::resolve::ends;
 use crate::model::workflow::{BindingIx, Expression, Head, Kind, Model, Origin, RegionIx, Step, StepIx};
 use crate::parse::language::is_place;
 
@@ -137,7 +138,8 @@ impl<'l, 'm> Scope<'l, 'm> {
         self.bind(&each.items);
         let (rt, list, items) = (&self.layout.rt, rewrite::reference(&each.items), Layout::local("items"));
         let (variable, depth) = (Layout::local("list"), self.model().region(each.body).depth - 1);
-        quote!(let #variable: &[_] = #list; let #name #ty = #rt::item(#variable, #items, #depth);)
+        let list_ty = list_type(&each.items);
+        quote!(let #variable: #list_ty = #list; let #name #ty = #rt::item(#variable, #items, #depth);)
     }
 
     /// Whether what these bindings borrow from lives in the tree, and not in the function that binds them.
@@ -182,4 +184,9 @@ pub(super) fn parenthesized(pat: &Pat) -> Pat {
         }),
         pat => pat.clone(),
     }
+}
+
+/// The type of a fan-out's list, at the place of the list.
+pub(super) fn list_type(items: &Expression) -> TokenStream {
+    quote_spanned!(ends(&items.expr).0=> &[_])
 }

@@ -8,7 +8,7 @@ use quote::{format_ident, quote, quote_spanned};
 
 use super::layout::Layout;
 use super::rewrite;
-use super::scope::{Scope, matched};
+use super::scope::{Scope, list_type, matched};
 use crate::model::workflow::{BindingIx, Branch, Call, Condition, Each, Head, Kind, Origin, StepIx};
 use crate::parse::language::is_lasting;
 
@@ -119,12 +119,13 @@ fn count(layout: &Layout<'_>, step: StepIx, each: &Each) -> TokenStream {
     let mut scope = Scope::new(layout);
     scope.bind(&each.items);
     let (rt, list, name) = (&layout.rt, rewrite::reference(&each.items), head(layout, step));
+    let ty = list_type(&each.items);
     let (tree, items, variable, lines) =
         (Layout::local("tree"), Layout::local("items"), Layout::local("list"), scope.lines());
     quote! {
         fn #name(#tree: &__Tree, #items: &[u32]) -> u32 {
             #lines
-            let #variable: &[_] = #list;
+            let #variable: #ty = #list;
             #rt::count(#variable)
         }
     }

@@ -195,8 +195,10 @@ fn output(layout: &Layout<'_>) -> TokenStream {
     let rt = &layout.rt;
     let scope = Scope::new(layout);
     let value = value::owned(&scope, 0);
+    let typed = Layout::local("typed");
+    let ty = super::output_type(layout.model);
     quote! {
-        let typed: __Output = #value;
-        #rt::value(typed)
+        let #typed: #ty = #value;
+        #rt::value(#typed)
     }
 }

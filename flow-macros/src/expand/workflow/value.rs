@@ -1,7 +1,7 @@
 //! The values of steps and regions, as expressions. In: a step or a region. Out: code that lends the value from
 //! where it is kept, or that makes an owned one.
 
-use proc_macro2::{Ident, Literal, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
 
 use super::layout::{Layout, Lent};
@@ -20,7 +20,7 @@ pub(super) fn lent(scope: &mut Scope<'_, '_>, step: StepIx) -> TokenStream {
         let (region, field) = (scope.reach(layout.model.step(step).region), layout.slot_field(step));
         return quote!(#region.#field.get());
     }
-    let value = owned_step(scope, step);
+    let value = owned_step(scope, step, (Span::mixed_site(), Span::mixed_site()));
     quote!(&#value)
 }
 
@@ -29,11 +29,12 @@ pub(super) fn owned(around: &Scope<'_, '_>, region: RegionIx) -> TokenStream {
     let mut scope = around.inside();
     let rt = &around.layout.rt;
     let value = match &scope.model().region(region).tail {
-        Tail::Unit => quote!(()),
-        Tail::Step(step) => owned_step(&mut scope, *step),
+        Tail::Unit => quote_spanned!(scope.model().region(region).tail_span.0=> ()),
+        Tail::Step(step) => owned_step(&mut scope, *step, around.model().region(region).tail_span),
         Tail::Name(binding, name) => {
             scope.bind_one(*binding);
-            quote_spanned!(name.span()=> #rt::Clone::clone(#name))
+            let (path, name) = (call_at(name.span(), rt, "own"), parenthesized(name.span(), quote!(#name)));
+            quote!(#path #name)
         }
         Tail::Plain(expression) => {
             scope.bind(expression);
@@ -45,7 +46,7 @@ pub(super) fn owned(around: &Scope<'_, '_>, region: RegionIx) -> TokenStream {
 }
 
 /// The value of a step that moves, or that is made anew each time.
-fn owned_step(scope: &mut Scope<'_, '_>, step: StepIx) -> TokenStream {
+fn owned_step(scope: &mut Scope<'_, '_>, step: StepIx, span: (Span, Span)) -> TokenStream {
     let layout = scope.layout;
     let (region, field) = (scope.reach(layout.model.step(step).region), layout.slot_field(step));
     let caught = layout.model.step(step).catch.is_some();
@@ -56,7 +57,11 @@ fn owned_step(scope: &mut Scope<'_, '_>, step: StepIx) -> TokenStream {
             quote!(#region.#field.or(|| #value))
         }
         Kind::Each(each) if layout.plain_type(step).is_none() => collected(scope, step, each),
-        _ => quote!(#region.#field.take()),
+        _ => {
+            // Not a method: the tokens of a function's path can stand at the step, those of a variable cannot.
+            let (path, slot) = (call_at(span.0, &layout.rt, "take"), parenthesized(span.1, quote!(&#region.#field)));
+            quote!(#path #slot)
+        }
     }
 }
 
@@ -75,7 +80,11 @@ fn by_arm(scope: &mut Scope<'_, '_>, step: StepIx, branch: &Branch, arms: Vec<(R
         let index = Literal::usize_unsuffixed(index);
         quote_spanned!(layout.model.region(arm).tail_span.0=> #index => #value,)
     });
-    quote!(match #rt::open_arm(&[#(#region.#fields.is_open()),*]) { #(#cases)* _ => #rt::no_such_place() })
+    let keyword = quote_spanned!(layout.model.step(step).span=> match);
+    let mut cases = Group::new(Delimiter::Brace, quote!(#(#cases)* _ => #rt::no_such_place()));
+    cases.set_span(layout.model.step(step).span);
+    let arm = parenthesized(layout.model.step(step).span, quote!(#rt::open_arm(&[#(#region.#fields.is_open()),*])));
+    quote!(#keyword #arm #cases)
 }
 
 /// The owned values of all items of a fan-out.
@@ -105,20 +114,25 @@ pub(super) fn lender(layout: &Layout<'_>, step: StepIx) -> TokenStream {
     let value = by_arm(&mut scope, step, branch, arms);
     let (lines, name) = (scope.lines(), layout.lender(step));
     let (tree, items) = (Layout::local("tree"), Layout::local("items"));
-    quote!(fn #name<'t>(#tree: &'t __Tree, #items: &[u32]) -> &'t #ty { #lines #value })
+    let lifetime = quote_spanned!(layout.model.step(step).span=> &'t);
+    quote!(fn #name<'t>(#tree: &'t __Tree, #items: &[u32]) -> #lifetime #ty { #lines #value })
 }
 
 /// A reference to the value of an arm.
 fn lent_arm(around: &Scope<'_, '_>, arm: RegionIx) -> TokenStream {
     let mut scope = around.inside();
     let layout = around.layout;
+    let (first, last) = layout.model.region(arm).tail_span;
     let value = match (layout.lent(arm), &layout.model.region(arm).tail) {
-        (Lent::InPlace, Tail::Step(step)) => lent(&mut scope, *step),
+        (Lent::InPlace, Tail::Step(step)) => {
+            let value = parenthesized(last, lent(&mut scope, *step));
+            quote_spanned!(first=> &*#value)
+        }
         (Lent::InPlace, Tail::Name(binding, name)) => {
             scope.bind_one(*binding);
             quote!(#name)
         }
-        (Lent::InPlace, _) => quote!(&()),
+        (Lent::InPlace, _) => quote_spanned!(first=> &()),
         (Lent::Kept, _) => {
             let region = scope.reach(arm);
             quote!(#region.value.get())
@@ -168,6 +182,28 @@ fn keep_arm(around: &Scope<'_, '_>, arm: RegionIx, ty: Option<&TokenStream>) -> 
     let value = owned(around, arm);
     let mut scope = around.inside();
     let region = scope.reach(arm);
-    let (lines, typed) = (scope.lines(), Ident::new("typed", proc_macro2::Span::mixed_site()));
+    let (lines, typed) = (scope.lines(), Layout::local("typed"));
     quote!({ #lines let #typed: #ty = #value; #region.value.set(#typed); })
+}
+
+/// The path of a function of ours that stands at this place.
+fn call_at(span: Span, rt: &TokenStream, name: &str) -> TokenStream {
+    let name = Ident::new(name, span);
+    let tokens = quote!(#rt::#name).into_iter().enumerate();
+    // The leading `::` is two tokens.
+    tokens
+        .map(|(index, mut token)| {
+            if index < 2 {
+                token.set_span(span);
+            }
+            token
+        })
+        .collect()
+}
+
+/// Tokens in parentheses that stand at this place.
+fn parenthesized(span: Span, tokens: TokenStream) -> Group {
+    let mut group = Group::new(Delimiter::Parenthesis, tokens);
+    group.set_span(span);
+    group
 }
