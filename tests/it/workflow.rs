@@ -1,36 +1,7 @@
 //! Every construct of `workflow!`, run on an engine, its result compared.
 
-use flow_runtime::__private as rt;
-use flow_runtime::{Engine, NodeFailure, workflow};
+use flow_runtime::{Engine, NodeFailure, node, workflow};
 use serde::{Deserialize, Serialize};
-
-macro_rules! node {
-    (fn $name:ident($($arg:ident: $ty:ty),*) -> $out:ty $body:block) => {
-        async fn $name($($arg: &$ty),*) -> $out $body
-        #[allow(non_camel_case_types)]
-        struct $name {}
-        const _: () = {
-            #[allow(non_camel_case_types)]
-            struct Call<'c>(&'c rt::NodeContext);
-            impl $name {
-                fn __at(cx: &rt::NodeContext) -> Call<'_> { Call(cx) }
-            }
-            impl<'c> Call<'c> {
-                fn $name(self, $($arg: &'c $ty),*) -> rt::Body<'c> {
-                    let _ = self.0;
-                    rt::run_plain($name($($arg),*))
-                }
-            }
-            impl rt::Node for $name {
-                type Output = $out;
-                const NAME: &'static str = stringify!($name);
-                const OUTPUT: &'static str = stringify!($out);
-                const POLICY: rt::Policy = rt::Policy::DEFAULT;
-            }
-            impl<S> rt::Requires<S> for $name { fn register(_: &mut rt::Providers) {} }
-        };
-    };
-}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Order {
@@ -45,55 +16,46 @@ enum Payment {
     Declined { why: String },
 }
 
-node!(
-    fn reserve(order: Order) -> u64 {
-        order.total / 10
+#[node]
+async fn reserve(order: &Order) -> u64 {
+    order.total / 10
+}
+#[node]
+async fn charge(order: &Order) -> Payment {
+    if order.total > 100 { Payment::Declined { why: "too much".to_owned() } } else { Payment::Paid(order.total) }
+}
+#[node]
+async fn ship(order: &Order, stock: &u64, slip: &u64) -> String {
+    format!("{}-{stock}-{slip}", order.kind)
+}
+#[node]
+async fn cancel(why: &str) -> String {
+    format!("cancelled: {why}")
+}
+#[node]
+async fn print_label(line: &String) -> String {
+    format!("<{line}>")
+}
+#[node]
+async fn receipt(parcel: &String, labels: &Vec<String>) -> String {
+    format!("{parcel} {}", labels.join(""))
+}
+#[node]
+async fn boom(x: &u64) -> u64 {
+    assert!(*x < 5, "boom {x}");
+    x * 2
+}
+#[node]
+async fn tell(r: &Result<u64, NodeFailure>) -> String {
+    match r {
+        Ok(x) => format!("ok {x}"),
+        Err(failure) => format!("{}: {}", failure.step, failure.message),
     }
-);
-node!(
-    fn charge(order: Order) -> Payment {
-        if order.total > 100 { Payment::Declined { why: "too much".to_owned() } } else { Payment::Paid(order.total) }
-    }
-);
-node!(
-    fn ship(order: Order, stock: u64, slip: u64) -> String {
-        format!("{}-{stock}-{slip}", order.kind)
-    }
-);
-node!(
-    fn cancel(why: str) -> String {
-        format!("cancelled: {why}")
-    }
-);
-node!(
-    fn print_label(line: String) -> String {
-        format!("<{line}>")
-    }
-);
-node!(
-    fn receipt(parcel: String, labels: Vec<String>) -> String {
-        format!("{parcel} {}", labels.join(""))
-    }
-);
-node!(
-    fn boom(x: u64) -> u64 {
-        assert!(*x < 5, "boom {x}");
-        x * 2
-    }
-);
-node!(
-    fn tell(r: Result<u64, NodeFailure>) -> String {
-        match r {
-            Ok(x) => format!("ok {x}"),
-            Err(failure) => format!("{}: {}", failure.step, failure.message),
-        }
-    }
-);
-node!(
-    fn double(x: u64) -> u64 {
-        x * 2
-    }
-);
+}
+#[node]
+async fn double(x: &u64) -> u64 {
+    x * 2
+}
 
 workflow! {
     /// Fulfils one order.
@@ -220,45 +182,38 @@ workflow! {
     }
 }
 
-node!(
-    fn all(told: String, branch: String, each: Vec<String>) -> Vec<String> {
-        let mut all = vec![told.clone(), branch.clone()];
-        all.extend(each.iter().cloned());
-        all
-    }
-);
-node!(
-    fn split(n: u64) -> (u64, u64) {
-        (n / 2, n - n / 2)
-    }
-);
-node!(
-    fn say(text: str) -> String {
-        format!("say {text}")
-    }
-);
-node!(
-    fn join(listed: Vec<u64>, text: str, kind: String) -> String {
-        format!("{listed:?} {text} {kind}")
-    }
-);
-node!(
-    fn sum(a: u64, b: u64) -> u64 {
-        a + b
-    }
-);
-node!(
-    fn total(row: [u64]) -> u64 {
-        row.iter().sum()
-    }
-);
-node!(
-    fn for_each_tail(rows: Vec<Vec<u64>>, plain: [u64]) -> Vec<Vec<u64>> {
-        let mut rows = rows.clone();
-        rows.push(plain.to_vec());
-        rows
-    }
-);
+#[node]
+async fn all(told: &String, branch: &String, each: &Vec<String>) -> Vec<String> {
+    let mut all = vec![told.clone(), branch.clone()];
+    all.extend(each.iter().cloned());
+    all
+}
+#[node]
+async fn split(n: &u64) -> (u64, u64) {
+    (n / 2, n - n / 2)
+}
+#[node]
+async fn say(text: &str) -> String {
+    format!("say {text}")
+}
+#[node]
+async fn join(listed: &Vec<u64>, text: &str, kind: &String) -> String {
+    format!("{listed:?} {text} {kind}")
+}
+#[node]
+async fn sum(a: &u64, b: &u64) -> u64 {
+    a + b
+}
+#[node]
+async fn total(row: &[u64]) -> u64 {
+    row.iter().sum()
+}
+#[node]
+async fn for_each_tail(rows: &Vec<Vec<u64>>, plain: &[u64]) -> Vec<Vec<u64>> {
+    let mut rows = rows.clone();
+    rows.push(plain.to_vec());
+    rows
+}
 
 fn engine() -> flow_runtime::Ephemeral {
     Engine::ephemeral().build()

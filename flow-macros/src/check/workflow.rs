@@ -5,11 +5,10 @@ use std::collections::HashMap;
 
 use proc_macro2::Ident;
 use syn::Type;
-use syn::visit::Visit;
 
 use super::Checked;
 use crate::diagnostics::Errors;
-use crate::model::workflow::{Head, Kind, Model, RegionIx, Step, StepIx};
+use crate::model::workflow::{self as model, Borrow, Head, Kind, Model, RegionIx, Step, StepIx};
 
 /// The most steps that a plan can number.
 const MAX_STEPS: usize = 4096;
@@ -124,31 +123,26 @@ fn holds(model: &Model, outer: StepIx, inner: &Step) -> bool {
 
 /// What is stored outlives every borrow, so parameters and output hold no references.
 fn types_own_what_they_hold(errors: &mut Errors, model: &Model) {
-    struct Borrows<'e>(&'e mut Errors, &'static str);
-    impl<'ast> Visit<'ast> for Borrows<'_> {
-        fn visit_type(&mut self, ty: &'ast Type) {
-            match ty {
-                Type::Reference(reference) => self.0.report(
-                    reference.and_token,
-                    format!(
-                        "the {} of a workflow is stored, so it cannot borrow\nhelp: take the value itself, without `&`",
-                        self.1
-                    ),
+    let mut refuse = |ty: &Type, what: &str| {
+        let Some(borrow) = model::borrow(ty) else { return };
+        match borrow {
+            Borrow::Reference(and) => errors.report(
+                and,
+                format!(
+                    "the {what} of a workflow is stored, so it cannot borrow\nhelp: take the value itself, without `&`"
                 ),
-                Type::ImplTrait(ty) => self.0.report(
-                    ty.impl_token,
-                    format!("the {} of a workflow is stored, so its type must be named\nhelp: write the type", self.1),
-                ),
-                ty => syn::visit::visit_type(self, ty),
-            }
+            ),
+            Borrow::Unnamed(word) => errors.report(
+                word,
+                format!("the {what} of a workflow is stored, so its type must be named\nhelp: write the type"),
+            ),
         }
-        fn visit_type_fn_ptr(&mut self, _: &'ast syn::TypeFnPtr) {}
-    }
+    };
     for param in &model.params {
-        Borrows(errors, "input").visit_type(&param.ty);
+        refuse(&param.ty, "input");
     }
     if let Some(output) = &model.output {
-        Borrows(errors, "output").visit_type(output);
+        refuse(output, "output");
     }
 }
 

@@ -4,16 +4,15 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 
-use super::workflow::{front, input_type, node_aliases, output_type};
+use super::workflow::{front, node_aliases, output_type};
 use crate::model::workflow::{Kind, Model};
 
 /// A workflow with errors, and the errors.
 pub(crate) fn workflow(model: &Model, errors: &syn::Error) -> TokenStream {
     let rt = &super::runtime(model.runtime.as_ref());
     let (ident, vis, errors) = (&model.ident, &model.vis, errors.to_compile_error());
-    let front = front(model, rt);
-    let input = input_type(model);
-    let output = output_type(model);
+    let front = front(model, rt, &quote!(#rt::no_such_place()));
+    let output = if model.borrows() { quote!(()) } else { output_type(model) };
     let nodes = node_aliases(model.steps.iter().enumerate().filter_map(|(index, step)| match &step.kind {
         Kind::Call(call) => Some((format_ident!("__Node{index}"), call.path.to_token_stream())),
         _ => None,
@@ -27,12 +26,12 @@ pub(crate) fn workflow(model: &Model, errors: &syn::Error) -> TokenStream {
             #nodes
 
             impl #rt::Workflow for #ident {
-                type Input = #input;
+                type Input = ();
                 type Output = #output;
 
                 fn plan() -> &'static #rt::Plan { #rt::no_such_place() }
 
-                fn tree(_: #input) -> #rt::Arc<dyn #rt::Tree> { #rt::no_such_place() }
+                fn tree(_: ()) -> #rt::Arc<dyn #rt::Tree> { #rt::no_such_place() }
             }
 
             impl<#state> #rt::Requires<#state> for #ident {

@@ -8,7 +8,7 @@ use quote::ToTokens;
 use syn::{Ident, Stmt};
 
 use super::workflow::{BindingIx, StepIx};
-use crate::diagnostics::Errors;
+use crate::diagnostics::{Errors, nearest};
 use crate::parse::attributes;
 
 /// What a bound name stands for.
@@ -152,7 +152,7 @@ impl Names {
 
     fn unknown(&self, ident: &Ident, text: &str) -> String {
         let known: Vec<&str> = self.scopes.iter().flat_map(|scope| scope.names.keys().map(String::as_str)).collect();
-        match nearest(text, &known) {
+        match nearest(text, known.iter().copied()) {
             Some(name) => format!("nothing is named `{ident}`\nhelp: did you mean `{name}`?"),
             None if known.is_empty() => format!("nothing is named `{ident}`\nhelp: bind it with `let {ident} = ..`"),
             None => {
@@ -247,50 +247,5 @@ fn mentioned(tokens: TokenStream, into: &mut Vec<String>) {
             TokenTree::Punct(punct) => after_dot = punct.as_char() == '.',
             TokenTree::Literal(_) => after_dot = false,
         }
-    }
-}
-
-/// The name that was most likely meant.
-fn nearest<'a>(text: &str, known: &[&'a str]) -> Option<&'a str> {
-    let limit = (text.chars().count() / 3).max(1);
-    known
-        .iter()
-        .map(|name| (distance(text, name), *name))
-        .filter(|(distance, _)| *distance <= limit)
-        .min()
-        .map(|(_, name)| name)
-}
-
-/// How many letters must be changed, added, left out or swapped with their neighbour to make `a` into `b`.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut before: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut next = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX);
-            let changed = at(&row, j) + usize::from(x != y);
-            let mut best = changed.min(at(&row, j + 1) + 1).min(at(&next, j) + 1);
-            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
-            if swapped {
-                best = best.min(at(&before, j - 1) + 1);
-            }
-            next.push(best);
-        }
-        before = std::mem::replace(&mut row, next);
-    }
-    row.last().copied().unwrap_or(usize::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::nearest;
-
-    #[test]
-    fn the_nearest_name_is_within_a_third_of_the_word() {
-        assert_eq!(nearest("paymnet", &["payment", "parcel"]), Some("payment"));
-        assert_eq!(nearest("ordr", &["order"]), Some("order"));
-        assert_eq!(nearest("zebra", &["order"]), None);
     }
 }

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::spanned::Spanned;
 use syn::{Expr, ExprCall, ExprForLoop, ExprPath, Ident, LitStr, Local, Pat, Path, Stmt};
 
 use super::names::{Meaning, Names, key};
 use super::pattern;
+use super::policy::{self, Options, Place};
 use super::workflow::{
     Binding, BindingIx, Call, Each, Expression, Id, Kind, Model, Origin, Region, RegionIx, Step, StepIx, Tail,
 };
@@ -293,11 +294,27 @@ impl Resolver<'_> {
             self.names.step(&id.text, step);
         }
         let StepAttributes { catch, with, .. } = attrs;
+        let with = self.with(with, &kind);
         self.steps.push(Step { id, region, kind, after, catch, with, span, local: 0 });
         if let Some(region) = self.regions.get_mut(region) {
             region.steps.push(step);
         }
         step
+    }
+
+    /// What `#[with(..)]` says. A branch does nothing that could be retried or limited.
+    fn with(&mut self, with: Option<(Ident, TokenStream)>, kind: &Kind) -> Options {
+        let Some((name, options)) = with else { return Options::default() };
+        let place = match kind {
+            Kind::Call(_) => Place::Call,
+            Kind::Each(_) => Place::FanOut,
+            Kind::Branch(_) => {
+                self.errors
+                    .report(name, "a branch has no policy\nhelp: put `#[with(..)]` before a step inside its arms");
+                return Options::default();
+            }
+        };
+        policy::from_tokens(self.errors, options, place)
     }
 
     /// The steps that `#[after(..)]` names, by what is bound to them or by their id.

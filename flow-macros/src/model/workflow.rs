@@ -3,9 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::Span;
+use syn::visit::Visit;
 use syn::{Attribute, Expr, Ident, Pat, Path, Type, Visibility, token};
 
+use super::policy::Options;
 use crate::parse::workflow::Param;
 
 /// The index of a step in [`Model::steps`], in the order in which steps were met.
@@ -44,8 +46,8 @@ pub(crate) struct Step {
     pub(crate) kind: Kind,
     pub(crate) after: Vec<StepIx>,
     pub(crate) catch: Option<Ident>,
-    /// `#[with(..)]`: its name and its options.
-    pub(crate) with: Option<(Ident, TokenStream)>,
+    /// What `#[with(..)]` overrides.
+    pub(crate) with: Options,
     /// Where the step is written.
     pub(crate) span: Span,
     /// The index in the plan.
@@ -215,6 +217,11 @@ impl Model {
         }
     }
 
+    /// Whether the output's type borrows, so that no code can name it.
+    pub(crate) fn borrows(&self) -> bool {
+        self.output.as_ref().is_some_and(|output| borrow(output).is_some())
+    }
+
     /// The pattern of an arm, or of one condition of an `if`, and what it is matched with.
     pub(crate) fn matched(&self, branch: StepIx, arm: usize, condition: usize) -> Option<(&Pat, &Expression)> {
         let Kind::Branch(branch) = &self.step(branch).kind else { return None };
@@ -285,4 +292,28 @@ impl Kind {
                 .collect(),
         }
     }
+}
+
+/// What a type has in it that no stored value can have.
+pub(crate) enum Borrow {
+    Reference(token::And),
+    Unnamed(token::Impl),
+}
+
+/// The first borrow, or type without a name, in a type.
+pub(crate) fn borrow(ty: &Type) -> Option<Borrow> {
+    struct Search(Option<Borrow>);
+    impl<'ast> Visit<'ast> for Search {
+        fn visit_type(&mut self, ty: &'ast Type) {
+            match ty {
+                Type::Reference(ty) => self.0 = self.0.take().or(Some(Borrow::Reference(ty.and_token))),
+                Type::ImplTrait(ty) => self.0 = self.0.take().or(Some(Borrow::Unnamed(ty.impl_token))),
+                Type::FnPtr(_) => {}
+                ty => syn::visit::visit_type(self, ty),
+            }
+        }
+    }
+    let mut search = Search(None);
+    search.visit_type(ty);
+    search.0
 }

@@ -25,7 +25,10 @@ use crate::model::workflow::{Call, Kind, Model, StepIx};
 pub(crate) fn workflow(checked: &Checked<Model>) -> TokenStream {
     let model = checked.model();
     let layout = Layout::new(model, super::runtime(model.runtime.as_ref()));
-    let front = front(model, &layout.rt);
+    let rt = &layout.rt;
+    let names: Vec<_> = model.params.iter().map(|param| &param.ident).collect();
+    let input = input::tuple(&names);
+    let front = front(model, rt, &quote!(#rt::Invocation::new(#input)));
     let aliases = aliases(&layout);
     let regions = tree::regions(&layout);
     let functions = model.step_order.iter().map(|step| step::expand(&layout, *step));
@@ -53,16 +56,15 @@ pub(crate) fn workflow(checked: &Checked<Model>) -> TokenStream {
 }
 
 /// What the user names: the function that takes the input, and the type of the same name.
-pub(crate) fn front(model: &Model, rt: &TokenStream) -> TokenStream {
+pub(crate) fn front(model: &Model, rt: &TokenStream, body: &TokenStream) -> TokenStream {
     let Model { attrs, vis, ident, params, .. } = model;
     let (names, types): (Vec<_>, Vec<_>) = params.iter().map(|param| (&param.ident, &param.ty)).unzip();
-    let input = input::tuple(&names);
     let doc = format!("The type of the workflow [`{ident}`](fn@{ident}).");
     let cfg = attrs.iter().filter(|attr| attr.path().is_ident("cfg"));
     quote! {
         #(#attrs)*
         #vis fn #ident(#(#names: #types),*) -> #rt::Invocation<#ident> {
-            #rt::Invocation::new(#input)
+            #body
         }
 
         #(#cfg)*

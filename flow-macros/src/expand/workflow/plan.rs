@@ -7,6 +7,7 @@ use quote::quote;
 use syn::{Expr, Lit, Meta};
 
 use super::layout::Layout;
+use crate::model::policy;
 use crate::model::text::text;
 use crate::model::workflow::{Kind, Model, RegionIx, StepIx};
 
@@ -48,6 +49,7 @@ fn step(layout: &Layout<'_>, index: StepIx, next: &BTreeSet<u32>) -> TokenStream
             (quote!(#rt::each(#body)), quote!(#rt::Policy::DEFAULT))
         }
     };
+    let policy = policy::policy(rt, policy, &step.with);
     let inputs = model.inputs(index).into_iter();
     let after = step.after.iter().map(|after| model.step(*after).local);
     let next = next.iter();
