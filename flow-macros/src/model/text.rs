@@ -6,87 +6,62 @@ use quote::ToTokens;
 
 /// The tokens as text.
 pub(crate) fn text(tokens: &impl ToTokens) -> String {
+    let mut words = Vec::new();
+    collect(tokens.to_token_stream(), &mut words);
     let mut out = String::new();
-    write(&mut out, tokens.to_token_stream());
+    let mut before = "";
+    for word in &words {
+        if !out.is_empty() && is_spaced(before, word) {
+            out.push(' ');
+        }
+        out.push_str(word);
+        before = word;
+    }
     out
 }
 
-fn write(out: &mut String, tokens: TokenStream) {
-    let mut glued = true;
+/// The tokens in a row, with signs that belong together as one.
+fn collect(tokens: TokenStream, words: &mut Vec<String>) {
+    let mut sign = String::new();
     for token in tokens {
         match token {
+            TokenTree::Punct(punct) => {
+                sign.push(punct.as_char());
+                if punct.spacing() == Spacing::Alone || punct.as_char() == ',' {
+                    words.push(std::mem::take(&mut sign));
+                }
+            }
             TokenTree::Group(group) => {
                 let (open, close) = match group.delimiter() {
                     Delimiter::Parenthesis => ("(", ")"),
                     Delimiter::Bracket => ("[", "]"),
-                    Delimiter::Brace => (" { ", " }"),
+                    Delimiter::Brace => ("{", "}"),
                     Delimiter::None => ("", ""),
                 };
-                if out.ends_with(' ') || glued {
-                    out.push_str(open.trim_start());
-                } else {
-                    out.push_str(open);
-                }
-                write(out, group.stream());
-                out.push_str(close);
-                glued = false;
+                words.extend((!sign.is_empty()).then(|| std::mem::take(&mut sign)));
+                words.push(open.to_owned());
+                collect(group.stream(), words);
+                words.push(close.to_owned());
             }
-            TokenTree::Punct(punct) => {
-                glued = write_punct(out, punct.as_char(), punct.spacing());
-            }
-            other => {
-                if !glued && !out.is_empty() && !out.ends_with([' ', '(', '[']) {
-                    out.push(' ');
-                }
-                out.push_str(&other.to_string());
-                glued = false;
+            word => {
+                // The tick of a lifetime stands before its name.
+                let word = std::mem::take(&mut sign) + &word.to_string();
+                words.push(word);
             }
         }
     }
+    words.extend((!sign.is_empty()).then_some(sign));
 }
 
-/// Writes one sign, and says whether what follows stands right behind it.
-fn write_punct(out: &mut String, sign: char, spacing: Spacing) -> bool {
-    match sign {
-        ',' | ';' => {
-            out.push(sign);
-            out.push(' ');
-            true
-        }
-        ':' => {
-            out.push(':');
-            let second = out.ends_with("::");
-            if spacing == Spacing::Alone && !second {
-                out.push(' ');
-            }
-            true
-        }
-        '.' | '&' | '#' | '!' | '\'' | '<' => {
-            out.push(sign);
-            true
-        }
-        '|' | '=' | '@' | '+' | '*' | '/' => {
-            if !out.ends_with([' ', '|', '=', '<', '>', '!', '.', '&']) && !out.is_empty() {
-                out.push(' ');
-            }
-            out.push(sign);
-            if spacing == Spacing::Alone {
-                out.push(' ');
-            }
-            true
-        }
-        '>' => {
-            out.push(sign);
-            if out.ends_with("=>") || out.ends_with("->") {
-                out.push(' ');
-                return true;
-            }
-            false
-        }
-        _ => {
-            out.push(sign);
-            true
-        }
+/// Whether a space stands between two words.
+fn is_spaced(before: &str, after: &str) -> bool {
+    const TIGHT_AFTER: &[&str] = &["(", "[", "::", ".", "&", "!", "#", "<", "..", "..=", "", "$"];
+    const TIGHT_BEFORE: &[&str] = &[")", "]", ",", ";", ":", "::", ".", "<", ">", ">>", "?", "..", "..=", ""];
+    let is_word = |text: &str| text.ends_with(|c: char| c.is_alphanumeric() || c == '_');
+    match (before, after) {
+        ("," | "@" | "{" | "=>" | "->" | "|", _) | (_, "@" | "{" | "}" | "=>" | "->" | "|") => true,
+        (before, "(" | "[") => !is_word(before) && !TIGHT_AFTER.contains(&before) && before != ">",
+        (before, after) => !TIGHT_AFTER.contains(&before) && !TIGHT_BEFORE.contains(&after),
     }
 }
 
@@ -108,6 +83,9 @@ mod tests {
             (quote!(Vec<Option<u8>>), "Vec<Option<u8>>"),
             (quote!(order: &Order, limit: u32), "order: &Order, limit: u32"),
             (quote!(_), "_"),
+            (quote!(Some(n) if n.big() && !flag), "Some(n) if n.big() && !flag"),
+            (quote!(Cow<'static, str>), "Cow<'static, str>"),
+            (quote!([u8; 4]), "[u8; 4]"),
         ] {
             assert_eq!(text(&tokens), expected);
         }
