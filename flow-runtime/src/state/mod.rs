@@ -6,6 +6,7 @@
 mod adopt;
 mod apply;
 mod canonical;
+pub mod codec;
 mod data;
 mod event;
 mod failure;

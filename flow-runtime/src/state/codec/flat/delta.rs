@@ -1,0 +1,44 @@
+//! Deltas: some facts of one run, with their place in it.
+
+use bytes::Bytes;
+
+use super::event::{self, parts, weight};
+use super::value::write_texts;
+use super::{Builder, CodecError, FindPlan, Plans, check_size, fb, root};
+use crate::state::{Delta, Durability};
+
+/// A delta as bytes, without `run_no` and `seq`, which the frame around it has.
+pub(crate) fn write_delta(delta: &Delta, plans: Plans) -> Result<Vec<u8>, CodecError> {
+    let taken: usize = delta.taken.iter().map(|id| id.len() + 16).sum();
+    let bytes = 64 + taken + delta.events.iter().map(|event| weight(event, plans)).sum::<usize>();
+    check_size(bytes, delta.taken.len() + delta.events.iter().map(parts).sum::<usize>())?;
+    let mut to = Builder::new();
+    let events = delta.events.iter().map(|one| event::write(&mut to, one, plans)).collect::<Result<Vec<_>, _>>()?;
+    let taken: Vec<&str> = delta.taken.iter().map(String::as_str).collect();
+    let args = fb::DeltaArgs {
+        at: delta.at,
+        events: Some(to.create_vector(&events)),
+        fence: delta.fence,
+        taken: write_texts(&mut to, &taken),
+        lazy: delta.durability == Durability::Lazy,
+        ..Default::default()
+    };
+    let delta = fb::Delta::create(&mut to, &args);
+    to.finish_minimal(delta);
+    Ok(to.finished_data().to_vec())
+}
+
+/// The delta that `write_delta` wrote, of this run and this place in it.
+pub(crate) fn read_delta(bytes: &Bytes, run_no: u64, seq: u64, plans: &dyn FindPlan) -> Result<Delta, CodecError> {
+    let delta = root::<fb::Delta<'_>>(bytes)?;
+    let events = delta.events().into_iter().flatten().map(|one| event::read(bytes, one, plans));
+    Ok(Delta {
+        run_no,
+        seq,
+        fence: delta.fence(),
+        at: delta.at(),
+        durability: if delta.lazy() { Durability::Lazy } else { Durability::Sync },
+        events: events.collect::<Result<_, _>>()?,
+        taken: delta.taken().iter().flatten().map(str::to_owned).collect(),
+    })
+}

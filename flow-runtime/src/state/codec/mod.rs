@@ -1,0 +1,51 @@
+//! Records, deltas and plans as bytes, and back.
+//!
+//! In: what the engine and the stores hold in memory. Out: the same through bytes of any origin, or an error; no
+//! bytes make a panic. What is written where is the stores' affair.
+
+mod check;
+pub(crate) mod flat;
+#[allow(
+    warnings,
+    unsafe_code,
+    clippy::all,
+    clippy::pedantic,
+    reason = "made by flatc from schema/flow.fbs; read only through `flat`"
+)]
+#[rustfmt::skip]
+mod generated;
+mod sealed;
+
+pub(crate) use check::check_record;
+
+/// Bytes could not be turned into a record, or a record into bytes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CodecError {
+    /// The bytes are damaged, or never were what they are taken for.
+    #[error("the bytes are broken: {reason}")]
+    Broken {
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// The bytes were written by a newer version.
+    #[error("a newer version of Flow is needed: {found}, this version knows {known}")]
+    Newer {
+        /// What was found: "event 17 (`StepAdopted`)".
+        found: String,
+        /// What this version knows: "events up to 15".
+        known: String,
+    },
+    /// The record is beyond the limits of the format.
+    #[error("the record cannot be stored: {reason}")]
+    Unstorable {
+        /// Which limit.
+        reason: String,
+    },
+}
+
+impl CodecError {
+    pub(crate) fn broken(reason: impl Into<String>) -> Self {
+        Self::Broken { reason: reason.into() }
+    }
+}
