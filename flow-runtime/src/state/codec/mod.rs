@@ -14,7 +14,11 @@ pub(crate) mod flat;
 )]
 #[rustfmt::skip]
 mod generated;
+#[cfg(test)]
+pub(crate) mod random;
 mod sealed;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use check::check_record;
 

@@ -58,7 +58,7 @@ pub(super) fn write(to: &mut Builder, plan: &Plan) -> WIPOffset<fb::Plan<'static
         doc: text(to, &plan.doc),
         input: text(to, &plan.input),
         output: text(to, &plan.output),
-        source: write_source(to, &plan.source, true),
+        source: Some(write_source(to, &plan.source, true)),
         steps: Some(to.create_vector(&steps)),
         regions: Some(to.create_vector(&regions)),
         fingerprint: Some(&fingerprint),
@@ -75,7 +75,7 @@ fn write_step(to: &mut Builder, step: &Step, around: &Source) -> WIPOffset<fb::S
         next: numbers(to, &step.next),
         policy: write_policy(to, &step.policy),
         catch: step.catch,
-        source: write_source(to, &step.source, step.source.file != around.file),
+        source: Some(write_source(to, &step.source, step.source.file != around.file)),
         ..Default::default()
     };
     match &step.kind {
@@ -102,7 +102,10 @@ fn write_policy(to: &mut Builder, policy: &Policy) -> Option<WIPOffset<fb::Polic
     let retry = policy.retry.map(|Retry { times, backoff }| {
         let (min, max) = (write_duration(backoff.min), write_duration(backoff.max));
         let Backoff { factor, jitter, .. } = backoff;
-        fb::Retry::create(to, &fb::RetryArgs { times, backoff_min: Some(&min), backoff_max: Some(&max), factor, jitter })
+        fb::Retry::create(
+            to,
+            &fb::RetryArgs { times, backoff_min: Some(&min), backoff_max: Some(&max), factor, jitter },
+        )
     });
     let (timeout, deadline) = (policy.timeout.map(write_duration), policy.deadline.map(write_duration));
     let args = fb::PolicyArgs {
@@ -129,9 +132,9 @@ fn write_region(to: &mut Builder, region: &Region) -> WIPOffset<fb::Region<'stat
 }
 
 /// A place in the source; without its file where that is the workflow's.
-fn write_source(to: &mut Builder, source: &Source, with_file: bool) -> Option<WIPOffset<fb::Source<'static>>> {
+fn write_source(to: &mut Builder, source: &Source, with_file: bool) -> WIPOffset<fb::Source<'static>> {
     let file = with_file.then(|| to.create_string(&source.file));
-    Some(fb::Source::create(to, &fb::SourceArgs { file, line: source.line, column: source.column }))
+    fb::Source::create(to, &fb::SourceArgs { file, line: source.line, column: source.column })
 }
 
 fn text(to: &mut Builder, text: &str) -> Option<WIPOffset<&'static str>> {
@@ -176,10 +179,9 @@ pub(super) fn read(plan: fb::Plan<'_>) -> Result<Plan, CodecError> {
 
 fn read_step(step: fb::Step<'_>, file: &str) -> Result<Step, CodecError> {
     let kind = match step.kind() {
-        fb::StepKind::Call => StepKind::Call {
-            node: Cow::Owned(read_text(step.node())),
-            output: Cow::Owned(read_text(step.output())),
-        },
+        fb::StepKind::Call => {
+            StepKind::Call { node: Cow::Owned(read_text(step.node())), output: Cow::Owned(read_text(step.output())) }
+        }
         fb::StepKind::Branch => StepKind::Branch { arms: read_numbers(step.arms()) },
         fb::StepKind::Each => StepKind::Each { body: step.body() },
         fb::StepKind(other) => return Err(unknown("step kind", other, fb::StepKind::ENUM_MAX)),

@@ -190,8 +190,14 @@ fn weight(data: &WorkflowData) -> usize {
     let metadata: usize = data.metadata.iter().map(|(key, value)| 32 + key.len() + value.len()).sum();
     let steps: usize = data.steps.iter().map(step).sum();
     let output = data.output.as_ref().map_or(0, output_weight);
-    1024 + plan::weight(&data.plan) + data.input.bytes.len() + data.instances.len() * 24 + steps + values + keys
-        + metadata + output
+    1024 + plan::weight(&data.plan)
+        + data.input.bytes.len()
+        + data.instances.len() * 24
+        + steps
+        + values
+        + keys
+        + metadata
+        + output
 }
 
 fn parts(data: &WorkflowData) -> usize {

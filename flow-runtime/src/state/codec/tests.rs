@@ -1,0 +1,202 @@
+//! What is written is read again as it was; what is broken is refused.
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+
+use super::flat::{NoPlans, Plans, read_delta, read_plan, read_record, write_delta, write_plan, write_record};
+use super::{CodecError, random};
+use crate::state::{Event, WorkflowData};
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn plans_come_back_equal(plan in random::plan()) {
+        let bytes = Bytes::from(write_plan(&plan).unwrap());
+        prop_assert_eq!(read_plan(&bytes).unwrap(), plan);
+    }
+
+    #[test]
+    fn deltas_come_back_equal(delta in random::delta()) {
+        let bytes = Bytes::from(write_delta(&delta, Plans::Inline).unwrap());
+        prop_assert_eq!(read_delta(&bytes, delta.run_no, delta.seq, &NoPlans).unwrap(), delta);
+    }
+
+    #[test]
+    fn deltas_find_their_plan(delta in random::delta()) {
+        let bytes = Bytes::from(write_delta(&delta, Plans::Beside).unwrap());
+        let plan = delta.events.iter().find_map(|event| match event {
+            Event::RunCreated(created) => Some(created.plan.clone()),
+            Event::PlanAdopted { plan } => Some(plan.clone()),
+            _ => None,
+        });
+        match (plan, read_delta(&bytes, delta.run_no, delta.seq, &NoPlans)) {
+            (None, found) => prop_assert_eq!(found.unwrap(), delta),
+            (Some(_), found) => {
+                let refused = matches!(found, Err(CodecError::Broken { .. }));
+                prop_assert!(refused);
+            }
+        }
+    }
+
+    #[test]
+    fn b29_records_come_back_equal(record in random::record()) {
+        let sealed = record.to_bytes().unwrap();
+        prop_assert_eq!(WorkflowData::from_bytes(sealed).unwrap(), record.clone());
+        let beside = Bytes::from(write_record(&record, Plans::Beside).unwrap());
+        prop_assert_eq!(read_record(&beside, &record.plan).unwrap(), record);
+    }
+
+    /// The verifier stands behind the checksum; what gets past both must still never panic.
+    #[test]
+    fn b34_bytes_that_are_no_record_are_refused(record in random::record(), flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {
+        let mut bytes = write_record(&record, Plans::Inline).unwrap();
+        for (at, value) in flips {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        if let Ok(data) = read_record(&Bytes::from(bytes), &NoPlans) {
+            let _ = data.statuses();
+        }
+    }
+
+    #[test]
+    fn b34_bytes_that_are_no_delta_are_refused(delta in random::delta(), flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {
+        let mut bytes = write_delta(&delta, Plans::Inline).unwrap();
+        for (at, value) in flips {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        let _ = read_delta(&Bytes::from(bytes), 0, 0, &NoPlans);
+    }
+}
+
+fn some_record() -> WorkflowData {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut record = random::record().new_tree(&mut runner).unwrap().current();
+    while record.steps.is_empty() {
+        record = random::record().new_tree(&mut runner).unwrap().current();
+    }
+    record
+}
+
+#[test]
+fn every_flip_of_a_sealed_record_is_found() {
+    let sealed = some_record().to_bytes().unwrap();
+    for bit in 0..sealed.len() * 8 {
+        let mut bytes = sealed.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        assert!(matches!(WorkflowData::from_bytes(bytes), Err(CodecError::Broken { .. })), "bit {bit}");
+    }
+}
+
+#[test]
+fn every_cut_of_a_sealed_record_is_found() {
+    let sealed = some_record().to_bytes().unwrap();
+    for len in 0..sealed.len() {
+        assert!(matches!(WorkflowData::from_bytes(sealed[..len].to_vec()), Err(CodecError::Broken { .. })), "{len}");
+    }
+}
+
+#[test]
+fn b38_a_record_that_needs_a_newer_reader_is_refused_by_name() {
+    let mut sealed = some_record().to_bytes().unwrap();
+    sealed[8] = 2;
+    let crc = crc32c::crc32c(&sealed[..20]).to_le_bytes();
+    sealed[20..24].copy_from_slice(&crc);
+    let error = WorkflowData::from_bytes(sealed).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "a newer version of Flow is needed: a record of format 2, this version knows formats up to 1"
+    );
+}
+
+#[test]
+fn b38_an_event_of_a_newer_version_is_refused_by_name() {
+    use super::generated::flow as fb;
+    let mut to = flatbuffers::FlatBufferBuilder::new();
+    let name = Some(to.create_string("StepAdopted"));
+    let event = fb::Event::create(&mut to, &fb::EventArgs { kind: fb::EventKind(77), name, ..Default::default() });
+    let events = Some(to.create_vector(&[event]));
+    let delta = fb::Delta::create(&mut to, &fb::DeltaArgs { events, ..Default::default() });
+    to.finish_minimal(delta);
+    let error = read_delta(&Bytes::copy_from_slice(to.finished_data()), 0, 0, &NoPlans).unwrap_err();
+    assert!(matches!(&error, CodecError::Newer { found, .. } if found == "event (`StepAdopted`) 77"), "{error}");
+}
+
+#[test]
+fn b38_a_status_of_a_newer_version_is_refused() {
+    use super::generated::flow as fb;
+    let record = some_record();
+    let bytes = write_record(&record, Plans::Inline).unwrap();
+    let table = flatbuffers::root::<fb::Record<'_>>(&bytes).unwrap();
+    assert_eq!(table.steps().unwrap().len(), record.steps.len());
+    let mut to = flatbuffers::FlatBufferBuilder::new();
+    let step = fb::StepState::create(&mut to, &fb::StepStateArgs { status: fb::StepStatus(99), ..Default::default() });
+    let (id, steps) = (Some(to.create_string("run")), Some(to.create_vector(&[step])));
+    let input = Some(fb::Payload::create(&mut to, &fb::PayloadArgs::default()));
+    let plan = plan_of(&mut to);
+    let args = fb::RecordArgs { id, steps, input, plan: Some(plan), ..Default::default() };
+    let record = fb::Record::create(&mut to, &args);
+    to.finish_minimal(record);
+    let error = read_record(&Bytes::copy_from_slice(to.finished_data()), &NoPlans).unwrap_err();
+    assert!(error.to_string().contains("payload") || error.to_string().contains("step status 99"), "{error}");
+}
+
+fn plan_of<'a>(
+    to: &mut flatbuffers::FlatBufferBuilder<'a>,
+) -> flatbuffers::WIPOffset<super::generated::flow::Plan<'a>> {
+    use super::generated::flow as fb;
+    let region = fb::Region::create(to, &fb::RegionArgs::default());
+    let regions = Some(to.create_vector(&[region]));
+    let steps = Some(to.create_vector::<flatbuffers::WIPOffset<fb::Step<'_>>>(&[]));
+    let fingerprint = fb::Fingerprint::new(1, 2);
+    fb::Plan::create(to, &fb::PlanArgs { regions, steps, fingerprint: Some(&fingerprint), ..Default::default() })
+}
+
+#[test]
+fn a_record_beyond_the_limits_is_refused() {
+    let mut record = some_record();
+    record.metadata.extend((0..1_100_000).map(|n| (n.to_string(), String::new())));
+    assert!(matches!(record.to_bytes(), Err(CodecError::Unstorable { .. })));
+}
+
+#[test]
+fn plans_that_do_not_hold_together_are_refused() {
+    let record = some_record();
+    let broken = |change: &dyn Fn(&mut crate::plan::Plan)| {
+        let mut plan = (*record.plan).clone();
+        change(&mut plan);
+        matches!(read_plan(&Bytes::from(write_plan(&plan).unwrap())), Err(CodecError::Broken { .. }))
+    };
+    assert!(broken(&|plan| plan.regions.to_mut().clear()));
+    assert!(broken(&|plan| plan.regions.to_mut()[0].len += 1));
+    assert!(broken(&|plan| plan.regions.to_mut()[0].first = u32::MAX));
+    assert!(broken(&|plan| plan.regions.to_mut()[0].value = Some(u32::MAX)));
+    assert!(broken(&|plan| plan.regions.to_mut()[0].parent = Some(0)));
+    assert!(broken(&|plan| plan.steps.to_mut()[0].inputs = vec![9999].into()));
+    assert!(broken(&|plan| plan.steps.to_mut()[0].next = vec![9999].into()));
+    assert!(broken(&|plan| plan.steps.to_mut()[0].region = 9999));
+}
+
+#[test]
+fn records_that_do_not_hold_together_are_refused() {
+    let record = some_record();
+    let broken = |change: &dyn Fn(&mut WorkflowData)| {
+        let mut record = record.clone();
+        change(&mut record);
+        let bytes = Bytes::from(write_record(&record, Plans::Inline).unwrap());
+        matches!(read_record(&bytes, &NoPlans), Err(CodecError::Broken { .. }))
+    };
+    assert!(!broken(&|_| ()));
+    assert!(broken(&|record| record.instances.clear()));
+    assert!(broken(&|record| record.steps.truncate(record.steps.len() - 1)));
+    assert!(broken(&|record| record.instances[0].region = 9999));
+    assert!(broken(&|record| record.instances[0].first = 1));
+    assert!(broken(&|record| record.steps[0].opened = u32::MAX));
+    assert!(broken(&|record| record.steps[0].opened_len = 9999));
+    assert!(broken(&|record| {
+        record.output = Some(crate::state::RunOutput::Step(crate::state::StepRef::new(9, 9999)));
+    }));
+}
