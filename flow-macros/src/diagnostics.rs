@@ -44,35 +44,37 @@ impl Drop for Errors {
     }
 }
 
-/// The known name nearest to what the user wrote, if it is near enough to be what was meant.
-pub(crate) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = written.chars().count().max(3) / 3;
+/// The name that was most likely meant.
+pub(crate) fn nearest<'a>(text: &str, known: &[&'a str]) -> Option<&'a str> {
+    let limit = (text.chars().count() / 3).max(1);
     known
-        .into_iter()
-        .map(|name| (distance(written, name), name))
-        .filter(|&(distance, _)| distance <= limit)
+        .iter()
+        .map(|name| (distance(text, name), *name))
+        .filter(|(distance, _)| *distance <= limit)
         .min()
         .map(|(_, name)| name)
 }
 
-/// The Levenshtein distance, by the row-by-row algorithm of Wagner and Fischer.
+/// How many letters must be changed, added, left out or swapped with their neighbour to make `a` into `b`.
 fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut before: Vec<usize> = Vec::new();
     let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (to, cell) in b.iter().zip(row.iter_mut().skip(1)) {
-            let substituted = diagonal + usize::from(from != *to);
-            diagonal = *cell;
-            left = substituted.min(left + 1).min(diagonal + 1);
-            *cell = left;
+    for (i, x) in a.iter().enumerate() {
+        let mut next = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX);
+            let changed = at(&row, j) + usize::from(x != y);
+            let mut best = changed.min(at(&row, j + 1) + 1).min(at(&next, j) + 1);
+            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
+            if swapped {
+                best = best.min(at(&before, j - 1) + 1);
+            }
+            next.push(best);
         }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
+        before = std::mem::replace(&mut row, next);
     }
-    row.last().copied().unwrap_or_default()
+    row.last().copied().unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -82,15 +84,17 @@ mod tests {
     #[test]
     fn the_nearest_name_is_offered_only_if_it_is_near() {
         let known = ["retry", "timeout", "deadline"];
-        assert_eq!(nearest("timout", known), Some("timeout"));
-        assert_eq!(nearest("retri", known), Some("retry"));
-        assert_eq!(nearest("colour", known), None);
+        assert_eq!(nearest("timout", &known), Some("timeout"));
+        assert_eq!(nearest("retri", &known), Some("retry"));
+        assert_eq!(nearest("colour", &known), None);
+        assert_eq!(nearest("ordr", &["order"]), Some("order"));
     }
 
     #[test]
     fn distances_count_single_edits() {
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("frist", "first"), 1);
         assert_eq!(distance("same", "same"), 0);
     }
 

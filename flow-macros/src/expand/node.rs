@@ -12,7 +12,8 @@ use crate::model::policy::policy;
 
 /// The code of a node.
 pub(crate) fn node(checked: &Checked<NodeModel>) -> TokenStream {
-    code(checked.model(), &checks(checked.model()))
+    let model = checked.model();
+    code(model, &body(model), &checks(model))
 }
 
 /// The code of a node that breaks a rule: all that other code may name, so that only the mistake itself is reported.
@@ -23,11 +24,12 @@ pub(crate) fn fallback(model: &NodeModel, error: &syn::Error) -> TokenStream {
         let function = &model.function;
         return quote!(#function #error);
     }
-    let code = code(model, &TokenStream::new());
+    // A body would only repeat the mistake in the compiler's words.
+    let code = code(model, &quote!(::core::unreachable!()), &TokenStream::new());
     quote!(#code #error)
 }
 
-fn code(model: &NodeModel, checks: &TokenStream) -> TokenStream {
+fn code(model: &NodeModel, body: &TokenStream, checks: &TokenStream) -> TokenStream {
     let function = &model.function;
     let name = &function.sig.ident;
     let flow = super::runtime(model.options.krate.as_ref());
@@ -35,10 +37,10 @@ fn code(model: &NodeModel, checks: &TokenStream) -> TokenStream {
     let generics = type_generics(&function.sig.generics);
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let marker = marker(model, &generics);
-    let (ty, text, stored) = (&model.output.ty, model.output_text(), model.stored_name());
+    let (ty, text, stored) = (model.storable_output(), model.output_text(), model.stored_name());
     let policy = policy(&flow, quote!(#flow::Policy::DEFAULT), &model.options);
     let requires = requires(model, &generics, &flow);
-    let call = call(model, &generics, &flow);
+    let call = call(model, &generics, &flow, body);
     quote! {
         #function
         #(#cfg)*
@@ -110,38 +112,13 @@ fn requires(model: &NodeModel, generics: &Generics, flow: &TokenStream) -> Token
 }
 
 /// How a workflow calls the node: a method of the node's own name that takes what the user sees.
-fn call(model: &NodeModel, generics: &Generics, flow: &TokenStream) -> TokenStream {
-    let signature = &model.function.sig;
-    let name = &signature.ident;
+fn call(model: &NodeModel, generics: &Generics, flow: &TokenStream, body: &TokenStream) -> TokenStream {
+    let name = &model.function.sig.ident;
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let call_generics = with_call_lifetime(generics);
     let (call_impl, call_ty, _) = call_generics.split_for_impl();
     let types: Vec<_> = generics.type_params().map(|ty| &ty.ident).collect();
-    let consts = generics.const_params().map(|parameter| &parameter.ident);
-    let turbofish = if generics.params.is_empty() { quote!() } else { quote!(::<#(#types,)* #(#consts),*>) };
     let parameters = model.parameters.iter().filter_map(visible);
-    let clones = model.parameters.iter().filter(|parameter| matches!(parameter.role, Role::Cloned)).map(|parameter| {
-        let name = &parameter.name;
-        quote!(let #name = ::core::clone::Clone::clone(#name);)
-    });
-    let arguments = model.parameters.iter().map(|parameter| match &parameter.role {
-        Role::State(ty) => {
-            let ty = in_lifetime(ty, "static");
-            quote!(self.0.state::<#ty>())
-        }
-        Role::Context => quote!(self.0),
-        Role::Borrowed(_) | Role::Cloned => parameter.name.to_token_stream(),
-    });
-    let called = quote_spanned!(name.span()=> #name #turbofish (#(#arguments),*));
-    let future = if model.options.blocking.is_some() && signature.asyncness.is_none() {
-        quote!(async move { #called })
-    } else if signature.asyncness.is_some() {
-        called
-    } else {
-        // Reported by `check`; this keeps the rest of the code free of mistakes that follow from it.
-        quote!(async move { #called })
-    };
-    let body = body(model, flow, &future);
     quote! {
         pub struct Call #call_generics (&'__c #flow::NodeContext, ::core::marker::PhantomData<fn() -> (#(#types,)*)>);
 
@@ -157,7 +134,6 @@ fn call(model: &NodeModel, generics: &Generics, flow: &TokenStream) -> TokenStre
             #[doc(hidden)]
             #[allow(clippy::all, clippy::pedantic, non_snake_case)]
             pub fn #name(self, #(#parameters),*) -> #flow::Body<'__c> {
-                #(#clones)*
                 #body
             }
         }
@@ -166,16 +142,45 @@ fn call(model: &NodeModel, generics: &Generics, flow: &TokenStream) -> TokenStre
 
 /// The body that the engine polls; its types carry the spans of the user's, so that what does not fit is reported
 /// there.
-fn body(model: &NodeModel, flow: &TokenStream, future: &TokenStream) -> TokenStream {
-    let ty = &model.output.ty;
-    let name = &model.function.sig.ident;
-    let Some(error) = &model.output.fallible else {
-        return quote_spanned!(name.span()=> #flow::run_plain::<#ty>(#future));
+fn body(model: &NodeModel) -> TokenStream {
+    let flow = super::runtime(model.options.krate.as_ref());
+    let (ty, name) = (&model.output.ty, &model.function.sig.ident);
+    let clones = model.parameters.iter().filter(|parameter| matches!(parameter.role, Role::Cloned)).map(|parameter| {
+        let name = &parameter.name;
+        quote!(let #name = ::core::clone::Clone::clone(#name);)
+    });
+    let called = called(model);
+    let future = if model.options.blocking.is_some() { quote!(async move { #called }) } else { called };
+    let body = match &model.output.fallible {
+        None => quote_spanned!(name.span()=> #flow::run_plain::<#ty>(#future)),
+        Some(error) => {
+            let error = error.as_ref().map_or_else(|| quote!(_), ToTokens::to_token_stream);
+            let condition = model.options.retry.as_ref().and_then(|retry| retry.condition.as_ref());
+            let condition = condition.map_or_else(|| quote!(|_| true), ToTokens::to_token_stream);
+            quote_spanned!(name.span()=> #flow::run_fallible::<#ty, #error>(#future, #condition))
+        }
     };
-    let error = error.as_ref().map_or_else(|| quote!(_), ToTokens::to_token_stream);
-    let condition = model.options.retry.as_ref().and_then(|retry| retry.condition.as_ref());
-    let condition = condition.map_or_else(|| quote!(|_| true), ToTokens::to_token_stream);
-    quote_spanned!(name.span()=> #flow::run_fallible::<#ty, #error>(#future, #condition))
+    quote!(#(#clones)* #body)
+}
+
+/// The call of the function as the user wrote it.
+fn called(model: &NodeModel) -> TokenStream {
+    let signature = &model.function.sig;
+    let name = &signature.ident;
+    let types = signature.generics.params.iter().filter_map(|parameter| match parameter {
+        GenericParam::Type(ty) => Some(&ty.ident),
+        GenericParam::Const(constant) => Some(&constant.ident),
+        GenericParam::Lifetime(_) => None,
+    });
+    let arguments = model.parameters.iter().map(|parameter| match &parameter.role {
+        Role::State(ty) => {
+            let ty = in_lifetime(ty, "static");
+            quote!(self.0.state::<#ty>())
+        }
+        Role::Context => quote!(self.0),
+        Role::Borrowed(_) | Role::Cloned => parameter.name.to_token_stream(),
+    });
+    quote_spanned!(name.span()=> #name::<#(#types),*>(#(#arguments),*))
 }
 
 /// Checks that only the compiler can make.
@@ -186,14 +191,17 @@ fn checks(model: &NodeModel) -> TokenStream {
     let flow = super::runtime(model.options.krate.as_ref());
     let ty = &model.output.ty;
     let message = format!(
-        "the output of `{0}` is a `Result` under another name, so its errors would count as outputs; write `Result<T, E>` as its return type",
+        "the output of `{0}` is a `Result` under another name, and its errors would count as outputs: write `Result<T, E>` as the return type",
         model.function.sig.ident
     );
+    let at_type =
+        ty.to_token_stream().into_iter().next().map_or_else(proc_macro2::Span::call_site, |token| token.span());
+    let assertion = quote_spanned!(at_type=> ::core::assert!(!#flow::Probe::<#ty>::IS_RESULT, #message););
     quote! {
         const _: () = {
             #[allow(unused_imports)]
             use #flow::NotResult as _;
-            ::core::assert!(!#flow::Probe::<#ty>::IS_RESULT, #message);
+            #assertion
         };
     }
 }

@@ -1,6 +1,7 @@
 //! Which names are bound where. In: bindings and blocks, as they are met. Out: what a name means, or why it means
 //! nothing. A name means one thing in a workflow: what is bound already cannot be bound again around or inside it.
 
+use crate::diagnostics::nearest;
 use std::collections::HashMap;
 
 use proc_macro2::{TokenStream, TokenTree};

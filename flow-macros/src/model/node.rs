@@ -1,7 +1,6 @@
 //! In: a node as written. Out: what expansion needs to know: its parameters by role, its output, its options.
 
-use proc_macro2::TokenStream;
-use quote::ToTokens;
+use syn::visit::Visit;
 use syn::{FnArg, GenericArgument, Ident, ItemFn, Pat, PathArguments, ReturnType, Type, TypeReference};
 
 use super::policy::{self, Options, Place};
@@ -121,17 +120,24 @@ impl NodeModel {
         }
     }
 
+    /// The output type, or `()` where what is written cannot be one, so that only this is reported.
+    pub(crate) fn storable_output(&self) -> Type {
+        struct Unstorable(bool);
+        impl Visit<'_> for Unstorable {
+            fn visit_type_reference(&mut self, _: &TypeReference) {
+                self.0 = true;
+            }
+            fn visit_type_impl_trait(&mut self, _: &syn::TypeImplTrait) {
+                self.0 = true;
+            }
+        }
+        let mut unstorable = Unstorable(false);
+        unstorable.visit_type(&self.output.ty);
+        if unstorable.0 { syn::parse_quote!(()) } else { self.output.ty.clone() }
+    }
+
     /// The output type as text, spaced as people write it.
     pub(crate) fn output_text(&self) -> String {
-        text(&self.output.ty)
+        super::text::text(&self.output.ty)
     }
-}
-
-/// A type as text, spaced as people write it.
-fn text(ty: &Type) -> String {
-    let tokens: TokenStream = ty.to_token_stream();
-    let spaced = tokens.to_string();
-    [(" :: ", "::"), (":: ", "::"), (" <", "<"), ("< ", "<"), (" >", ">"), (" ,", ","), ("& ", "&"), (" ;", ";")]
-        .into_iter()
-        .fold(spaced, |text, (from, to)| text.replace(from, to))
 }

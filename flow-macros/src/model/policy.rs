@@ -105,7 +105,7 @@ fn unknown(written: &str, known: &[&str], here: &str) -> String {
     if AT_NODE.contains(&written) {
         return format!("`{written}` has no meaning {here}\nhelp: put it into `#[node(..)]`");
     }
-    match nearest(written, known.iter().copied()) {
+    match nearest(written, known) {
         Some(name) => format!("unknown option `{written}`\nhelp: did you mean `{name}`?"),
         None => format!("unknown option `{written}`\nhelp: {here} there are `{}`", known.join("`, `")),
     }

@@ -31,8 +31,8 @@ pub struct RunHandle<W: Workflow> {
     workflow: PhantomData<fn() -> W>,
 }
 
-/// The future of a run's output. Dropping it does not stop the run.
-#[must_use = "the run goes on without it, but nobody learns how it ends"]
+/// The future of a run's output.
+#[must_use = "nobody learns how the run ends, and an ephemeral run ends with this"]
 pub struct RunFuture<T>(Pin<Box<dyn Future<Output = Result<T, RunError>> + Send>>);
 
 impl<T> Future for RunFuture<T> {
@@ -93,12 +93,12 @@ impl<W: Workflow> Invocation<W> {
     ///
     /// # Errors
     /// If a step failed.
-    pub async fn run_ephemeral<S>(self, engine: &Ephemeral<S>) -> Result<W::Output, RunError>
+    pub fn run_ephemeral<S>(self, engine: &Ephemeral<S>) -> RunFuture<W::Output>
     where
         W: Requires<S>,
         S: Send + Sync + 'static,
     {
-        run_tree(engine, W::tree(self.input), providers::<W, S>()).await
+        RunFuture(Box::pin(run_tree(engine, W::tree(self.input), providers::<W, S>())))
     }
 }
 
@@ -171,11 +171,11 @@ pub(crate) fn start_tree<S>(
 }
 
 /// Runs this tree without a record.
-pub(crate) async fn run_tree<T: Output, S>(
+pub(crate) fn run_tree<T: Output, S>(
     engine: &Ephemeral<S>,
     tree: Arc<dyn Tree>,
     providers: Arc<Providers>,
-) -> Result<T, RunError> {
+) -> impl Future<Output = Result<T, RunError>> + Send + use<T, S> {
     let created = RunCreated::new(WorkflowId::ephemeral(), Arc::new(tree.plan().clone()), Payload::empty());
     let workflow = created.plan.workflow.to_string();
     let setup = Setup {
@@ -186,9 +186,11 @@ pub(crate) async fn run_tree<T: Output, S>(
         journal: None,
         encoding: run::EPHEMERAL_ENCODING,
     };
-    match Driver::create(setup, created).drive().await?.value {
-        Some(value) => Ok(downcast(value)),
-        None => Err(RunError::Stuck { workflow, id: None, reason: "it ended without a value".to_owned() }),
+    async move {
+        match Driver::create(setup, created).drive().await?.value {
+            Some(value) => Ok(downcast(value)),
+            None => Err(RunError::Stuck { workflow, id: None, reason: "it ended without a value".to_owned() }),
+        }
     }
 }
 

@@ -1,0 +1,6 @@
+use flow_runtime::node;
+
+#[node]
+struct Charge;
+
+fn main() {}

@@ -1,0 +1,42 @@
+use flow_runtime::prelude::*;
+
+#[node]
+async fn one(x: u64) -> u64 {
+    x + 1
+}
+
+#[node]
+async fn two(a: u64, b: u64) -> u64 {
+    a + b
+}
+
+#[node]
+async fn name(x: u64) -> String {
+    x.to_string()
+}
+
+#[node(blocking)]
+fn shout(text: String, times: &u64) -> String {
+    text.to_uppercase().repeat(*times as usize)
+}
+
+workflow! {
+    pub fn flow(x: u64) -> String {
+        let text = name(x);
+        let loud = shout(text, x);
+        loud
+    }
+}
+
+fn run<W>(invocation: flow_runtime::Invocation<W>) -> W::Output
+where
+    W: flow_runtime::__private::Workflow + flow_runtime::__private::Requires<()>,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let engine = Engine::ephemeral().build();
+    runtime.block_on(invocation.run_ephemeral(&engine)).unwrap()
+}
+
+fn main() {
+    assert_eq!(run(flow(2)), "22");
+}

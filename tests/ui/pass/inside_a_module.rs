@@ -1,0 +1,42 @@
+use flow_runtime::prelude::*;
+
+#[node]
+async fn one(x: u64) -> u64 {
+    x + 1
+}
+
+#[node]
+async fn two(a: u64, b: u64) -> u64 {
+    a + b
+}
+
+#[node]
+async fn name(x: u64) -> String {
+    x.to_string()
+}
+
+pub mod inner {
+    use flow_runtime::prelude::*;
+
+    use super::one;
+
+    workflow! {
+        pub(crate) fn flow(x: u64) -> u64 {
+            let a = one(x);
+            super::two(a, a)
+        }
+    }
+}
+
+fn run<W>(invocation: flow_runtime::Invocation<W>) -> W::Output
+where
+    W: flow_runtime::__private::Workflow + flow_runtime::__private::Requires<()>,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let engine = Engine::ephemeral().build();
+    runtime.block_on(invocation.run_ephemeral(&engine)).unwrap()
+}
+
+fn main() {
+    assert_eq!(run(inner::flow(1)), 4);
+}
