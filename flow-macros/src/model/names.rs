@@ -1,7 +1,6 @@
 //! Which names are bound where. In: bindings and blocks, as they are met. Out: what a name means, or why it means
 //! nothing. A name means one thing in a workflow: what is bound already cannot be bound again around or inside it.
 
-use crate::diagnostics::nearest;
 use std::collections::HashMap;
 
 use proc_macro2::{TokenStream, TokenTree};
@@ -153,7 +152,7 @@ impl Names {
 
     fn unknown(&self, ident: &Ident, text: &str) -> String {
         let known: Vec<&str> = self.scopes.iter().flat_map(|scope| scope.names.keys().map(String::as_str)).collect();
-        match nearest(text, known.iter().copied()) {
+        match nearest(text, &known) {
             Some(name) => format!("nothing is named `{ident}`\nhelp: did you mean `{name}`?"),
             None if known.is_empty() => format!("nothing is named `{ident}`\nhelp: bind it with `let {ident} = ..`"),
             None => {
