@@ -13,12 +13,13 @@ pub use core::fmt::Debug;
 pub use core::marker::{Copy, Send, Sync};
 pub use core::option::Option::{self, None, Some};
 pub use core::result::Result::{self, Err, Ok};
+pub use core::stringify;
 pub use std::sync::Arc;
 pub use std::vec::Vec;
 
 pub use crate::engine::place::{
     CatchSlot, CatchTail, Failure, Items, Opened, Place, arm, count, item, len, no_match, no_such_place, open_arm, own,
-    take,
+    place, take,
 };
 pub use crate::engine::tree::{
     At, Body, BodyError, Choice, Slot, TailSlot, Tree, Value, Workflow, run_fallible, run_plain,
@@ -112,9 +113,17 @@ pub fn later<'a>(body: impl Future<Output = Result<Value, BodyError>> + Send + '
     Box::pin(body)
 }
 
-/// An output without its type.
-pub fn value<T: Output>(value: T) -> Value {
+/// A workflow's output without its type.
+pub fn output<W: Workflow>(value: W::Output) -> Value {
     Box::new(value)
+}
+
+/// A workflow's input as a payload.
+///
+/// # Errors
+/// If serde refuses the input.
+pub fn encode_input<W: Workflow>(input: &W::Input, encoding: Encoding) -> Result<Payload, EncodeError> {
+    input.encode(encoding)
 }
 
 /// Tells whether a type is a `Result`, also under another name: an inherent constant wins against a trait's.

@@ -4,7 +4,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 
-use super::workflow::{front, node_aliases, output_type};
+use super::workflow::{as_node, front, node_aliases, output_type};
 use crate::model::workflow::{Kind, Model};
 
 /// A workflow with errors, and the errors.
@@ -13,6 +13,7 @@ pub(crate) fn workflow(model: &Model, errors: &syn::Error) -> TokenStream {
     let (ident, vis, errors) = (&model.ident, &model.vis, errors.to_compile_error());
     let front = front(model, rt, &quote!(#rt::no_such_place()));
     let output = if model.borrows() { quote!(()) } else { output_type(model) };
+    let as_node = as_node(model, rt, &output);
     let nodes = node_aliases(model.steps.iter().enumerate().filter_map(|(index, step)| match &step.kind {
         Kind::Call(call) => Some((format_ident!("__Node{index}"), call.path.to_token_stream())),
         _ => None,
@@ -37,6 +38,8 @@ pub(crate) fn workflow(model: &Model, errors: &syn::Error) -> TokenStream {
             impl<#state> #rt::Requires<#state> for #ident {
                 fn register(_: &mut #rt::Providers) {}
             }
+
+            #as_node
 
             impl #ident {
                 #vis fn plan() -> &'static #rt::Plan { #rt::no_such_place() }

@@ -11,8 +11,5 @@ use syn::Path;
 
 /// What generated code may name, in a crate that calls `flow_runtime` by this path.
 pub(crate) fn runtime(path: Option<&Path>) -> TokenStream {
-    match path {
-        Some(path) => quote!(#path::__private),
-        None => quote!(::flow_runtime::__private),
-    }
+    path.map_or_else(|| quote!(::flow_runtime::__private), |path| quote!(#path::__private))
 }

@@ -97,7 +97,7 @@ impl Resolver<'_> {
             }
             Expr::Let(matched) => {
                 let value = self.expression(&matched.expr, region);
-                Condition::Matches { pat: (*matched.pat).clone(), value }
+                Condition::Matches { pat: matched.pat.clone(), value }
             }
             other => Condition::Holds(self.expression(other, region)),
         };

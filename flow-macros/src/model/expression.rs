@@ -17,11 +17,11 @@ use crate::parse::language;
 /// Resolves the names of an expression that stands in this region.
 pub(super) fn resolve(resolver: &mut Resolver<'_>, expr: &Expr, region: RegionIx) -> Expression {
     let (uses, names, views) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    let mut expression = Expression { expr: expr.clone(), uses, names, views };
-    let mut expr = expression.expr.clone();
+    let mut expression = Expression { expr: Box::new(expr.clone()), uses, names, views };
+    let mut expr = expr.clone();
     let mut walk = Walk { resolver, region, out: &mut expression, maybe: None };
     walk.visit_expr_mut(&mut expr);
-    expression.expr = expr;
+    *expression.expr = expr;
     expression
 }
 
@@ -41,17 +41,13 @@ impl VisitMut for Walk<'_, '_> {
         }
         match expr {
             Expr::Path(_) => self.name(expr),
-            Expr::Call(call) => match language::node_path(call) {
-                Some(_) => self.nested(expr),
-                None => {
-                    if language::plain_name(&call.func).is_some() {
-                        self.visit_expr_mut(&mut call.func);
-                    } else if !matches!(&*call.func, Expr::Path(_)) {
-                        self.visit_expr_mut(&mut call.func);
-                    }
-                    call.args.iter_mut().for_each(|arg| self.visit_expr_mut(arg));
+            Expr::Call(call) if language::node_path(call).is_some() => self.nested(expr),
+            Expr::Call(call) => {
+                if !matches!(&*call.func, Expr::Path(_)) {
+                    self.visit_expr_mut(&mut call.func);
                 }
-            },
+                call.args.iter_mut().for_each(|arg| self.visit_expr_mut(arg));
+            }
             Expr::Binary(binary) if matches!(binary.op, BinOp::And(_) | BinOp::Or(_)) => {
                 self.visit_expr_mut(&mut binary.left);
                 let reason = if matches!(binary.op, BinOp::And(_)) { "behind `&&`" } else { "behind `||`" };

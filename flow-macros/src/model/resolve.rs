@@ -34,6 +34,9 @@ pub(crate) fn workflow(errors: &mut Errors, workflow: Workflow, runtime: Option<
     resolver.block(&body, region);
     resolver.release_tails();
     let unused = resolver.names.unused();
+    let is_unused = |binding: &BindingIx| resolver.names.uses(*binding) == 0;
+    let views = resolver.bindings.iter().enumerate().filter(|(_, binding)| matches!(binding.origin, Origin::View(_)));
+    let unused_views = views.map(|(index, _)| index).filter(is_unused).collect();
     let Resolver { steps, regions, bindings, .. } = resolver;
     let (region_order, step_order) = (Vec::new(), Vec::new());
     let runtime = runtime.cloned();
@@ -49,6 +52,7 @@ pub(crate) fn workflow(errors: &mut Errors, workflow: Workflow, runtime: Option<
         regions,
         bindings,
         unused,
+        unused_views,
         region_order,
         step_order,
     };
@@ -119,7 +123,8 @@ impl Resolver<'_> {
                     "an item has no place in the body of a workflow\nhelp: declare it outside of `workflow!`",
                 ),
                 Stmt::Macro(mac) => {
-                    self.errors.report(&mac.mac.path, "a macro has no place in a workflow\nhelp: call it inside a node")
+                    self.errors
+                        .report(&mac.mac.path, "a macro has no place in a workflow\nhelp: call it inside a node");
                 }
             }
         }
@@ -259,7 +264,7 @@ impl Resolver<'_> {
         }
         if let Expr::Range(range) = language::bare(&each.expr) {
             let help = "fan out over the items of a committed slice or `Vec`";
-            self.errors.report(&range.limits, format!("a range has no items to borrow\nhelp: {help}"));
+            self.errors.report(range.limits, format!("a range has no items to borrow\nhelp: {help}"));
         }
         let items = self.expression(&each.expr, region);
         let id = id(attrs.id.as_ref(), name);
@@ -323,14 +328,14 @@ impl Resolver<'_> {
         for name in names {
             let meaning = self.names.look_up(name);
             let step = match meaning {
-                Some(Meaning::Binding(binding)) => match self.bindings.get(binding).map(|binding| &binding.origin) {
-                    Some(Origin::Step(step)) => Some(*step),
-                    _ => {
+                Some(Meaning::Binding(binding)) => {
+                    let Some(Origin::Step(step)) = self.bindings.get(binding).map(|binding| &binding.origin) else {
                         let help = "name a step; a plain value is there when what it uses is";
                         self.errors.report(name, format!("`{name}` is no step to wait for\nhelp: {help}"));
                         continue;
-                    }
-                },
+                    };
+                    Some(*step)
+                }
                 _ => self.names.step_of_id(name),
             };
             match step {

@@ -32,6 +32,8 @@ pub(crate) struct Model {
     pub(crate) bindings: Vec<Binding>,
     /// Names that are bound and never used.
     pub(crate) unused: Vec<Ident>,
+    /// Plain values that are bound and never used.
+    pub(crate) unused_views: Vec<BindingIx>,
     /// The regions in the order of the plan.
     pub(crate) region_order: Vec<RegionIx>,
     /// The steps in the order of the plan.
@@ -104,7 +106,7 @@ pub(crate) struct ArmHead {
 
 pub(crate) enum Condition {
     Holds(Expression),
-    Matches { pat: Pat, value: Expression },
+    Matches { pat: Box<Pat>, value: Expression },
 }
 
 /// A `for` over items.
@@ -116,7 +118,7 @@ pub(crate) struct Each {
 /// A plain Rust expression with the bindings it uses. Calls of nodes in it have become names of their own.
 #[derive(Clone)]
 pub(crate) struct Expression {
-    pub(crate) expr: Expr,
+    pub(crate) expr: Box<Expr>,
     pub(crate) uses: BTreeSet<BindingIx>,
     /// The names in it that are bound by reference, here or by a pattern inside the expression.
     pub(crate) names: BTreeSet<String>,
@@ -228,7 +230,7 @@ impl Model {
         match &branch.head {
             Head::Match { scrutinee, arms, .. } => arms.get(arm).map(|arm| (&arm.pat, scrutinee)),
             Head::If { arms } => match arms.get(arm)?.get(condition)? {
-                Condition::Matches { pat, value } => Some((pat, value)),
+                Condition::Matches { pat, value } => Some((&**pat, value)),
                 Condition::Holds(_) => None,
             },
         }

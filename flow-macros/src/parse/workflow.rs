@@ -195,7 +195,7 @@ fn params(errors: &mut Errors, input: ParseStream<'_>) -> syn::Result<Vec<Param>
             },
             FnArg::Receiver(receiver) => {
                 errors
-                    .report(&receiver.self_token, "a workflow is a free function\nhelp: take the value as a parameter");
+                    .report(receiver.self_token, "a workflow is a free function\nhelp: take the value as a parameter");
             }
         }
     }

@@ -31,6 +31,11 @@ pub trait Place: Send + Sync {
     }
 }
 
+/// A slot for an output of this type, without the type.
+pub fn place<T: Output, S: Place>(slot: &S) -> &dyn Place {
+    slot
+}
+
 fn decode<T: Output>(payload: &Payload) -> Result<Value, DecodeError> {
     let value: Value = Box::new(T::decode(payload)?);
     Ok(value)

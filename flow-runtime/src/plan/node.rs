@@ -23,6 +23,9 @@ pub trait Node: Sized + 'static {
     const OUTPUT: &'static str;
     /// How the node is attempted where a step does not say otherwise.
     const POLICY: Policy;
+    /// Whether this is a workflow, which cannot be called as a step.
+    #[doc(hidden)]
+    const IS_WORKFLOW: bool = false;
 }
 
 /// Application state that holds a `T`, for nodes with a `#[state] x: &T` parameter.

@@ -165,10 +165,10 @@ impl<'m> Layout<'m> {
         let caught = self.model.step(step).catch.is_some();
         let plain = self.plain_type(step);
         match (&self.model.step(step).kind, plain) {
-            (Kind::Each(_), Some(_)) => self.step_type(step).map(|ty| match moved {
-                true => quote!(#rt::TailSlot<#ty>),
-                false => quote!(#rt::Slot<#ty>),
-            }),
+            (Kind::Each(_), Some(_)) => {
+                let slot = if moved { quote!(TailSlot) } else { quote!(Slot) };
+                self.step_type(step).map(|ty| quote!(#rt::#slot<#ty>))
+            }
             (Kind::Each(_), None) => None,
             (Kind::Branch(_), _) if !caught => None,
             (_, Some(ty)) => Some(match (caught, moved) {

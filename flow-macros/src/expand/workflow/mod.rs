@@ -12,14 +12,16 @@ mod value;
 
 use std::collections::BTreeSet;
 
-use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::Ident;
 
 use self::layout::Layout;
+use self::scope::Scope;
 use crate::check::Checked;
+use crate::model::resolve::ends;
 use crate::model::text::text;
-use crate::model::workflow::{Call, Kind, Model, StepIx};
+use crate::model::workflow::{BindingIx, Call, Kind, Model, StepIx};
 
 /// The workflow as code.
 pub(crate) fn workflow(checked: &Checked<Model>) -> TokenStream {
@@ -32,6 +34,7 @@ pub(crate) fn workflow(checked: &Checked<Model>) -> TokenStream {
     let aliases = aliases(&layout);
     let regions = tree::regions(&layout);
     let functions = model.step_order.iter().map(|step| step::expand(&layout, *step));
+    let views = model.unused_views.iter().map(|view| unused_view(&layout, *view));
     let lenders = model.step_order.iter().map(|step| value::lender(&layout, *step));
     let (tree, plan) = (tree::implementation(&layout), plan::expand(&layout));
     let (facts, unused) = (facts(&layout), unused(model));
@@ -47,6 +50,7 @@ pub(crate) fn workflow(checked: &Checked<Model>) -> TokenStream {
             #regions
             #(#functions)*
             #(#lenders)*
+            #(#views)*
             #tree
             #plan
             #facts
@@ -83,11 +87,9 @@ pub(crate) fn node_aliases(calls: impl Iterator<Item = (Ident, TokenStream)>) ->
 fn aliases(layout: &Layout<'_>) -> TokenStream {
     let nodes = node_aliases(calls(layout).map(|(step, call)| (layout.node(step, call), call.path.to_token_stream())));
     let input = input_type(layout.model);
-    let output = output_type(layout.model);
     quote! {
         #nodes
         type __Input = #input;
-        type __Output = #output;
     }
 }
 
@@ -100,6 +102,47 @@ pub(crate) fn input_type(model: &Model) -> TokenStream {
 /// The return type as written; `()` at the workflow's name where there is none.
 pub(crate) fn output_type(model: &Model) -> TokenStream {
     model.output.as_ref().map_or_else(|| quote_spanned!(model.ident.span()=> ()), ToTokens::to_token_stream)
+}
+
+/// The input's type. A message about it stands at the one parameter's type, or at the workflow's name.
+fn spanned_input(model: &Model) -> TokenStream {
+    let span = match model.params.as_slice() {
+        [only] => ends(&only.ty).0,
+        _ => model.ident.span(),
+    };
+    let respan = |mut token: TokenTree| {
+        token.set_span(span);
+        token
+    };
+    input_type(model).into_iter().map(respan).collect()
+}
+
+/// What lets a workflow stand where a node is called, so that this mistake is one error with its own words.
+pub(crate) fn as_node(model: &Model, rt: &TokenStream, output: &TokenStream) -> TokenStream {
+    let Model { ident, params, .. } = model;
+    let (names, types): (Vec<_>, Vec<_>) = params.iter().map(|param| (&param.ident, &param.ty)).unzip();
+    let text = text(output);
+    quote! {
+        impl #rt::Node for #ident {
+            type Output = #output;
+            const NAME: &'static str = #rt::stringify!(#ident);
+            const OUTPUT: &'static str = #text;
+            const POLICY: #rt::Policy = #rt::Policy::DEFAULT;
+            const IS_WORKFLOW: bool = true;
+        }
+
+        pub struct __Call<'c>(&'c #rt::NodeContext);
+
+        impl #ident {
+            #[doc(hidden)]
+            pub fn __at(cx: &#rt::NodeContext) -> __Call<'_> { __Call(cx) }
+        }
+
+        impl<'c> __Call<'c> {
+            #[doc(hidden)]
+            pub fn #ident(self, #(#names: &#types),*) -> #rt::Body<'c> { #rt::no_such_place() }
+        }
+    }
 }
 
 fn calls<'l>(layout: &'l Layout<'_>) -> impl Iterator<Item = (StepIx, &'l Call)> {
@@ -116,10 +159,16 @@ fn facts(layout: &Layout<'_>) -> TokenStream {
     let nodes = calls(layout).filter(|(_, call)| seen.insert(text(&call.path)));
     let nodes: Vec<Ident> = nodes.map(|(step, call)| layout.node(step, call)).collect();
     let state = Ident::new("S", Span::mixed_site());
+    let (input, output) = (spanned_input(layout.model), output_type(layout.model));
+    let as_node = as_node(layout.model, rt, &output);
+    let are_nodes = nodes.iter().map(|node| {
+        let help = "a workflow cannot be called as a step yet; call its nodes";
+        quote_spanned!(node.span()=> const _: () = ::core::assert!(!<#node as #rt::Node>::IS_WORKFLOW, #help);)
+    });
     quote! {
         impl #rt::Workflow for #ident {
-            type Input = __Input;
-            type Output = __Output;
+            type Input = #input;
+            type Output = #output;
 
             fn plan() -> &'static #rt::Plan { &PLAN }
 
@@ -137,11 +186,23 @@ fn facts(layout: &Layout<'_>) -> TokenStream {
             }
         }
 
+        #(#are_nodes)*
+        #as_node
+
         impl #ident {
             /// The workflow's plan.
             #vis fn plan() -> &'static #rt::Plan { &PLAN }
         }
     }
+}
+
+/// Lets the compiler check a plain value that nobody uses.
+fn unused_view(layout: &Layout<'_>, view: BindingIx) -> TokenStream {
+    let mut scope = Scope::new(layout);
+    scope.bind_one(view);
+    let (name, lines) = (format_ident!("view_{view}"), scope.lines());
+    let (tree, items) = (Layout::local("tree"), Layout::local("items"));
+    quote!(fn #name(#tree: &__Tree, #items: &[u32]) { #lines })
 }
 
 /// Lets the compiler say which names nobody uses.

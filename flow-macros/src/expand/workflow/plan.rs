@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use proc_macro2::{Span, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::{Expr, Lit, Meta};
 
 use super::layout::Layout;
@@ -38,7 +38,7 @@ fn step(layout: &Layout<'_>, index: StepIx, next: &BTreeSet<u32>) -> TokenStream
     let (kind, policy) = match &step.kind {
         Kind::Call(call) => {
             let node = layout.node(index, call);
-            (quote!(#rt::call::<#node>()), quote!(<#node as #rt::Node>::POLICY))
+            (quote!(#rt::call::<#node>()), quote_spanned!(node.span()=> <#node as #rt::Node>::POLICY))
         }
         Kind::Branch(branch) => {
             let arms = branch.arms.iter().map(|arm| model.region(*arm).number);
@@ -73,10 +73,7 @@ fn region(layout: &Layout<'_>, index: RegionIx) -> TokenStream {
 }
 
 fn option(rt: &TokenStream, number: Option<u32>) -> TokenStream {
-    match number {
-        Some(number) => quote!(#rt::Some(#number)),
-        None => quote!(#rt::None),
-    }
+    number.map_or_else(|| quote!(#rt::None), |number| quote!(#rt::Some(#number)))
 }
 
 /// For each step in the order of the plan, the steps of its region that name it.

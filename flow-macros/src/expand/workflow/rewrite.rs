@@ -23,7 +23,7 @@ pub(super) fn value(expression: &Expression) -> TokenStream {
 /// The expression as a reference: what a node's parameter takes.
 pub(super) fn reference(expression: &Expression) -> TokenStream {
     let expr = bare(&expression.expr);
-    if let Expr::Group(group) = &expression.expr
+    if let Expr::Group(group) = &*expression.expr
         && let Some(name) = plain_name(&group.expr)
     {
         // A nested call: two tokens, so that a message about its type covers the call from first to last.
@@ -100,13 +100,13 @@ impl VisitMut for Places<'_> {
                     head.by_reference(&mut arm.pat);
                     self.visit_expr_mut(&mut arm.body);
                 }
-                matched.expr = Box::new(Expr::Verbatim(scrutinee));
+                *matched.expr = Expr::Verbatim(scrutinee);
             }
             Expr::Let(matched) => {
                 let head = Matched::new(&matched.expr, &[&matched.pat], &self.0.views);
                 let scrutinee = head.scrutinee(&matched.expr, self.0);
                 head.by_reference(&mut matched.pat);
-                matched.expr = Box::new(Expr::Verbatim(scrutinee));
+                *matched.expr = Expr::Verbatim(scrutinee);
             }
             expr => visit_expr_mut(self, expr),
         }
@@ -123,7 +123,7 @@ impl VisitMut for Places<'_> {
                     let written = init.expr.clone();
                     self.visit_expr_mut(&mut init.expr);
                     let tokens = borrowed(&Expr::Verbatim(written.to_token_stream()), init.expr.to_token_stream());
-                    init.expr = Box::new(Expr::Verbatim(tokens));
+                    *init.expr = Expr::Verbatim(tokens);
                 }
             }
             Stmt::Expr(expr, _) => self.visit_expr_mut(expr),

@@ -38,15 +38,16 @@ fn start(layout: &Layout<'_>, step: StepIx, call: &Call) -> TokenStream {
     let args = call.args.iter().map(rewrite::reference);
     let (rt, node, method, name) = (&layout.rt, layout.node(step, call), &last.ident, function(layout, step));
     let (tree, items, cx) = (Layout::local("tree"), Layout::local("items"), Layout::local("cx"));
-    let mut list = proc_macro2::Group::new(proc_macro2::Delimiter::Parenthesis, quote!(#(#args),*));
-    list.set_span(call.paren.span.join());
-    let call_of_node = quote!(<#node>::__at(#cx).#method #list);
+    let mut arguments = proc_macro2::Group::new(proc_macro2::Delimiter::Parenthesis, quote!(#(#args),*));
+    arguments.set_span(call.paren.span.join());
+    let call_of_node = quote!(<#node>::__at(#cx).#method #arguments);
     // Arguments that live in this function must live as long as the node's future, so it takes them along.
     let lasting = call.args.iter().all(|arg| is_lasting(&arg.expr) && scope.is_lasting(&arg.uses));
     let lines = scope.lines();
-    let body = match lasting {
-        true => quote!(#lines #call_of_node),
-        false => quote!(#rt::later(async move { #lines #call_of_node.await })),
+    let body = if lasting {
+        quote!(#lines #call_of_node)
+    } else {
+        quote!(#rt::later(async move { #lines #call_of_node.await }))
     };
     quote! {
         fn #name<'a>(#tree: &'a __Tree, #items: &'a [u32], #cx: &'a #rt::NodeContext) -> #rt::Body<'a> { #body }

@@ -58,7 +58,7 @@ fn fields(layout: &Layout<'_>, region: RegionIx) -> TokenStream {
 /// The tree as the engine sees it.
 pub(super) fn implementation(layout: &Layout<'_>) -> TokenStream {
     let (rt, model) = (&layout.rt, layout.model);
-    let (tree, items) = (Layout::local("tree"), Layout::local("items"));
+    let (tree, items, ident) = (Layout::local("tree"), Layout::local("items"), &model.ident);
     let starts = table(layout, |step| {
         let function = step::function(layout, step);
         matches!(model.step(step).kind, Kind::Call(_)).then(|| quote!(#function(self, at.items, cx)))
@@ -93,7 +93,7 @@ pub(super) fn implementation(layout: &Layout<'_>) -> TokenStream {
             fn plan(&self) -> &#rt::Plan { &PLAN }
 
             fn encode_input(&self, encoding: #rt::Encoding) -> #rt::Result<#rt::Payload, #rt::EncodeError> {
-                #rt::Output::encode(&self.input, encoding)
+                #rt::encode_input::<#ident>(&self.input, encoding)
             }
 
             fn start<'a>(&'a self, at: #rt::At<'a>, cx: &'a #rt::NodeContext) -> #rt::Body<'a> {
@@ -177,7 +177,12 @@ fn place(layout: &Layout<'_>, step: StepIx) -> Option<TokenStream> {
     let mut scope = Scope::new(layout);
     let (region, field) = (scope.reach(layout.model.step(step).region), layout.slot_field(step));
     let lines = scope.lines();
-    Some(quote!(#lines &#region.#field))
+    let (rt, ty) = (&layout.rt, layout.plain_type(step));
+    let by_type = ty.map(|ty| quote!(::<#ty, _>));
+    Some(match by_type {
+        Some(ty) => quote!(#lines #rt::place #ty(&#region.#field)),
+        None => quote!(#lines &#region.#field),
+    })
 }
 
 /// The failure of one item of a fan-out under `#[catch]`.
@@ -195,10 +200,10 @@ fn output(layout: &Layout<'_>) -> TokenStream {
     let rt = &layout.rt;
     let scope = Scope::new(layout);
     let value = value::owned(&scope, 0);
-    let typed = Layout::local("typed");
+    let (typed, ident) = (Layout::local("typed"), &layout.model.ident);
     let ty = super::output_type(layout.model);
     quote! {
         let #typed: #ty = #value;
-        #rt::value(#typed)
+        #rt::output::<#ident>(#typed)
     }
 }
