@@ -1,3 +1,3 @@
 //! What an application imports: `use flow_runtime::prelude::*;`.
 
-pub use crate::{Engine, Key, NodeContext, NodeError, NodeFailure, Provide, RunError, node, workflow};
+pub use crate::{Engine, InMemoryStore, Key, NodeContext, NodeError, NodeFailure, Provide, RunError, node, workflow};

@@ -10,8 +10,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use tracing::Instrument;
+
 use super::NodeContext;
 use super::tree::{At, Body, BodyError, Tree, Value};
+use crate::observe::spans;
 use crate::state::{Cause, Encoding, FailureKind, NodeFailure, Payload, StepRef};
 
 /// An attempt that has its permit and may begin.
@@ -53,7 +56,13 @@ pub(crate) struct AttemptError {
 impl Attempt {
     /// Runs the body to its end.
     pub(crate) async fn run(self) -> AttemptEnd {
-        let result = self.body().await.and_then(|value| self.finish(value));
+        let body = self.body();
+        let result = if tracing::level_enabled!(tracing::Level::DEBUG) {
+            body.instrument(spans::step(&self.cx.step(), self.number)).await
+        } else {
+            body.await
+        };
+        let result = result.and_then(|value| self.finish(value));
         AttemptEnd { step: self.step, number: self.number, result }
     }
 

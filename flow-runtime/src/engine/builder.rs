@@ -11,6 +11,7 @@ use super::live::LiveRuns;
 use super::observers::Observers;
 use super::shared::EngineShared;
 use super::{Engine, Ephemeral, Owner};
+use crate::observe::Observer;
 use crate::store::WorkflowStore;
 
 /// How many attempts run at once where nothing else is said.
@@ -90,6 +91,12 @@ impl<S: Send + Sync + 'static> EngineBuilder<S> {
         self
     }
 
+    /// Lets this observer see what happens in all runs. It can be called several times.
+    pub fn observe(mut self, observer: impl Observer) -> Self {
+        self.options.observers.add(Arc::new(observer));
+        self
+    }
+
     /// Where the times of records come from; the machine's clock by default.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.options.clock = Arc::new(clock);
@@ -132,6 +139,12 @@ impl<S: Send + Sync + 'static> EphemeralBuilder<S> {
     /// If it is 0.
     pub fn concurrency(mut self, attempts: usize) -> Self {
         self.options.concurrency(attempts);
+        self
+    }
+
+    /// Lets this observer see what happens in all runs. It can be called several times.
+    pub fn observe(mut self, observer: impl Observer) -> Self {
+        self.options.observers.add(Arc::new(observer));
         self
     }
 

@@ -1,1 +1,126 @@
 //! What others may see of a run; nothing here changes an outcome.
+//!
+//! In: committed facts. Out: calls of observers, and `tracing` spans. Payloads are never shown.
+
+mod line;
+pub(crate) mod spans;
+
+use std::time::Duration;
+
+pub use line::LineProgress;
+
+use crate::state::{Event, NodeFailure, RegionKind, RunOutcome, StepRef, WorkflowData, WorkflowId};
+
+/// Sees what happens in the runs of an engine.
+///
+/// It is called from the runs themselves, so it should be quick and hand long work to a task of its own. It sees a
+/// fact after it was committed. A panic in it is caught and changes nothing.
+pub trait Observer: Send + Sync + 'static {
+    /// Something has happened.
+    fn observe(&self, notice: &Notice<'_>);
+}
+
+/// Something that has happened in a run.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Notice<'a> {
+    /// The workflow's name.
+    pub workflow: &'a str,
+    /// The run; `None` for one without a record.
+    pub id: Option<&'a WorkflowId>,
+    /// The path of the step, if it is about one: `parcel.ship`.
+    pub step: Option<&'a str>,
+    /// What has happened.
+    pub what: What<'a>,
+}
+
+impl<'a> Notice<'a> {
+    pub(crate) fn new(workflow: &'a str, id: Option<&'a WorkflowId>, step: Option<&'a str>, what: What<'a>) -> Self {
+        Self { workflow, id, step, what }
+    }
+}
+
+/// What has happened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum What<'a> {
+    /// The run was created.
+    RunCreated,
+    /// The run goes on from its record.
+    RunResumed {
+        /// How many calls have their output already.
+        saved: usize,
+    },
+    /// A branch took an arm, or a fan-out has its items.
+    RegionOpened(&'a RegionKind),
+    /// An attempt begins.
+    StepStarted {
+        /// The attempt, from 1.
+        attempt: u32,
+    },
+    /// An attempt failed and another follows.
+    AttemptFailed {
+        /// The attempt, from 1.
+        attempt: u32,
+        /// Why.
+        failure: &'a NodeFailure,
+        /// How long until the next one.
+        retry_in: Duration,
+    },
+    /// The step has its output, or the branch or fan-out has ended.
+    StepCompleted {
+        /// The attempt, from 1; 0 for a branch or a fan-out.
+        attempt: u32,
+        /// How long it took from the first start, by the clock of the records.
+        took: Duration,
+    },
+    /// The step failed for good.
+    StepFailed {
+        /// The attempt, from 1.
+        attempt: u32,
+        /// Why.
+        failure: &'a NodeFailure,
+    },
+    /// The step was in flight when the run stopped.
+    StepCancelled,
+    /// The step was given back by a shutdown.
+    StepReleased,
+    /// The node says how far it is; this is not stored.
+    Progress {
+        /// From 0.0 to 1.0.
+        fraction: f64,
+        /// The node's own words.
+        message: &'a str,
+    },
+    /// The run has ended.
+    RunEnded(RunOutcome),
+}
+
+impl<'a> What<'a> {
+    /// What an event says, and of which step; `None` for facts that are of no use to an observer.
+    pub(crate) fn of(event: &'a Event, data: &WorkflowData) -> Option<(Option<StepRef>, Self)> {
+        let seen = match event {
+            Event::RunCreated(_) => (None, Self::RunCreated),
+            Event::RegionOpened { step, kind, .. } => (Some(*step), Self::RegionOpened(kind)),
+            Event::StepStarted { step, attempt, .. } => (Some(*step), Self::StepStarted { attempt: *attempt }),
+            Event::AttemptFailed { step, attempt, error, retry_at, .. } => {
+                let wait = retry_at.saturating_sub(data.updated_at).max(0).unsigned_abs();
+                let retry_in = Duration::from_nanos(wait);
+                (Some(*step), Self::AttemptFailed { attempt: *attempt, failure: error, retry_in })
+            }
+            Event::StepCompleted { step, attempt, .. } => {
+                let state = data.step(*step);
+                let took = state.ended_at.saturating_sub(state.started_at).max(0).unsigned_abs();
+                (Some(*step), Self::StepCompleted { attempt: *attempt, took: Duration::from_nanos(took) })
+            }
+            Event::StepFailed { step, attempt, error } => {
+                (Some(*step), Self::StepFailed { attempt: *attempt, failure: error })
+            }
+            Event::StepCancelled { step, .. } => (Some(*step), Self::StepCancelled),
+            Event::StepReleased { step } => (Some(*step), Self::StepReleased),
+            Event::RunEnded { outcome, .. } => (None, Self::RunEnded(*outcome)),
+            _ => return None,
+        };
+        Some(seen)
+    }
+}

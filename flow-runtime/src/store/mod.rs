@@ -4,10 +4,12 @@
 //! store, ours or a user's, passes the same conformance suite.
 
 mod error;
+mod memory;
 
 use std::future::Future;
 
 pub use error::{Damaged, StoreError};
+pub use memory::InMemoryStore;
 
 use crate::state::{Delta, Encoding, WorkflowData, WorkflowId};
 

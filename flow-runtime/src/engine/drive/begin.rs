@@ -52,7 +52,9 @@ impl Driver {
         if data.plan.fingerprint == plan.fingerprint {
             // The shape is the same; texts, policies and source lines are those of the code that runs now.
             let stored_plan = std::mem::replace(&mut data.plan, plan);
-            return Self::new(setup, data, stored_plan);
+            let driver = Self::new(setup, data, stored_plan);
+            driver.shared.observers.resumed(&driver.shared, &driver.data);
+            return driver;
         }
         let now = setup.engine.clock.now();
         let adopted = Event::PlanAdopted { plan: plan.clone() };
@@ -62,6 +64,7 @@ impl Driver {
         }
         let mut driver = Self::new(setup, data, plan);
         driver.events.push(adopted);
+        driver.shared.observers.resumed(&driver.shared, &driver.data);
         driver
     }
 

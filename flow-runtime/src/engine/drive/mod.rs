@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::attempt::{AttemptEnd, catch};
 use super::context::RunShared;
@@ -26,6 +27,7 @@ use super::journal::Journal;
 use super::shared::{EngineShared, Stop};
 use super::tree::{Tree, Value};
 use super::values::{ValueError, Values};
+use crate::observe::spans;
 use crate::plan::Plan;
 use crate::state::{Event, Payload, StepRef, StepStatus, Timestamp, WorkflowData};
 
@@ -95,7 +97,8 @@ pub(crate) struct Driver {
 impl Driver {
     /// Runs to the end, or to the shutdown of the engine.
     pub(crate) async fn drive(mut self) -> Result<Finished, RunError> {
-        let end = self.drive_on().await;
+        let span = spans::run(&self.shared.plan.workflow, self.shared.id.as_ref());
+        let end = self.drive_on().instrument(span).await;
         // The values of the run go here; a destructor that panics must not change how the run ended.
         let _ = catch(|| drop(self));
         end
@@ -140,7 +143,8 @@ impl Driver {
         let mut events = std::mem::take(&mut self.events);
         if let Some(journal) = &mut self.journal {
             let starts = self.starts.iter().map(Start::step);
-            events = journal.commit(&mut self.data, events, starts).await.map_err(|error| {
+            let span = spans::commit(events.len());
+            events = journal.commit(&mut self.data, events, starts).instrument(span).await.map_err(|error| {
                 // Bodies that were about to begin do not, and what ran is not kept.
                 self.stopping.send_replace(true);
                 super::run::store_error(&self.data, error)

@@ -1,0 +1,85 @@
+//! Progress as plain lines: one fact, one line.
+
+use std::fmt::{self, Display};
+use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+
+use super::{Notice, Observer, What};
+use crate::state::{RegionKind, RunOutcome};
+
+/// Writes one line for each fact, by default to standard error.
+///
+/// ```
+/// use flow_runtime::observe::LineProgress;
+/// use flow_runtime::{Engine, InMemoryStore};
+/// let engine = Engine::builder(InMemoryStore::default()).observe(LineProgress::stderr()).build();
+/// ```
+pub struct LineProgress<W = std::io::Stderr> {
+    out: Mutex<W>,
+}
+
+impl LineProgress {
+    /// Progress on standard error.
+    pub fn stderr() -> Self {
+        Self::new(std::io::stderr())
+    }
+}
+
+impl<W: Write + Send + 'static> LineProgress<W> {
+    /// Progress on this writer. What cannot be written is left out: progress is no reason to stop.
+    pub fn new(out: W) -> Self {
+        Self { out: Mutex::new(out) }
+    }
+}
+
+impl<W: Write + Send + 'static> Observer for LineProgress<W> {
+    fn observe(&self, notice: &Notice<'_>) {
+        if matches!(notice.what, What::StepStarted { attempt: 1 } | What::RegionOpened(RegionKind::Sub)) {
+            return;
+        }
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = writeln!(out, "{}", Line(notice));
+    }
+}
+
+struct Line<'a>(&'a Notice<'a>);
+
+impl Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Notice { workflow, id, step, what } = self.0;
+        match id {
+            Some(id) => write!(f, "{workflow} {id}")?,
+            None => write!(f, "{workflow}")?,
+        }
+        if let Some(step) = step {
+            write!(f, " {step}")?;
+        }
+        f.write_str(": ")?;
+        match what {
+            What::RunCreated => f.write_str("begins"),
+            What::RunResumed { saved } => write!(f, "goes on, {saved} steps are saved"),
+            What::RegionOpened(RegionKind::Arm { label, .. }) => write!(f, "takes `{label}`"),
+            What::RegionOpened(RegionKind::Items(len)) => write!(f, "{len} items"),
+            What::RegionOpened(RegionKind::Sub) => f.write_str("begins"),
+            What::StepStarted { attempt } => write!(f, "attempt {attempt}"),
+            What::AttemptFailed { attempt, failure, retry_in } => {
+                write!(f, "attempt {attempt} failed ({}), again in {retry_in:?}", failure.message)
+            }
+            What::StepCompleted { took, .. } => write!(f, "done in {took:?}"),
+            What::StepFailed { failure, .. } => write!(f, "failed: {}", failure.message),
+            What::StepCancelled => f.write_str("cancelled"),
+            What::StepReleased => f.write_str("given back"),
+            What::Progress { fraction, message } => write!(f, "{:.0} % {message}", fraction * 100.0),
+            What::RunEnded(RunOutcome::Completed) => f.write_str("completed"),
+            What::RunEnded(RunOutcome::Failed) => f.write_str("failed"),
+            What::RunEnded(RunOutcome::Cancelled) => f.write_str("cancelled"),
+            What::RunEnded(RunOutcome::RolledBack) => f.write_str("failed, and undone"),
+        }
+    }
+}
+
+impl<W> fmt::Debug for LineProgress<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LineProgress").finish_non_exhaustive()
+    }
+}

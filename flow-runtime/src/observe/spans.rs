@@ -1,0 +1,20 @@
+//! The `tracing` spans, their names and their fields, all in one place. No field is ever a payload.
+
+use tracing::{Span, debug_span, info_span};
+
+use crate::state::WorkflowId;
+
+/// A run in this process: `workflow.run { workflow, id }`.
+pub(crate) fn run(workflow: &str, id: Option<&WorkflowId>) -> Span {
+    info_span!("workflow.run", workflow, id = id.map(WorkflowId::as_str))
+}
+
+/// An attempt: `step.run { step, attempt }`.
+pub(crate) fn step(step: &str, attempt: u32) -> Span {
+    debug_span!("step.run", step, attempt)
+}
+
+/// A commit: `store.commit { events }`.
+pub(crate) fn commit(events: usize) -> Span {
+    debug_span!("store.commit", events)
+}
