@@ -6,12 +6,14 @@
 mod fingerprint;
 mod node;
 mod policy;
+mod render;
 
 use std::borrow::Cow;
 
 pub use fingerprint::Fingerprint;
 pub use node::{Node, Provide, Providers, Requires};
 pub use policy::{Backoff, Policy, Retry};
+pub use render::Format;
 
 /// Text of a plan: borrowed from the program where the macro wrote it, owned where a store loaded it.
 pub type Text = Cow<'static, str>;
