@@ -1,4 +1,5 @@
 //! All cross-crate suites in one binary, a module per suite.
 
+mod hygiene;
 mod ui;
 mod workflow;

@@ -11,7 +11,8 @@ use crate::model::workflow::{Kind, Model};
 pub(crate) fn workflow(model: &Model, errors: &syn::Error) -> TokenStream {
     let rt = &super::runtime(model.runtime.as_ref());
     let (ident, vis, errors) = (&model.ident, &model.vis, errors.to_compile_error());
-    let front = front(model, rt, &quote!(#rt::no_such_place()));
+    let names = model.params.iter().map(|param| &param.ident);
+    let front = front(model, rt, &quote!(let _ = (#(#names,)*); #rt::no_such_place()));
     let output = if model.borrows() { quote!(()) } else { output_type(model) };
     let as_node = as_node(model, rt, &output);
     let nodes = node_aliases(model.steps.iter().enumerate().filter_map(|(index, step)| match &step.kind {
