@@ -27,7 +27,7 @@ pub fn node(options: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
-/// Declares workflows.
+#[doc = include_str!("../docs/workflow.md")]
 #[proc_macro]
 pub fn workflow(input: TokenStream) -> TokenStream {
     let mut errors = diagnostics::Errors::default();

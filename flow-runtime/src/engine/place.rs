@@ -31,10 +31,35 @@ pub trait Place: Send + Sync {
     }
 }
 
-/// A slot for an output of this type, without the type.
-pub fn place<T: Output, S: Place>(slot: &S) -> &dyn Place {
-    slot
+/// A slot for values of this type, whether or not they can be stored.
+pub trait Hold<T> {
+    /// The slot without the type.
+    fn erased(&self) -> &dyn Place
+    where
+        T: Output;
 }
+
+/// A slot for an output of this type, without the type. Of a type that cannot be stored, this alone is a mistake.
+pub fn place<T: Output, S: Hold<T>>(slot: &S) -> &dyn Place {
+    slot.erased()
+}
+
+macro_rules! hold {
+    ($($slot:ident)*) => {
+        $(
+            impl<T> Hold<T> for $slot<T> {
+                fn erased(&self) -> &dyn Place
+                where
+                    T: Output,
+                {
+                    self
+                }
+            }
+        )*
+    };
+}
+
+hold!(Slot TailSlot CatchSlot CatchTail);
 
 fn decode<T: Output>(payload: &Payload) -> Result<Value, DecodeError> {
     let value: Value = Box::new(T::decode(payload)?);
