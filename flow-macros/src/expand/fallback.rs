@@ -23,7 +23,7 @@ pub(crate) fn workflow(model: &Model, errors: &syn::Error) -> TokenStream {
     quote! {
         #front
         #errors
-        #[allow(dead_code, non_camel_case_types, missing_docs)]
+        #[allow(unused_variables, dead_code, non_camel_case_types, missing_docs, unreachable_pub)]
         const _: () = {
             #nodes
 

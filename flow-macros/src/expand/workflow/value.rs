@@ -114,7 +114,8 @@ pub(super) fn lender(layout: &Layout<'_>, step: StepIx) -> TokenStream {
     let value = by_arm(&mut scope, step, branch, arms);
     let (lines, name) = (scope.lines(), layout.lender(step));
     let (tree, items) = (Layout::local("tree"), Layout::local("items"));
-    let lifetime = quote_spanned!(layout.model.step(step).span=> &'t);
+    let place = ty.clone().into_iter().next().map_or_else(Span::call_site, |token| token.span());
+    let lifetime = quote_spanned!(place=> &'t);
     quote!(fn #name<'t>(#tree: &'t __Tree, #items: &[u32]) -> #lifetime #ty { #lines #value })
 }
 
