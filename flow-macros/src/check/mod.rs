@@ -4,6 +4,9 @@
 pub(crate) mod node;
 pub(crate) mod workflow;
 
+#[cfg(test)]
+mod tests;
+
 /// A model that keeps all rules.
 pub(crate) struct Checked<T>(T);
 
