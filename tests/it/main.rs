@@ -3,3 +3,4 @@
 mod hygiene;
 mod ui;
 mod workflow;
+mod workflow_resume;

@@ -114,7 +114,10 @@ fn attributes_need_a_step_that_they_fit() {
     check("#[after(x)] f(x)", &["2:9 `x` is no step to wait for"]);
     check("#[with(timeout = \"1s\")] let a = if x > 1 { f(x) } else { x }; a", &["2:3 a branch has no policy"]);
     check("#[catch] #[catch] f(x)", &["2:12 `#[catch]` stands here twice"]);
-    check("let a = if x > 1 { #[after(a)] f(x) } else { 1 }; a", &["2:32 these steps wait for each other: `a` → `f` → `a`"]);
+    check(
+        "let a = if x > 1 { #[after(a)] f(x) } else { 1 }; a",
+        &["2:32 these steps wait for each other: `a` → `f` → `a`"],
+    );
 }
 
 #[test]
