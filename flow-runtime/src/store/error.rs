@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::disk::DiskError;
 use crate::state::WorkflowId;
 
 /// A store could not do what was asked.
@@ -104,6 +105,14 @@ pub enum StoreError {
     /// A store of the user's own failed.
     #[error("the store failed: {0}")]
     Other(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<DiskError> for StoreError {
+    fn from(error: DiskError) -> Self {
+        let is_full = error.is_full();
+        let DiskError { action, path, source } = error;
+        if is_full { Self::Full { action, path, source } } else { Self::Io { action, path, source } }
+    }
 }
 
 /// A stored thing that could not be read far enough to know which run it is.

@@ -5,6 +5,7 @@
 
 mod error;
 mod memory;
+mod worker;
 
 use std::future::Future;
 
