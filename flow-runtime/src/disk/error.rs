@@ -13,12 +13,24 @@ pub struct DiskError {
     pub path: PathBuf,
     /// What the operating system said.
     pub source: io::Error,
+    is_sync: bool,
 }
 
 impl DiskError {
     /// An operation on a file that failed.
     pub fn new(action: &'static str, path: impl Into<PathBuf>, source: impl Into<io::Error>) -> Self {
-        Self { action, path: path.into(), source: source.into() }
+        Self { action, path: path.into(), source: source.into(), is_sync: false }
+    }
+
+    /// A sync that failed, of a file or of a folder's names.
+    pub fn of_sync(action: &'static str, path: impl Into<PathBuf>, source: impl Into<io::Error>) -> Self {
+        Self { is_sync: true, ..Self::new(action, path, source) }
+    }
+
+    /// Whether a sync failed. What is on disk is then unknown, and another sync tells nothing: who gets this must
+    /// stop writing and read again from the disk.
+    pub fn is_sync(&self) -> bool {
+        self.is_sync
     }
 
     /// Whether the disk or a quota is full.

@@ -78,6 +78,12 @@ impl Plan {
             }
         }
     }
+
+    /// As [`run`](Self::run), for a sync.
+    fn sync(&self, action: &'static str, path: &Path, operation: impl FnOnce() -> Answer<()>) -> Answer<()> {
+        let done = self.run(action, path, operation);
+        done.map_err(|error| DiskError::of_sync(error.action, error.path, error.source))
+    }
 }
 
 #[derive(Debug)]
@@ -137,7 +143,7 @@ impl Dir for FaultDir {
     }
 
     fn sync(&self) -> Answer<()> {
-        self.run("sync the folder", "", || self.inner.sync())
+        self.plan.sync("sync the folder", self.inner.path(), || self.inner.sync())
     }
 
     fn try_lock(&self, name: &str) -> Answer<Option<Box<dyn Held>>> {
@@ -179,6 +185,6 @@ impl File for FaultFile {
     }
 
     fn sync(&self) -> Answer<()> {
-        self.plan.run("sync", &self.path, || self.inner.sync())
+        self.plan.sync("sync", &self.path, || self.inner.sync())
     }
 }

@@ -58,7 +58,7 @@ fn make_dir(path: &Path) -> Answer<()> {
     }
     let above = path.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let synced = fs::File::open(above).and_then(|above| above.sync_all());
-    synced.map_err(|error| DiskError::new("sync the folder", above, error))
+    synced.map_err(|error| DiskError::of_sync("sync the folder", above, error))
 }
 
 impl RealDir {
@@ -117,7 +117,7 @@ impl Dir for RealDir {
     }
 
     fn sync(&self) -> Answer<()> {
-        self.handle.sync_all().map_err(|error| self.error("sync the folder", "", error))
+        self.handle.sync_all().map_err(|error| DiskError::of_sync("sync the folder", &self.path, error))
     }
 
     fn try_lock(&self, name: &str) -> Answer<Option<Box<dyn Held>>> {
@@ -170,6 +170,6 @@ impl File for RealFile {
     }
 
     fn sync(&self) -> Answer<()> {
-        self.handle.sync_data().map_err(|error| self.error("sync", error))
+        self.handle.sync_data().map_err(|error| DiskError::of_sync("sync", &self.path, error))
     }
 }

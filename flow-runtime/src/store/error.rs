@@ -110,7 +110,7 @@ pub enum StoreError {
 impl From<DiskError> for StoreError {
     fn from(error: DiskError) -> Self {
         let is_full = error.is_full();
-        let DiskError { action, path, source } = error;
+        let DiskError { action, path, source, .. } = error;
         if is_full { Self::Full { action, path, source } } else { Self::Io { action, path, source } }
     }
 }
