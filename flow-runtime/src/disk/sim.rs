@@ -47,6 +47,7 @@ struct Disk {
     durable: State,
     unsynced: Vec<Op>,
     files: usize,
+    syncs: usize,
     locked: BTreeSet<PathBuf>,
 }
 
@@ -140,6 +141,11 @@ impl SimFs {
         self.disk().unsynced.len()
     }
 
+    /// How many syncs there have been, of files and of folders.
+    pub fn syncs(&self) -> usize {
+        self.disk().syncs
+    }
+
     /// The bytes of a file, for tests that damage them.
     pub fn bytes(&self, path: impl AsRef<Path>) -> Option<Vec<u8>> {
         self.disk().seen.reachable().remove(path.as_ref())
@@ -166,7 +172,7 @@ impl SimFs {
 
     fn with(state: State) -> Self {
         let files = state.bytes.keys().max().map_or(0, |file| file + 1);
-        let disk = Disk { seen: state.clone(), durable: state, unsynced: Vec::new(), files, locked: BTreeSet::new() };
+        let disk = Disk { seen: state.clone(), durable: state, files, ..Disk::default() };
         Self { disk: Arc::new(Mutex::new(disk)) }
     }
 }
@@ -187,6 +193,7 @@ impl Disk {
 
     /// Makes all unsynced operations durable that this says.
     fn sync(&mut self, is_synced: impl Fn(&Op) -> bool) {
+        self.syncs += 1;
         let (synced, rest) = std::mem::take(&mut self.unsynced).into_iter().partition(is_synced);
         self.unsynced = rest;
         let synced: Vec<Op> = synced;

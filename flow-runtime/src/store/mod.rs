@@ -4,12 +4,14 @@
 //! store, ours or a user's, passes the same conformance suite.
 
 mod error;
+mod flat;
 mod memory;
 mod worker;
 
 use std::future::Future;
 
 pub use error::{Damaged, StoreError};
+pub use flat::{FlatBuffersOptions, FlatBuffersStore};
 pub use memory::InMemoryStore;
 
 use crate::state::{Delta, Encoding, WorkflowData, WorkflowId};

@@ -1,0 +1,64 @@
+//! Giving back the room of what is of no use any more: changes of runs that ended, deleted runs, replaced records.
+//!
+//! In: a log that was just opened. Out: the same runs in new segments, and the old segments gone. A run's frames are
+//! written again together, and only when all are durable the old segments go, the oldest first; so whenever the power
+//! goes, every run stands in the log at least once, and a deletion outlives what it deletes.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::index::Location;
+use super::log::Log;
+use super::read;
+use super::segment::{self, Segment};
+use crate::store::StoreError;
+
+/// How much is written in one batch, unless one run is larger.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// Rewrites the log if that gives back more than it costs. A damaged log is left as it is.
+pub(super) fn compact(log: &mut Log, old: &[Arc<Segment>]) -> Result<(), StoreError> {
+    let is_worth_it = {
+        let index = log.index();
+        !index.is_damaged() && index.taken_bytes > 2 * index.live_bytes() + log.segment_bytes()
+    };
+    if !is_worth_it {
+        return Ok(());
+    }
+    match rewrite(log) {
+        Ok(()) => {}
+        // There is no room for the copies. Those that were made do no harm, and the log can be used without.
+        Err(StoreError::Full { .. }) => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    for segment in old {
+        segment::remove(log.dir(), segment.number)?;
+    }
+    let mut index = log.index();
+    index.taken_bytes = index.live_bytes();
+    Ok(())
+}
+
+fn rewrite(log: &mut Log) -> Result<(), StoreError> {
+    log.roll(0).map_err(|failure| failure.to_error())?;
+    let mut runs: Vec<(u64, Vec<Location>)> =
+        log.index().runs().map(|(run, found)| (run, found.frames.clone())).collect();
+    runs.sort_unstable_by_key(|(run, _)| *run);
+    let mut plans = HashSet::new();
+    for (_, frames) in runs {
+        for frame in frames {
+            let plan = Some(frame.plan).filter(|&plan| plan != 0 && plans.insert(plan));
+            let plan = plan.and_then(|plan| log.index().plan(plan).cloned());
+            for location in plan.iter().map(|plan| &plan.location).chain([&frame]) {
+                let (head, body) = read::copy(location)?;
+                log.pending().add(head, &body);
+            }
+        }
+        if log.pending().frames.len() > BATCH_BYTES {
+            log.flush().map_err(|failure| failure.to_error())?;
+        }
+    }
+    log.flush().map_err(|failure| failure.to_error())?;
+    log.index().keep_plans(&plans);
+    Ok(())
+}

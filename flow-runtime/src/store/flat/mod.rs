@@ -1,0 +1,344 @@
+//! The embedded default store: a log of FlatBuffers frames, shared by all runs of a folder.
+//!
+//! In: changes of runs. Out: the same runs, after a crash as well. [`log`] is the one writer, in a thread of its own;
+//! [`format`](mod@format) says what the bytes are, [`scan`] reads them when the log is opened, [`index`] knows where
+//! each run stands, and [`read`] makes a record of its frames.
+
+mod compact;
+mod failure;
+mod format;
+mod index;
+mod log;
+mod pending;
+mod read;
+mod scan;
+mod segment;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::oneshot;
+
+use self::format::Kind;
+use self::index::{Found, Index};
+use self::log::{Commit, EncodedPlan, Job, Log, Request, Save};
+use super::worker::{Gone, Work, Worker};
+use super::{Listing, StoreError, WorkflowStore};
+use crate::disk::{self, Dir, Fs, RealFs};
+use crate::plan::Plan;
+use crate::state::codec::CodecError;
+use crate::state::codec::flat::{Plans, write_delta, write_plan, write_record};
+use crate::state::{Delta, Durability, Event, WorkflowData, WorkflowId};
+
+/// How long a segment is where nothing else is said: 4 MiB.
+const SEGMENT_BYTES: u64 = 4 << 20;
+/// The shortest segment, and the longest.
+const SEGMENT_RANGE: std::ops::RangeInclusive<u64> = 1024..=1 << 30;
+/// How often a reader begins again when the writer tidies up under its hands.
+const READ_TRIES: usize = 8;
+
+/// Keeps runs in a folder, in a log of checksummed FlatBuffers frames to which every commit adds what changed.
+///
+/// One process writes; others may read beside it through [`open_read_only`](Self::open_read_only). What was committed
+/// survives a kill and a power loss. Clones are the same store, and the folder is free again when the last is gone.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+/// use flow_runtime::{Engine, FlatBuffersStore, WorkflowStore};
+/// let engine = Engine::new(FlatBuffersStore::open(dir)?);
+/// // .. run workflows, here or in the next process ..
+/// let beside = FlatBuffersStore::open_read_only(dir)?;
+/// assert!(beside.list_workflows().await?.workflows.is_empty());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct FlatBuffersStore {
+    inner: Arc<Inner>,
+}
+
+/// How a [`FlatBuffersStore`] is opened.
+#[derive(Clone, Debug)]
+#[must_use = "call `open` to have the store"]
+pub struct FlatBuffersOptions {
+    fs: Arc<dyn Fs>,
+    segment_bytes: u64,
+}
+
+struct Inner {
+    path: PathBuf,
+    access: Access,
+    reads: Worker<ReadJob>,
+}
+
+enum Access {
+    Write { worker: Worker<Job>, index: Arc<Mutex<Index>> },
+    Read { dir: Arc<dyn Dir> },
+}
+
+type ReadJob = Box<dyn FnOnce() + Send>;
+
+/// The thread that reads, so that a large run holds up neither commits nor other tasks.
+struct Reads;
+
+impl Work for Reads {
+    type Job = ReadJob;
+
+    fn run(&mut self, jobs: Vec<ReadJob>) -> Option<std::time::Duration> {
+        jobs.into_iter().for_each(|job| job());
+        None
+    }
+}
+
+impl FlatBuffersStore {
+    /// Opens the store in this folder for writing, and makes it if it is not there.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if another process has it open for writing; [`StoreError::Damaged`] if a file of it is
+    /// broken beyond reading; [`StoreError::Newer`] if a newer version wrote it; or what the operating system says.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::options().open(path)
+    }
+
+    /// Opens the store in this folder for reading, beside a process that writes to it. Each call reads what the
+    /// writer has committed by then. Nothing is changed.
+    ///
+    /// # Errors
+    /// If the folder cannot be opened.
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::options().open_read_only(path)
+    }
+
+    /// The ways to open a store.
+    pub fn options() -> FlatBuffersOptions {
+        FlatBuffersOptions { fs: Arc::new(RealFs), segment_bytes: SEGMENT_BYTES }
+    }
+}
+
+impl FlatBuffersOptions {
+    /// How long new files of the log are, in bytes: from 1 KiB to 1 GiB, 4 MiB by default. They have their full length
+    /// from the beginning, and one that holds a larger record is longer.
+    pub fn segment_bytes(mut self, bytes: u64) -> Self {
+        self.segment_bytes = bytes.clamp(*SEGMENT_RANGE.start(), *SEGMENT_RANGE.end());
+        self
+    }
+
+    /// The file system; the operating system's by default. For tests.
+    pub fn fs(mut self, fs: impl Fs + 'static) -> Self {
+        self.fs = Arc::new(fs);
+        self
+    }
+
+    /// Opens the store in this folder for writing, as [`FlatBuffersStore::open`] does.
+    ///
+    /// # Errors
+    /// As [`FlatBuffersStore::open`].
+    pub fn open(self, path: impl AsRef<Path>) -> Result<FlatBuffersStore, StoreError> {
+        let dir = self.fs.open_dir(path.as_ref(), true)?;
+        let lock =
+            disk::lock(&*dir)?.map_err(|holder| StoreError::Locked { path: path.as_ref().to_owned(), holder })?;
+        disk::remove_stale_temps(&*dir)?;
+        let log = Log::open(dir, lock, self.segment_bytes)?;
+        let index = log.shared_index();
+        let worker = spawn(path.as_ref(), "flow-write", log)?;
+        FlatBuffersStore::new(path.as_ref(), Access::Write { worker, index })
+    }
+
+    /// Opens the store in this folder for reading, as [`FlatBuffersStore::open_read_only`] does.
+    ///
+    /// # Errors
+    /// If the folder cannot be opened.
+    pub fn open_read_only(self, path: impl AsRef<Path>) -> Result<FlatBuffersStore, StoreError> {
+        let dir = self.fs.open_dir(path.as_ref(), false)?;
+        FlatBuffersStore::new(path.as_ref(), Access::Read { dir })
+    }
+}
+
+fn spawn<W: Work>(path: &Path, name: &str, work: W) -> Result<Worker<W::Job>, StoreError> {
+    Worker::spawn(name, work).map_err(|source| StoreError::Io {
+        action: "start a thread for",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+impl FlatBuffersStore {
+    fn new(path: &Path, access: Access) -> Result<Self, StoreError> {
+        let reads = spawn(path, "flow-read", Reads)?;
+        Ok(Self { inner: Arc::new(Inner { path: path.to_owned(), access, reads }) })
+    }
+
+    fn gone(&self, _: Gone) -> StoreError {
+        StoreError::Poisoned { path: self.inner.path.clone(), reason: "its thread has died".to_owned() }
+    }
+
+    /// Asks the writer, and waits for its answer.
+    async fn ask(&self, request: Request) -> Result<(), StoreError> {
+        let Access::Write { worker, .. } = &self.inner.access else {
+            return Err(StoreError::ReadOnly { path: self.inner.path.clone() });
+        };
+        let (reply, answer) = oneshot::channel();
+        worker.send(Job { request, reply }).map_err(|gone| self.gone(gone))?;
+        answer.await.map_err(|_| self.gone(Gone))?
+    }
+
+    /// Reads in the thread for that.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let job: ReadJob = Box::new(move || {
+            let _ = reply.send(read());
+        });
+        self.inner.reads.send(job).map_err(|gone| self.gone(gone))?;
+        answer.await.map_err(|_| self.gone(Gone))?
+    }
+
+    /// Has the writer write what it acknowledged.
+    async fn catch_up(&self, index: &Mutex<Index>) -> Result<(), StoreError> {
+        let is_lagging = log::lock(index).lagging;
+        if is_lagging { self.ask(Request::Flush).await } else { Ok(()) }
+    }
+
+    async fn find(&self, id: &WorkflowId) -> Result<Found, StoreError> {
+        match &self.inner.access {
+            Access::Write { index, .. } => {
+                self.catch_up(index).await?;
+                log::lock(index).find(id)
+            }
+            Access::Read { dir } => {
+                let (dir, id) = (dir.clone(), id.clone());
+                self.read(move || read_beside(&*dir)?.find(&id)).await
+            }
+        }
+    }
+}
+
+/// The index of a log that another process may be writing to.
+fn read_beside(dir: &dyn Dir) -> Result<Index, StoreError> {
+    let scan = || scan::scan(dir, false).map(|scan| scan.map_or_else(Index::new, |scan| scan.index));
+    for _ in 1..READ_TRIES {
+        match scan() {
+            Ok(index) => return Ok(index),
+            // The writer has removed a segment between our finding its name and opening it.
+            Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    scan()
+}
+
+impl WorkflowStore for FlatBuffersStore {
+    async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {
+        let unstorable = |error| unstorable(&data.id, &error);
+        let save = Save {
+            id: data.id.clone(),
+            run_no: data.run_no,
+            next: data.seq,
+            body: write_record(data, Plans::Beside).map_err(unstorable)?,
+            plan: EncodedPlan::of(&data.plan).map_err(unstorable)?,
+            status: data.status as u8,
+        };
+        self.ask(Request::Save(Box::new(save))).await
+    }
+
+    async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
+        let found = self.find(id).await?;
+        self.read(move || read::load(&found)).await
+    }
+
+    async fn list_workflows(&self) -> Result<Listing, StoreError> {
+        let (workflows, damaged) = match &self.inner.access {
+            Access::Write { index, .. } => {
+                self.catch_up(index).await?;
+                log::lock(index).listing()
+            }
+            Access::Read { dir } => {
+                let dir = dir.clone();
+                self.read(move || Ok(read_beside(&*dir)?.listing())).await?
+            }
+        };
+        Ok(Listing { workflows, damaged })
+    }
+
+    async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
+        self.ask(Request::Delete(id.clone())).await
+    }
+
+    async fn commit(&self, after: &WorkflowData, delta: &Delta) -> Result<(), StoreError> {
+        let commit = encode(after, delta).map_err(|error| unstorable(&after.id, &error))?;
+        self.ask(Request::Commit(Box::new(commit))).await
+    }
+}
+
+/// A change as it is kept: the change itself, or at the end of a run the whole run, which is then all that is needed.
+fn encode(after: &WorkflowData, delta: &Delta) -> Result<Commit, CodecError> {
+    let plans: Vec<&Plan> = delta
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::RunCreated(created) => Some(&*created.plan),
+            Event::PlanAdopted { plan } => Some(&**plan),
+            _ => None,
+        })
+        .collect();
+    let (place, mut plan) = match plans.as_slice() {
+        [] => (Plans::Beside, None),
+        [plan] => (Plans::Beside, Some(EncodedPlan::of(plan)?)),
+        // A frame names one plan; several stand in the change itself.
+        _ => (Plans::Inline, None),
+    };
+    let change = write_delta(delta, place)?;
+    let delta_crc = crc32c::crc32c(&change);
+    let (mut kind, mut body) = (Kind::Delta, change);
+    if after.status.is_terminal() {
+        match write_record(after, Plans::Beside) {
+            Ok(record) => (kind, body, plan) = (Kind::Snapshot, record, Some(EncodedPlan::of(&after.plan)?)),
+            // The run as a whole is beyond the limits of one record; its changes are not.
+            Err(CodecError::Unstorable { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Commit {
+        id: after.id.clone(),
+        run_no: delta.run_no,
+        seq: delta.seq,
+        kind,
+        body,
+        delta_crc,
+        plan,
+        status: after.status as u8,
+        lazy: delta.durability == Durability::Lazy,
+    })
+}
+
+impl EncodedPlan {
+    fn of(plan: &Plan) -> Result<Self, CodecError> {
+        use sha2::{Digest, Sha256};
+        let bytes = write_plan(plan)?;
+        let digest = Sha256::digest(&bytes);
+        let digest = digest.iter().take(8).fold(0, |digest, &byte| (digest << 8) | u64::from(byte));
+        Ok(Self { digest, bytes })
+    }
+}
+
+fn unstorable(id: &WorkflowId, error: &CodecError) -> StoreError {
+    let reason = match error {
+        CodecError::Unstorable { reason } => reason.clone(),
+        error => error.to_string(),
+    };
+    StoreError::Unstorable { id: id.clone(), reason }
+}
+
+impl fmt::Debug for FlatBuffersStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FlatBuffersStore").field("path", &self.inner.path).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,94 @@
+//! What goes into the next batch.
+//!
+//! In: frames, in the order in which they were accepted. Out: the frames as bytes, and where the runs they are about
+//! will stand once they are written; so changes that follow one another may go into one batch.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::format::FrameHead;
+use super::index::Head;
+use crate::state::WorkflowId;
+use crate::store::StoreError;
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Standing {
+    pub(super) run: u64,
+    pub(super) run_no: u64,
+    pub(super) head: Head,
+}
+
+/// A frame of the batch.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) head: FrameHead,
+    /// Where it begins among the frames, and its length without what fills it up.
+    pub(super) offset: usize,
+    pub(super) len: u32,
+}
+
+/// The frames of the next batch.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    pub(super) frames: Vec<u8>,
+    pub(super) waiting: Vec<Waiting>,
+    /// Those who wait for the batch.
+    pub(super) replies: Vec<oneshot::Sender<Result<(), StoreError>>>,
+    /// Where runs will stand; `None` for one that will be gone.
+    standing: HashMap<WorkflowId, Option<Standing>>,
+    plans: HashMap<u64, u32>,
+    new_runs: u64,
+    since: Option<Instant>,
+}
+
+impl Pending {
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    pub(super) fn add(&mut self, head: FrameHead, body: &[u8]) {
+        let offset = self.frames.len();
+        let len = head.write(body, &mut self.frames);
+        self.waiting.push(Waiting { head, offset, len });
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    /// How long the oldest frame has been waiting.
+    pub(super) fn lag(&self) -> Duration {
+        self.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    /// Where a run will stand, if the batch is about it.
+    pub(super) fn standing(&self, id: &WorkflowId) -> Option<Option<Standing>> {
+        self.standing.get(id).copied()
+    }
+
+    pub(super) fn stand(&mut self, id: WorkflowId, standing: Standing) {
+        self.standing.insert(id, Some(standing));
+    }
+
+    pub(super) fn fall(&mut self, id: &WorkflowId) {
+        self.standing.insert(id.clone(), None);
+    }
+
+    /// A number for a new run; `next` is the first that the log has not given away.
+    pub(super) fn new_run(&mut self, next: u64) -> u64 {
+        self.new_runs += 1;
+        next + self.new_runs - 1
+    }
+
+    /// The number of a plan that the batch brings.
+    pub(super) fn plan(&self, digest: u64) -> Option<u32> {
+        self.plans.get(&digest).copied()
+    }
+
+    /// A number for a new plan; `next` is the first that the log has not given away.
+    pub(super) fn new_plan(&mut self, digest: u64, next: u32) -> u32 {
+        let number = next + self.plans.len() as u32;
+        self.plans.insert(digest, number);
+        number
+    }
+}

@@ -1,0 +1,172 @@
+//! Bytes that changed on the disk: found, laid to the runs they belong to, and left as they are.
+
+use super::*;
+
+/// A store with a run that ended, one under way and one that was deleted.
+async fn damaged_store() -> (SimFs, [WorkflowData; 2]) {
+    let fs = SimFs::default();
+    let store = open(fs.clone()).unwrap();
+    let (ended, live) = (walk("ended", 1), walk("live", 2));
+    commit(&store, &live[..1]).await;
+    commit(&store, &ended).await;
+    commit(&store, &walk("gone", 3)[..2]).await;
+    store.delete(&id("gone")).await.unwrap();
+    commit(&store, &live[1..2]).await;
+    drop(store);
+    (fs, [ended[4].0.clone(), live[1].0.clone()])
+}
+
+/// What is found of each run: its record, or that it is reported as damaged.
+async fn look(fs: &SimFs, kept: &[WorkflowData; 2], what: &str) -> (usize, bool) {
+    let store = match open_read_only(fs.clone()).unwrap().list_workflows().await {
+        Ok(_) => open_read_only(fs.clone()).unwrap(),
+        Err(StoreError::Damaged { .. } | StoreError::Newer { .. }) => return (0, true),
+        Err(error) => panic!("{what}: {error}"),
+    };
+    let listing = store.list_workflows().await.unwrap();
+    let mut whole = 0;
+    let mut is_reported = !listing.damaged.is_empty();
+    for data in kept {
+        match store.load(&data.id).await {
+            Ok(found) => {
+                assert_eq!(&found, data, "{what}: another record");
+                whole += 1;
+            }
+            Err(StoreError::Corrupt { .. } | StoreError::Newer { .. }) => is_reported = true,
+            Err(StoreError::NotFound { .. }) => assert!(is_reported, "{what}: a run is lost without a word"),
+            Err(error) => panic!("{what}: {error}"),
+        }
+    }
+    if let Ok(data) = store.load(&id("gone")).await {
+        assert!(is_reported, "{what}: run `{}` came back without a word", data.id);
+    }
+    (whole, is_reported)
+}
+
+#[tokio::test]
+async fn every_flipped_bit_is_found_or_harmless() {
+    let (fs, kept) = damaged_store().await;
+    let files = log_files(&fs);
+    let (mut flips, mut reported, mut one_hurt) = (0, 0, 0);
+    for (path, bytes) in &files {
+        // Behind the last batch there are only zeros that nothing reads; one sector of them is enough.
+        let end = bytes.iter().rposition(|&byte| byte != 0).unwrap() + 512;
+        for bit in 0..end.min(bytes.len()) * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            fs.set_bytes(path, damaged);
+            let (whole, is_reported) = look(&fs, &kept, &format!("bit {bit} of {}", path.display())).await;
+            assert!(whole >= 1 || !is_reported || whole == 0, "bit {bit}");
+            assert!(whole >= 1, "bit {bit} of {} hurts more than one run", path.display());
+            flips += 1;
+            reported += usize::from(is_reported);
+            one_hurt += usize::from(whole == 1);
+        }
+        fs.set_bytes(path, bytes.clone());
+    }
+    println!("{flips} flips: {reported} reported, {one_hurt} hurt one run, none hurt two, the rest changed nothing");
+    assert!(reported > flips / 2);
+}
+
+#[tokio::test]
+async fn every_truncation_is_found() {
+    let (fs, kept) = damaged_store().await;
+    for (path, bytes) in log_files(&fs) {
+        for len in 0..bytes.len() {
+            fs.set_bytes(&path, bytes[..len].to_vec());
+            let (_, is_reported) = look(&fs, &kept, &format!("{} cut to {len}", path.display())).await;
+            assert!(is_reported, "{} cut to {len} bytes is not reported", path.display());
+        }
+        fs.set_bytes(&path, bytes);
+    }
+}
+
+#[tokio::test]
+async fn every_sector_that_is_zeroed_or_doubled_is_found_or_harmless() {
+    let (fs, kept) = damaged_store().await;
+    for (path, bytes) in log_files(&fs) {
+        for from in (0..bytes.len()).step_by(64) {
+            let to = (from + 64).min(bytes.len());
+            let mut zeroed = bytes.clone();
+            zeroed[from..to].fill(0);
+            let mut doubled = bytes.clone();
+            doubled.copy_within(from..to, (to % bytes.len()).min(bytes.len() - 64));
+            for damaged in [zeroed, doubled] {
+                fs.set_bytes(&path, damaged);
+                look(&fs, &kept, &format!("64 bytes from {from} of {}", path.display())).await;
+            }
+        }
+        fs.set_bytes(&path, bytes);
+    }
+}
+
+#[tokio::test]
+async fn b32_a_damaged_log_is_left_as_it_is_and_goes_on_for_the_other_runs() {
+    let (fs, kept) = damaged_store().await;
+    let (path, mut bytes) = log_files(&fs).remove(0);
+    let place = bytes.windows(6).position(|window| window == b"live 0").unwrap();
+    bytes[place] ^= 1;
+    fs.set_bytes(&path, bytes.clone());
+    let store = open(fs.clone()).unwrap();
+    let Err(StoreError::Corrupt { id: which, path: Some(which_file), .. }) = store.load(&id("live")).await else {
+        panic!("damage was not found")
+    };
+    assert_eq!((which, &which_file), (id("live"), &path));
+    let refused = store.commit(&walk("live", 2)[2].0, &walk("live", 2)[2].1).await;
+    assert!(matches!(refused, Err(StoreError::Corrupt { .. })));
+    assert_eq!(store.load(&id("ended")).await.unwrap(), kept[0]);
+    commit(&store, &walk("new", 4)).await;
+    drop(store);
+    let store = open(fs.clone()).unwrap();
+    assert!(matches!(store.load(&id("live")).await, Err(StoreError::Corrupt { .. })));
+    assert_eq!(store.load(&id("new")).await.unwrap(), walk("new", 4)[4].0);
+    assert_eq!(fs.bytes(&path).unwrap(), bytes, "the damaged file was changed");
+    // Whoever knows better may replace the run, or remove it.
+    store.save(&kept[1]).await.unwrap();
+    assert_eq!(store.load(&id("live")).await.unwrap(), kept[1]);
+}
+
+#[tokio::test]
+async fn a_lost_file_in_the_middle_is_found() {
+    let fs = SimFs::default();
+    let store = open(fs.clone()).unwrap();
+    let live = walk("live", 1);
+    commit(&store, &live[..2]).await;
+    for n in 0..30 {
+        commit(&store, &walk(&format!("run-{n}"), n + 2)).await;
+    }
+    drop(store);
+    let files = log_files(&fs);
+    assert!(files.len() > 3);
+    let dir = fs.open_dir(std::path::Path::new(DIR), false).unwrap();
+    dir.remove(files[1].0.file_name().unwrap().to_str().unwrap()).unwrap();
+    let store = open_read_only(fs).unwrap();
+    assert!(!store.list_workflows().await.unwrap().damaged.is_empty());
+    assert!(matches!(store.load(&id("live")).await, Err(StoreError::Corrupt { .. })));
+}
+
+#[tokio::test]
+async fn b34_files_of_any_bytes_are_refused_or_read() {
+    let (fs, _) = damaged_store().await;
+    let (path, bytes) = log_files(&fs).remove(0);
+    let mut random = fastrand::Rng::with_seed(7);
+    for round in 0..500 {
+        let mut any = match round % 3 {
+            0 => (0..random.usize(..4_000)).map(|_| random.u8(..)).collect(),
+            1 => bytes.iter().cycle().take(random.usize(..9_000)).copied().collect(),
+            _ => bytes.clone(),
+        };
+        for _ in 0..random.usize(..40) {
+            if let Some(place) = (!any.is_empty()).then(|| random.usize(..any.len())) {
+                any[place] = random.u8(..);
+            }
+        }
+        fs.set_bytes(&path, any);
+        let store = open_read_only(fs.clone()).unwrap();
+        if let Ok(listing) = store.list_workflows().await {
+            for id in listing.workflows {
+                let _ = store.load(&id).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Each operation fails once, or for ever, in each way: a typed error, the previous state, and no leftovers.
+
+use super::*;
+use crate::disk::{Fault, FaultFs};
+
+const ENOSPC: i32 = 28;
+const FAULTS: [Fault; 7] = [
+    Fault::Errno(5),
+    Fault::Errno(ENOSPC),
+    Fault::Errno(122),
+    Fault::Errno(30),
+    Fault::Errno(24),
+    Fault::ShortWrite,
+    Fault::Ambiguous,
+];
+
+#[tokio::test]
+async fn b35_a_write_that_fails_leaves_the_previous_state_and_no_temp_file() {
+    let walk = walk("a", 1);
+    let counting = FaultFs::new(SimFs::default());
+    commit(&open(counting.clone()).unwrap(), &walk).await;
+    let mut runs = 0;
+    for at in 0..counting.count() {
+        for (fault, for_ever) in FAULTS.into_iter().flat_map(|fault| [(fault, false), (fault, true)]) {
+            let disk = SimFs::default();
+            let fs = FaultFs::new(disk.clone());
+            fs.fail(at, for_ever, fault);
+            let what = format!("{fault:?} at {at}, for ever: {for_ever}");
+            let (done, error) = run(&fs, &walk).await;
+            let error = error.unwrap_or_else(|| panic!("{what}: it went unnoticed"));
+            let is_typed = matches!(
+                error,
+                StoreError::Io { .. }
+                    | StoreError::Full { .. }
+                    | StoreError::Poisoned { .. }
+                    | StoreError::Conflict { .. }
+            );
+            assert!(is_typed, "{what}: {error}");
+            let store = open(disk.clone()).unwrap_or_else(|error| panic!("{what}: {error}"));
+            let found = store.load(&id("a")).await.ok();
+            // The last durable change, or one after it.
+            let least = walk[..done].iter().rposition(|(_, delta)| delta.durability == Durability::Sync);
+            let states = walk.iter().map(|(data, _)| data);
+            let is_allowed = match &found {
+                None => least.is_none(),
+                Some(found) => states.skip(least.unwrap_or(0)).any(|state| state == found),
+            };
+            assert!(is_allowed, "{what}: {:?} after {done} changes", found.map(|data| data.seq));
+            assert!(disk.paths().iter().all(|path| path.extension().is_none_or(|extension| extension != "tmp")));
+            runs += 1;
+        }
+    }
+    println!("{runs} faults at {} operations", counting.count());
+}
+
+/// Commits until something fails. Gives how many changes were acknowledged, and the error.
+async fn run(fs: &FaultFs, walk: &[(WorkflowData, Delta)]) -> (usize, Option<StoreError>) {
+    let store = match open(fs.clone()) {
+        Ok(store) => store,
+        Err(error) => return (0, Some(error)),
+    };
+    for (done, (after, delta)) in walk.iter().enumerate() {
+        if let Err(error) = store.commit(after, delta).await {
+            return (done, Some(error));
+        }
+    }
+    (walk.len(), None)
+}
+
+#[tokio::test]
+async fn a_store_whose_sync_failed_writes_no_more_until_it_is_opened_again() {
+    let disk = SimFs::default();
+    let fs = FaultFs::new(disk.clone());
+    let walk = walk("a", 1);
+    let store = open(fs.clone()).unwrap();
+    commit(&store, &walk[..1]).await;
+    // A commit is one write and one sync.
+    fs.fail(1, false, Fault::Errno(5));
+    assert!(matches!(store.commit(&walk[1].0, &walk[1].1).await, Err(StoreError::Io { action: "sync", .. })));
+    let Err(StoreError::Poisoned { reason, .. }) = store.commit(&walk[1].0, &walk[1].1).await else {
+        panic!("it went on after a failed sync")
+    };
+    assert!(reason.contains("sync"), "{reason}");
+    drop(store);
+    commit(&open(fs).unwrap(), &walk[1..]).await;
+    assert_eq!(open(disk).unwrap().load(&id("a")).await.unwrap(), walk[4].0);
+}
+
+#[tokio::test]
+async fn a_full_disk_stops_the_change_and_nothing_else() {
+    let disk = SimFs::default();
+    let fs = FaultFs::new(disk.clone());
+    let store = open(fs.clone()).unwrap();
+    let live = walk("live", 1);
+    commit(&store, &live[..2]).await;
+    let mut data = walk("large", 2)[4].0.clone();
+    data.input = Payload::new(Encoding::Raw, vec![7; 2 * SEGMENT as usize]);
+    // A record that needs a segment of its own begins with the making of that.
+    fs.fail(0, false, Fault::Errno(ENOSPC));
+    let refused = store.save(&data).await;
+    assert!(matches!(refused, Err(StoreError::Full { .. })), "{refused:?}");
+    store.save(&data).await.unwrap();
+    commit(&store, &live[2..]).await;
+    assert_eq!(store.load(&id("live")).await.unwrap(), live[4].0);
+}
