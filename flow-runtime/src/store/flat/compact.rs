@@ -4,7 +4,6 @@
 //! written again together, and only when all are durable the old segments go, the oldest first; so whenever the power
 //! goes, every run stands in the log at least once, and a deletion outlives what it deletes.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::index::Location;
@@ -44,12 +43,11 @@ fn rewrite(log: &mut Log) -> Result<(), StoreError> {
     let mut runs: Vec<(u64, Vec<Location>)> =
         log.index().runs().map(|(run, found)| (run, found.frames.clone())).collect();
     runs.sort_unstable_by_key(|(run, _)| *run);
-    let mut plans = HashSet::new();
+    let mut plans = log.index().take_plans();
     for (_, frames) in runs {
         for frame in frames {
-            let plan = Some(frame.plan).filter(|&plan| plan != 0 && plans.insert(plan));
-            let plan = plan.and_then(|plan| log.index().plan(plan).cloned());
-            for location in plan.iter().map(|plan| &plan.location).chain([&frame]) {
+            let plan = plans.remove(&frame.plan);
+            for location in plan.iter().flat_map(|plan| &plan.copies).chain([&frame]) {
                 let (head, body) = read::copy(location)?;
                 log.pending().add(head, &body);
             }
@@ -58,7 +56,5 @@ fn rewrite(log: &mut Log) -> Result<(), StoreError> {
             log.flush().map_err(|failure| failure.to_error())?;
         }
     }
-    log.flush().map_err(|failure| failure.to_error())?;
-    log.index().keep_plans(&plans);
-    Ok(())
+    log.flush().map_err(|failure| failure.to_error())
 }

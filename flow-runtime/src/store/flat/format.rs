@@ -35,7 +35,7 @@
 //! | 1 | the run's status after this frame |
 //! | 2 | the length of the run's id, in frames that begin a run or replace it; else 0 |
 //! | 8 | `run_no` of the run, in the same frames |
-//! | | the body: the id, filled up with zeros to a multiple of 8, then a FlatBuffer of `schema/flow.fbs` |
+//! | | the body: the id, filled up with zeros to a multiple of 8, then a `FlatBuffer` of `schema/flow.fbs` |
 //!
 //! Batches and frames are filled up with zeros to a multiple of 8. Numbers are little-endian. CRC-32C is the
 //! Castagnoli polynomial (RFC 3720).
@@ -174,7 +174,7 @@ impl Kind {
 }
 
 impl FrameHead {
-    /// Appends the frame with this FlatBuffer, and gives its length without what fills it up.
+    /// Appends the frame with this body, and gives its length without what fills it up.
     pub(super) fn write(&self, flat: &[u8], to: &mut Vec<u8>) -> u32 {
         let (id, run_no) = match &self.begins {
             Some((id, run_no)) => (id.as_str(), *run_no),
@@ -203,7 +203,7 @@ impl FrameHead {
         len as u32
     }
 
-    /// The frame at the beginning of these bytes, with the place of its FlatBuffer in them; an error says which run
+    /// The frame at the beginning of these bytes, with the place of its body behind the id in them; an error says which run
     /// it belongs to, if its header is whole.
     pub(super) fn read(bytes: &[u8]) -> Result<(Self, std::ops::Range<usize>), Option<u64>> {
         let header = bytes.get(..FRAME_HEADER).ok_or(None)?;

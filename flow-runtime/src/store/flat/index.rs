@@ -3,7 +3,7 @@
 //! In: frames in the order of the log, when it is opened and after each batch that was written. Out: what a run
 //! consists of, what follows it, and what of the log is damaged. Bodies are not read here.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -21,8 +21,9 @@ pub(super) struct Index {
     plans: HashMap<u32, Arc<StoredPlan>>,
     /// By the digest of its bytes: two plans of one shape may differ in texts, policies and source lines.
     plan_numbers: HashMap<u64, u32>,
-    /// Runs of which frames were found but not their beginning.
-    orphans: HashSet<u64>,
+    /// Runs of which frames were found but not their beginning, with the file. They were rewritten or deleted later,
+    /// or their beginning is lost.
+    orphans: HashMap<u64, PathBuf>,
     pub(super) next_run: u64,
     pub(super) next_plan: u32,
     /// The bytes of all frames ever taken in, for telling how much of the log is of no use any more.
@@ -35,6 +36,7 @@ pub(super) struct Index {
 
 /// A run in the log.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_field_names, reason = "`run_no` is the record's own word")]
 pub(super) struct Run {
     pub(super) id: WorkflowId,
     pub(super) run_no: u64,
@@ -69,10 +71,10 @@ pub(super) struct Location {
     pub(super) plan: u32,
 }
 
-/// A plan in the log, decoded when it is first needed.
-#[derive(Debug)]
+/// A plan in the log, decoded when it is first needed. Many runs need it, so it stands there twice.
+#[derive(Clone, Debug)]
 pub(super) struct StoredPlan {
-    pub(super) location: Location,
+    pub(super) copies: Vec<Location>,
     pub(super) decoded: OnceLock<Arc<Plan>>,
 }
 
@@ -91,7 +93,7 @@ impl Index {
             runs: HashMap::new(),
             plans: HashMap::new(),
             plan_numbers: HashMap::new(),
-            orphans: HashSet::new(),
+            orphans: HashMap::new(),
             // 0 is no plan.
             next_run: 1,
             next_plan: 1,
@@ -118,10 +120,6 @@ impl Index {
         self.plan_numbers.get(&digest).copied()
     }
 
-    pub(super) fn plan(&self, number: u32) -> Option<&Arc<StoredPlan>> {
-        self.plans.get(&number)
-    }
-
     /// What a run consists of.
     pub(super) fn find(&self, id: &WorkflowId) -> Result<Found, StoreError> {
         let (_, run) = self.run_of(id).ok_or_else(|| StoreError::NotFound { id: id.clone() })?;
@@ -140,7 +138,8 @@ impl Index {
     /// The bytes of the frames that make up today's runs and their plans.
     pub(super) fn live_bytes(&self) -> u64 {
         let frames: u64 = self.runs.values().flat_map(|run| &run.frames).map(|frame| u64::from(frame.len)).sum();
-        let plans: u64 = self.plans.values().map(|plan| u64::from(plan.location.len)).sum();
+        let copies = self.plans.values().flat_map(|plan| &plan.copies);
+        let plans: u64 = copies.map(|copy| u64::from(copy.len)).sum();
         frames + plans
     }
 
@@ -162,7 +161,9 @@ impl Index {
     fn take_plan(&mut self, number: u32, digest: u64, location: Location) {
         self.plan_numbers.insert(digest, number);
         self.next_plan = self.next_plan.max(number.saturating_add(1));
-        self.plans.insert(number, Arc::new(StoredPlan { location, decoded: OnceLock::new() }));
+        let plan = StoredPlan { copies: Vec::new(), decoded: OnceLock::new() };
+        let plan = self.plans.entry(number).or_insert_with(|| Arc::new(plan));
+        Arc::make_mut(plan).copies.push(location);
     }
 
     fn begin(&mut self, id: WorkflowId, run_no: u64, head: &FrameHead, location: Location) {
@@ -178,10 +179,7 @@ impl Index {
 
     fn go_on(&mut self, head: &FrameHead, location: Location) {
         let Some(run) = self.runs.get_mut(&head.run) else {
-            if self.orphans.insert(head.run) {
-                let reason = "it holds changes of a run whose beginning is lost";
-                self.damaged.push(Damaged::new(location.segment.path.clone(), reason));
-            }
+            self.orphans.insert(head.run, location.segment.path.clone());
             return;
         };
         if head.next != run.head.next + 1 && run.damage.is_none() {
@@ -194,6 +192,7 @@ impl Index {
     }
 
     fn forget(&mut self, number: u64) {
+        self.orphans.remove(&number);
         if let Some(run) = self.runs.remove(&number)
             && self.ids.get(&run.id) == Some(&number)
         {
@@ -211,8 +210,7 @@ impl Index {
             self.damaged.push(Damaged::new(segment.path.clone(), "a plan is damaged"));
         } else {
             self.next_run = self.next_run.max(number.saturating_add(1));
-            self.orphans.insert(number);
-            self.damaged.push(Damaged::new(segment.path.clone(), "the beginning of a run is damaged"));
+            self.orphans.insert(number, segment.path.clone());
         }
     }
 
@@ -222,8 +220,12 @@ impl Index {
         self.runs.values_mut().filter(|run| !run.head.has_ended()).for_each(|run| run.suspect = true);
     }
 
-    /// To be called when the whole log was taken in: runs that may have lost their last changes count as damaged.
+    /// To be called when the whole log was taken in: runs that may have lost their last changes count as damaged, and
+    /// those of which only changes are left are reported.
     pub(super) fn judge(&mut self, segment: &Segment) {
+        let lost = self.orphans.values().cloned();
+        let reason = "it holds changes of a run whose beginning is lost or damaged";
+        self.damaged.extend(lost.map(|path| Damaged::new(path, reason)));
         for run in self.runs.values_mut().filter(|run| run.suspect) {
             let reason = "a lost part of the log may have held its last changes".to_owned();
             run.damage.get_or_insert(Damage { path: segment.path.clone(), reason });
@@ -235,10 +237,10 @@ impl Index {
         !self.damaged.is_empty() || self.runs.values().any(|run| run.damage.is_some())
     }
 
-    /// Drops the plans that no run names.
-    pub(super) fn keep_plans(&mut self, used: &HashSet<u32>) {
-        self.plans.retain(|number, _| used.contains(number));
-        self.plan_numbers.retain(|_, number| used.contains(number));
+    /// Takes the plans out, for those to be taken in again of which copies are written from now on.
+    pub(super) fn take_plans(&mut self) -> HashMap<u32, Arc<StoredPlan>> {
+        self.plan_numbers.clear();
+        std::mem::take(&mut self.plans)
     }
 }
 

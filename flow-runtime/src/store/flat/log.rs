@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::failure::Failure;
 use super::format::{self, FrameHead, Kind, MIN_READER, MIN_WRITER, PLAN_BIT, Placed, SEGMENT_HEADER, SegmentHeader};
 use super::index::{Head, Index};
-use super::pending::{Pending, Standing, Waiting};
+use super::pending::{Fate, Pending, Standing, Waiting};
 use super::scan::{self, Scan};
 use super::segment::{self, Segment};
 use crate::disk::{Dir, Lock};
@@ -211,7 +211,8 @@ impl Log {
             status: commit.status,
             begins: is_whole.then(|| (commit.id.clone(), commit.run_no)),
         };
-        self.pending.stand(commit.id, Standing { run, run_no: commit.run_no, head: Head::of(&head) });
+        let standing = Standing { run, run_no: commit.run_no, head: Head::of(&head) };
+        self.pending.set_fate(commit.id, Fate::Stands(standing));
         self.pending.add(head, &commit.body);
         Ok(!commit.lazy)
     }
@@ -229,14 +230,15 @@ impl Log {
             status: save.status,
             begins: Some((save.id.clone(), save.run_no)),
         };
-        self.pending.stand(save.id, Standing { run, run_no: save.run_no, head: Head::of(&head) });
+        let standing = Standing { run, run_no: save.run_no, head: Head::of(&head) };
+        self.pending.set_fate(save.id, Fate::Stands(standing));
         self.pending.add(head, &save.body);
     }
 
     fn stage_delete(&mut self, id: &WorkflowId) -> Result<bool, StoreError> {
         let run = self.number_of(id).ok_or_else(|| StoreError::NotFound { id: id.clone() })?;
         let head = FrameHead { kind: Kind::Deleted, run, next: 0, plan: 0, delta_crc: 0, status: 0, begins: None };
-        self.pending.fall(id);
+        self.pending.set_fate(id.clone(), Fate::Gone);
         self.pending.add(head, &[]);
         Ok(true)
     }
@@ -251,6 +253,8 @@ impl Log {
         let number = self.pending.new_plan(plan.digest, next);
         let (run, next) = (u64::from(number) | PLAN_BIT, plan.digest);
         let head = FrameHead { kind: Kind::Plan, run, next, plan: 0, delta_crc: 0, status: 0, begins: None };
+        // Many runs depend on a plan, so damage of one copy must not matter.
+        self.pending.add(head.clone(), &plan.bytes);
         self.pending.add(head, &plan.bytes);
         number
     }
@@ -262,16 +266,19 @@ impl Log {
 
     /// The number of a run, also of a damaged one.
     fn number_of(&self, id: &WorkflowId) -> Option<u64> {
-        match self.pending.standing(id) {
-            Some(standing) => standing.map(|standing| standing.run),
+        match self.pending.fate(id) {
+            Some(Fate::Stands(standing)) => Some(standing.run),
+            Some(Fate::Gone) => None,
             None => self.index().run_of(id).map(|(run, _)| run),
         }
     }
 
     /// Where a run stands, with what waits to be written.
     fn find(&self, id: &WorkflowId) -> Result<Option<Standing>, StoreError> {
-        if let Some(standing) = self.pending.standing(id) {
-            return Ok(standing);
+        match self.pending.fate(id) {
+            Some(Fate::Stands(standing)) => return Ok(Some(standing)),
+            Some(Fate::Gone) => return Ok(None),
+            None => {}
         }
         let index = self.index();
         match index.run_of(id) {

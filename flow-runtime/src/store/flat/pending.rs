@@ -21,6 +21,13 @@ pub(super) struct Standing {
     pub(super) head: Head,
 }
 
+/// What a batch makes of a run.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fate {
+    Stands(Standing),
+    Gone,
+}
+
 /// A frame of the batch.
 #[derive(Debug)]
 pub(super) struct Waiting {
@@ -37,8 +44,7 @@ pub(super) struct Pending {
     pub(super) waiting: Vec<Waiting>,
     /// Those who wait for the batch.
     pub(super) replies: Vec<oneshot::Sender<Result<(), StoreError>>>,
-    /// Where runs will stand; `None` for one that will be gone.
-    standing: HashMap<WorkflowId, Option<Standing>>,
+    fates: HashMap<WorkflowId, Fate>,
     plans: HashMap<u64, u32>,
     new_runs: u64,
     since: Option<Instant>,
@@ -61,17 +67,14 @@ impl Pending {
         self.since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
-    /// Where a run will stand, if the batch is about it.
-    pub(super) fn standing(&self, id: &WorkflowId) -> Option<Option<Standing>> {
-        self.standing.get(id).copied()
+    /// What becomes of a run, if the batch is about it.
+    pub(super) fn fate(&self, id: &WorkflowId) -> Option<Fate> {
+        self.fates.get(id).copied()
     }
 
-    pub(super) fn stand(&mut self, id: WorkflowId, standing: Standing) {
-        self.standing.insert(id, Some(standing));
-    }
-
-    pub(super) fn fall(&mut self, id: &WorkflowId) {
-        self.standing.insert(id.clone(), None);
+    /// Notes what becomes of a run.
+    pub(super) fn set_fate(&mut self, id: WorkflowId, fate: Fate) {
+        self.fates.insert(id, fate);
     }
 
     /// A number for a new run; `next` is the first that the log has not given away.

@@ -89,7 +89,7 @@ fn add_frame(data: Option<WorkflowData>, found: &Found, location: &Location) -> 
     }
 }
 
-/// A frame with its FlatBuffer.
+/// A frame with its body behind the id.
 fn read_frame(location: &Location) -> Result<(FrameHead, Bytes), Unreadable> {
     let mut bytes = vec![0; location.len as usize];
     let read =
@@ -107,9 +107,19 @@ fn read_stored_plan(stored: Option<&Arc<StoredPlan>>) -> Result<Arc<Plan>, Unrea
     if let Some(plan) = stored.decoded.get() {
         return Ok(plan.clone());
     }
-    let (_, body) = read_frame(&stored.location)?;
-    let plan = Arc::new(read_plan(&body)?);
-    Ok(stored.decoded.get_or_init(|| plan).clone())
+    let copies = stored.copies.iter().map(|copy| {
+        let (_, body) = read_frame(copy)?;
+        Ok(Arc::new(read_plan(&body)?))
+    });
+    // The error of the last copy, if none is whole.
+    let mut plan = Err(Unreadable::Broken("the plan that it names is lost".to_owned()));
+    for copy in copies {
+        plan = copy;
+        if plan.is_ok() {
+            break;
+        }
+    }
+    plan.map(|plan| stored.decoded.get_or_init(|| plan).clone())
 }
 
 /// A frame as it stands, to be written again elsewhere.

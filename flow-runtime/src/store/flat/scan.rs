@@ -160,19 +160,19 @@ impl Scanner {
                 }
                 self.take_batch(segment, stretch);
             }
-            None => match format::salvage(bytes, stretch.from, stretch.to) {
-                Some(frames) => {
-                    let reason = "a batch's header is broken; its changes were found without it";
-                    self.index.damaged.push(Damaged::new(segment.path.clone(), reason));
-                    self.take_frames(segment, &frames);
-                    self.expected += 1;
-                }
-                None => {
-                    self.index.lose(segment, &format!("what follows batch {} is damaged", self.expected - 1));
-                    self.expected += 1;
-                }
-            },
+            None => self.take_unreadable(segment, bytes, stretch),
         }
+    }
+
+    fn take_unreadable(&mut self, segment: &Arc<Segment>, bytes: &[u8], stretch: &Stretch) {
+        if let Some(frames) = format::salvage(bytes, stretch.from, stretch.to) {
+            let reason = "a batch's header is broken; its changes were found without it";
+            self.index.damaged.push(Damaged::new(segment.path.clone(), reason));
+            self.take_frames(segment, &frames);
+        } else {
+            self.index.lose(segment, &format!("what follows batch {} is damaged", self.expected - 1));
+        }
+        self.expected += 1;
     }
 }
 

@@ -1,5 +1,6 @@
 //! Bytes that changed on the disk: found, laid to the runs they belong to, and left as they are.
 
+use super::super::{read, scan};
 use super::*;
 
 /// A store with a run that ended, one under way and one that was deleted.
@@ -16,18 +17,20 @@ async fn damaged_store() -> (SimFs, [WorkflowData; 2]) {
     (fs, [ended[4].0.clone(), live[1].0.clone()])
 }
 
-/// What is found of each run: its record, or that it is reported as damaged.
-async fn look(fs: &SimFs, kept: &[WorkflowData; 2], what: &str) -> (usize, bool) {
-    let store = match open_read_only(fs.clone()).unwrap().list_workflows().await {
-        Ok(_) => open_read_only(fs.clone()).unwrap(),
+/// What is found of each run: its record, or that it is reported as damaged. Gives how many are whole, and whether
+/// anything is reported.
+fn look(fs: &SimFs, kept: &[WorkflowData; 2], what: &str) -> (usize, bool) {
+    let dir = fs.open_dir(std::path::Path::new(DIR), false).unwrap();
+    let index = match scan::scan(&*dir, false) {
+        Ok(scan) => scan.unwrap().index,
         Err(StoreError::Damaged { .. } | StoreError::Newer { .. }) => return (0, true),
         Err(error) => panic!("{what}: {error}"),
     };
-    let listing = store.list_workflows().await.unwrap();
+    let load = |id: &WorkflowId| index.find(id).and_then(|found| read::load(&found));
     let mut whole = 0;
-    let mut is_reported = !listing.damaged.is_empty();
+    let mut is_reported = !index.damaged.is_empty();
     for data in kept {
-        match store.load(&data.id).await {
+        match load(&data.id) {
             Ok(found) => {
                 assert_eq!(&found, data, "{what}: another record");
                 whole += 1;
@@ -37,7 +40,7 @@ async fn look(fs: &SimFs, kept: &[WorkflowData; 2], what: &str) -> (usize, bool)
             Err(error) => panic!("{what}: {error}"),
         }
     }
-    if let Ok(data) = store.load(&id("gone")).await {
+    if let Ok(data) = load(&id("gone")) {
         assert!(is_reported, "{what}: run `{}` came back without a word", data.id);
     }
     (whole, is_reported)
@@ -55,8 +58,7 @@ async fn every_flipped_bit_is_found_or_harmless() {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
             fs.set_bytes(path, damaged);
-            let (whole, is_reported) = look(&fs, &kept, &format!("bit {bit} of {}", path.display())).await;
-            assert!(whole >= 1 || !is_reported || whole == 0, "bit {bit}");
+            let (whole, is_reported) = look(&fs, &kept, &format!("bit {bit} of {}", path.display()));
             assert!(whole >= 1, "bit {bit} of {} hurts more than one run", path.display());
             flips += 1;
             reported += usize::from(is_reported);
@@ -74,7 +76,7 @@ async fn every_truncation_is_found() {
     for (path, bytes) in log_files(&fs) {
         for len in 0..bytes.len() {
             fs.set_bytes(&path, bytes[..len].to_vec());
-            let (_, is_reported) = look(&fs, &kept, &format!("{} cut to {len}", path.display())).await;
+            let (_, is_reported) = look(&fs, &kept, &format!("{} cut to {len}", path.display()));
             assert!(is_reported, "{} cut to {len} bytes is not reported", path.display());
         }
         fs.set_bytes(&path, bytes);
@@ -85,7 +87,9 @@ async fn every_truncation_is_found() {
 async fn every_sector_that_is_zeroed_or_doubled_is_found_or_harmless() {
     let (fs, kept) = damaged_store().await;
     for (path, bytes) in log_files(&fs) {
-        for from in (0..bytes.len()).step_by(64) {
+        let last = bytes.windows(4).rposition(|window| window == b"FLWB").unwrap();
+        // From there on damage may look like a write that was cut off, which nobody was told had succeeded.
+        for from in (0..last - 128).step_by(64) {
             let to = (from + 64).min(bytes.len());
             let mut zeroed = bytes.clone();
             zeroed[from..to].fill(0);
@@ -93,7 +97,7 @@ async fn every_sector_that_is_zeroed_or_doubled_is_found_or_harmless() {
             doubled.copy_within(from..to, (to % bytes.len()).min(bytes.len() - 64));
             for damaged in [zeroed, doubled] {
                 fs.set_bytes(&path, damaged);
-                look(&fs, &kept, &format!("64 bytes from {from} of {}", path.display())).await;
+                look(&fs, &kept, &format!("64 bytes from {from} of {}", path.display()));
             }
         }
         fs.set_bytes(&path, bytes);

@@ -7,7 +7,7 @@ use crate::disk::{CrashModel, Fault, FaultFs};
 
 /// What is done, in this order.
 enum Step {
-    Commit(WorkflowData, Box<Delta>),
+    Commit(Box<WorkflowData>, Box<Delta>),
     Save(Box<WorkflowData>),
     Delete(WorkflowId),
 }
@@ -44,7 +44,8 @@ impl Step {
 
 /// Two runs that end, one that is deleted and made again, one that is saved; enough for several segments.
 fn workload() -> Vec<Step> {
-    let commits = |id, run_no| walk(id, run_no).into_iter().map(|(data, delta)| Step::Commit(data, Box::new(delta)));
+    let commits =
+        |id, run_no| walk(id, run_no).into_iter().map(|(data, delta)| Step::Commit(Box::new(data), Box::new(delta)));
     let mut all: Vec<Step> = commits("a", 1).collect();
     all.extend(commits("b", 2).take(3));
     all.push(Step::Delete(id("a")));
@@ -125,4 +126,44 @@ async fn check(disk: SimFs, allowed: &BTreeMap<WorkflowId, Vec<Option<WorkflowDa
     let reopened = open(disk.clone()).unwrap();
     assert_eq!(reopened.list_workflows().await.unwrap(), listing);
     assert_eq!(log_files(&disk), shown, "opening again changes nothing");
+}
+
+#[tokio::test]
+async fn b39_whenever_the_power_goes_while_room_is_given_back_every_run_stands_and_none_comes_back() {
+    let disk = SimFs::default();
+    let store = open(disk.clone()).unwrap();
+    let (kept, live) = (walk("kept", 1), walk("live", 2));
+    commit(&store, &kept).await;
+    commit(&store, &live[..3]).await;
+    for n in 0..12 {
+        let name = format!("gone-{n}");
+        commit(&store, &walk(&name, n + 10)).await;
+        store.delete(&id(&name)).await.unwrap();
+    }
+    drop(store);
+    let segments = log_files(&disk).len();
+    let (counting, after) = (FaultFs::new(disk.after_kill()), disk.after_kill());
+    drop(open(counting.clone()).unwrap());
+    drop(open(after.clone()).unwrap());
+    assert!(log_files(&after).len() < segments, "room is given back");
+    let mut distinct = BTreeSet::new();
+    for at in 0..counting.count() {
+        let before = disk.after_kill();
+        let fs = FaultFs::new(before.clone());
+        fs.fail(at, true, Fault::Errno(5));
+        drop(open(fs));
+        for found in CrashModel::ALL.into_iter().flat_map(|model| before.after_power_loss(model)) {
+            if !distinct.insert(log_files(&found)) {
+                continue;
+            }
+            let store = open(found).unwrap_or_else(|error| panic!("power went at operation {at}: {error}"));
+            let listing = store.list_workflows().await.unwrap();
+            assert_eq!(listing.workflows, [id("kept"), id("live")], "power went at operation {at}");
+            assert_eq!(listing.damaged, [], "power went at operation {at}");
+            assert_eq!(store.load(&id("kept")).await.unwrap(), kept[4].0);
+            assert_eq!(store.load(&id("live")).await.unwrap(), live[2].0);
+            commit(&store, &live[3..]).await;
+        }
+    }
+    println!("giving back room: {} operations, {} distinct states", counting.count(), distinct.len());
 }
