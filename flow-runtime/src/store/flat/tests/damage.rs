@@ -134,19 +134,58 @@ async fn b32_a_damaged_log_is_left_as_it_is_and_goes_on_for_the_other_runs() {
 async fn a_lost_file_in_the_middle_is_found() {
     let fs = SimFs::default();
     let store = open(fs.clone()).unwrap();
-    let live = walk("live", 1);
+    let (live, quiet) = (walk("live", 1), walk("quiet", 2));
+    let fill = async |from: u64| {
+        for n in from..from + 10 {
+            commit(&store, &walk(&format!("run-{n}"), n)).await;
+        }
+    };
     commit(&store, &live[..2]).await;
-    for n in 0..30 {
-        commit(&store, &walk(&format!("run-{n}"), n + 2)).await;
-    }
+    commit(&store, &quiet[..2]).await;
+    fill(10).await;
+    commit(&store, &live[2..3]).await;
+    fill(20).await;
+    commit(&store, &live[3..4]).await;
+    fill(30).await;
     drop(store);
-    let files = log_files(&fs);
-    assert!(files.len() > 3);
+    let lost = log_files(&fs).into_iter().find(|(_, bytes)| bytes.windows(6).any(|window| window == b"live 1"));
     let dir = fs.open_dir(std::path::Path::new(DIR), false).unwrap();
-    dir.remove(files[1].0.file_name().unwrap().to_str().unwrap()).unwrap();
+    dir.remove(lost.unwrap().0.file_name().unwrap().to_str().unwrap()).unwrap();
     let store = open_read_only(fs).unwrap();
     assert!(!store.list_workflows().await.unwrap().damaged.is_empty());
-    assert!(matches!(store.load(&id("live")).await, Err(StoreError::Corrupt { .. })));
+    let Err(StoreError::Corrupt { reason, .. }) = store.load(&id("live")).await else { panic!("a gap went unnoticed") };
+    assert_eq!(reason, "changes are missing behind change 2");
+    let Err(StoreError::Corrupt { reason, .. }) = store.load(&id("quiet")).await else {
+        panic!("it may have had more")
+    };
+    assert_eq!(reason, "a lost part of the log may have held its last changes");
+    assert!(store.load(&id("run-10")).await.is_ok(), "a run that had ended before has lost nothing");
+}
+
+#[tokio::test]
+async fn what_a_cut_off_write_left_behind_is_never_taken_for_damage() {
+    let fs = SimFs::default();
+    let store = open(fs.clone()).unwrap();
+    let live = walk("live", 1);
+    commit(&store, &live[..1]).await;
+    let (path, before) = log_files(&fs).remove(0);
+    let mut large = walk("large", 2)[4].0.clone();
+    large.input = Payload::new(Encoding::Raw, vec![7; 1_000]);
+    store.save(&large).await.unwrap();
+    drop(store);
+    // Of the write of the large record all sectors but its first reached the disk.
+    let mut torn = fs.bytes(&path).unwrap();
+    let start = torn.iter().zip(&before).position(|(torn, before)| torn != before).unwrap();
+    torn[start..(start + 8).next_multiple_of(512)].fill(0);
+    fs.set_bytes(&path, torn);
+    let store = open(fs.clone()).unwrap();
+    assert!(matches!(store.load(&id("large")).await, Err(StoreError::NotFound { .. })));
+    // This one is shorter than what was cut off.
+    commit(&store, &live[1..2]).await;
+    drop(store);
+    let store = open(fs).unwrap();
+    assert_eq!(store.list_workflows().await.unwrap().damaged, []);
+    assert_eq!(store.load(&id("live")).await.unwrap(), live[1].0);
 }
 
 #[tokio::test]
