@@ -30,19 +30,24 @@ pub(crate) fn run_attempt(attempt: Attempt, blocking: bool, permits: (Option<Per
     let handle = if blocking {
         tokio::task::spawn_blocking(move || {
             let end = attempt.run_blocking();
-            drop(permits);
-            report.send(end);
+            hand_over(report, end, permits);
         })
         .abort_handle()
     } else {
         tokio::spawn(async move {
             let end = attempt.run().await;
-            drop(permits);
-            report.send(end);
+            hand_over(report, end, permits);
         })
         .abort_handle()
     };
     Task(handle)
+}
+
+/// Reports the end before the permits go back, so that the start they make room for never overtakes it: a shutdown
+/// between the two would give back a body that has ended, and its effect would happen again.
+fn hand_over(report: Report, end: AttemptEnd, permits: (Option<Permit>, Permit)) {
+    report.send(end);
+    drop(permits);
 }
 
 /// Waits for a permit in the order of arrival. Ends without a word if the driver has gone.
@@ -88,5 +93,42 @@ impl Drop for Report {
             let end = AttemptEnd { step: self.step, number: self.number, result: Err(error) };
             let _ = self.outbox.send(Message::Ended(end));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::task::{Context, Wake, Waker};
+
+    use super::*;
+
+    /// Looks, at the moment a permit comes back, whether the end it belongs to was reported.
+    struct Next {
+        inbox: Mutex<mpsc::UnboundedReceiver<Message>>,
+        seen: Mutex<Vec<bool>>,
+    }
+
+    impl Wake for Next {
+        fn wake(self: Arc<Self>) {
+            let reported = matches!(self.inbox.lock().unwrap().try_recv(), Ok(Message::Ended(_)));
+            self.seen.lock().unwrap().push(reported);
+        }
+    }
+
+    #[test]
+    fn b09_an_end_is_reported_before_its_permit_goes_to_the_next() {
+        let (outbox, inbox) = mpsc::unbounded_channel();
+        let next = Arc::new(Next { inbox: Mutex::new(inbox), seen: Mutex::default() });
+        let semaphore = Arc::new(Semaphore::new(1));
+        let permit = semaphore.clone().try_acquire_owned().unwrap();
+        let mut waits = Box::pin(semaphore.acquire_owned());
+        assert!(waits.as_mut().poll(&mut Context::from_waker(&Waker::from(next.clone()))).is_pending());
+
+        let step = StepRef::new(0, 0);
+        let error = AttemptError::new(FailureKind::Error, "no".to_owned());
+        let report = Report { step, number: 1, outbox, sent: false };
+        hand_over(report, AttemptEnd { step, number: 1, result: Err(error) }, (None, permit));
+        assert_eq!(*next.seen.lock().unwrap(), [true]);
     }
 }
