@@ -1,6 +1,8 @@
 //! All cross-crate suites in one binary, a module per suite.
 
 mod hygiene;
+mod recorder;
+mod resume;
 mod ui;
 mod workflow;
 mod workflow_resume;

@@ -99,7 +99,8 @@ fn dependents_rely_on(event: &Event) -> bool {
 /// Whether this event must be durable before anything follows from it.
 fn must_be_durable(event: &Event, plan: &Plan, now: Timestamp) -> bool {
     match event {
-        Event::StepCompleted { step, .. } | Event::StepFailed { step, .. } => has_effects(plan, *step),
+        Event::StepCompleted { step, .. } => has_effects(plan, *step),
+        Event::StepFailed { step, .. } => has_effects(plan, *step) || !plan.step(step.local).catches_own_failure(),
         Event::AttemptFailed { retry_at, .. } => retry_at.saturating_sub(now) >= LONG_BACKOFF,
         Event::StepStarted { .. } | Event::RegionOpened { .. } => false,
         _ => true,

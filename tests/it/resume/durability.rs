@@ -1,0 +1,124 @@
+//! What is durable when, for runs in which a rule of the protocol can be seen alone.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use flow_runtime::prelude::*;
+use flow_runtime::state::{Delta, Durability, Event};
+
+use super::outcome::run;
+use super::protocol;
+use super::workflows::{catches, chain, fans, mixed};
+use crate::recorder::{Entry, Ledger, Recorder};
+
+#[node]
+async fn waits(#[state] ledger: &Ledger, cx: &NodeContext) -> u64 {
+    ledger.begin(cx).await;
+    cx.cancelled().await;
+    1
+}
+
+#[node(pure)]
+async fn stuck(#[state] ledger: &Ledger, cx: &NodeContext) -> Result<u64, String> {
+    ledger.begin(cx).await;
+    Err("no".to_owned())
+}
+
+#[node(retry(times = 2, backoff = "20s..20s", jitter = false))]
+async fn slow_retry(#[state] ledger: &Ledger, cx: &NodeContext) -> Result<u64, String> {
+    ledger.begin(cx).await;
+    if ledger.fails(cx, 1) { Err("not yet".to_owned()) } else { Ok(1) }
+}
+
+#[node(retry(times = 2, backoff = "9s..9s", jitter = false))]
+async fn quick_retry(#[state] ledger: &Ledger, cx: &NodeContext) -> Result<u64, String> {
+    ledger.begin(cx).await;
+    if ledger.fails(cx, 1) { Err("not yet".to_owned()) } else { Ok(1) }
+}
+
+workflow! {
+    fn fails_beside(x: u64) -> u64 {
+        let a = waits();
+        let b = stuck();
+        a + b + x
+    }
+
+    fn retries_late() -> u64 { slow_retry() }
+
+    fn retries_soon() -> u64 { quick_retry() }
+}
+
+fn shape(delta: &Delta) -> Vec<&'static str> {
+    delta.events.iter().map(Event::name).collect()
+}
+
+#[tokio::test]
+async fn b49_a_chain_of_n_steps_makes_n_and_one_syncs_and_nothing_else() {
+    let store = Recorder::default();
+    run(&store, chain(1)).await.unwrap();
+    let deltas = store.ledger.deltas();
+    let shapes: Vec<_> = deltas.iter().map(shape).collect();
+    let mut expected = vec![vec!["StepCompleted", "StepStarted"]; 6];
+    expected[0] = vec!["RunCreated", "StepStarted"];
+    expected[5] = vec!["StepCompleted", "RunEnded"];
+    assert_eq!(shapes, expected);
+    assert!(deltas.iter().all(|delta| delta.durability == Durability::Sync));
+}
+
+#[tokio::test]
+async fn b49_a_failure_that_nothing_catches_is_durable_before_anything_reacts_to_it() {
+    let store = Recorder::default();
+    run(&store, fails_beside(1)).await.unwrap_err();
+    protocol::check(&store.ledger);
+    let deltas = store.ledger.deltas();
+    let failed = deltas.iter().position(|delta| shape(delta).contains(&"StepFailed")).unwrap();
+    assert_eq!(deltas[failed].durability, Durability::Sync);
+    assert!(!shape(&deltas[failed]).contains(&"StepCompleted"), "the other step ends because of the failure");
+}
+
+#[tokio::test(start_paused = true)]
+async fn b49_a_failed_attempt_is_durable_at_once_only_when_the_next_is_far() {
+    let store = Recorder::default();
+    run(&store, retries_late()).await.unwrap();
+    protocol::check(&store.ledger);
+    assert_eq!(failed_attempt(&store), Durability::Sync);
+    let store = Recorder::default();
+    run(&store, retries_soon()).await.unwrap();
+    protocol::check(&store.ledger);
+    assert_eq!(failed_attempt(&store), Durability::Lazy);
+}
+
+fn failed_attempt(store: &Recorder) -> Durability {
+    let failed = store.ledger.deltas().into_iter().find(|delta| shape(delta).contains(&"AttemptFailed"));
+    failed.unwrap().durability
+}
+
+/// That the rules are checked at all: no commit of these runs could have been more or less durable than it was.
+#[tokio::test]
+async fn no_commit_could_be_more_or_less_durable_unnoticed() {
+    let mixed_store = Recorder::default();
+    run(&mixed_store, mixed(2)).await.unwrap();
+    let fans_store = Recorder::default();
+    run(&fans_store, fans(3)).await.unwrap();
+    let catches_store = Recorder::default();
+    run(&catches_store, catches(3)).await.unwrap();
+    for store in [mixed_store, fans_store, catches_store] {
+        let entries = store.ledger.entries();
+        let deltas = entries.iter().filter(|entry| matches!(entry, Entry::Commit(_))).count();
+        for flipped in 0..deltas {
+            let entries = flip(entries.clone(), flipped);
+            let check = AssertUnwindSafe(|| protocol::check_entries(None, &entries));
+            assert!(catch_unwind(check).is_err(), "commit {flipped} may be of either kind");
+        }
+    }
+}
+
+fn flip(mut entries: Vec<Entry>, commit: usize) -> Vec<Entry> {
+    let mut deltas = entries.iter_mut().filter_map(|entry| match entry {
+        Entry::Commit(delta) => Some(delta),
+        _ => None,
+    });
+    let delta = deltas.nth(commit).unwrap();
+    let was_sync = delta.durability == Durability::Sync;
+    delta.durability = if was_sync { Durability::Lazy } else { Durability::Sync };
+    entries
+}

@@ -1,0 +1,7 @@
+//! Crash and resume: a run goes on from any of its commits, and nothing committed runs again.
+
+mod durability;
+mod every_commit;
+mod outcome;
+mod protocol;
+mod workflows;
