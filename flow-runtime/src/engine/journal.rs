@@ -55,8 +55,9 @@ pub(crate) struct Journal {
 
 impl Journal {
     pub(crate) fn new(store: Arc<dyn AnyStore>) -> Self {
-        // A record that was loaded is on disk, and one that was not created yet lags behind nothing.
-        Self { store, lagging: false }
+        // What a killed process left may be read back and still be lost with the power, so it counts as lagging. The
+        // creation of a run is synced in any case.
+        Self { store, lagging: true }
     }
 
     /// Commits what happened in one round. `after` has the events applied; `starts` are the steps whose bodies

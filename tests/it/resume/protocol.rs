@@ -126,6 +126,8 @@ impl Run {
             "rule 4: `{path}` began before its inputs were there"
         );
         if has_effects(data, step) {
+            let alone = ancestors(data, step).is_empty();
+            assert!(!self.loaded || alone, "rule 2: `{path}` began on a record that may not be on disk");
             let lagging =
                 ancestors(data, step).intersection(&self.lagging).map(|&step| data.path(step)).collect::<Vec<_>>();
             assert!(lagging.is_empty(), "rule 2: `{path}` began before {lagging:?} was durable");
