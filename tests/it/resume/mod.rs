@@ -3,5 +3,7 @@
 mod durability;
 mod every_commit;
 mod outcome;
+mod power_loss;
 mod protocol;
+mod random_dags;
 mod workflows;

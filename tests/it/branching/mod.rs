@@ -1,0 +1,1 @@
+//! Branches and fan-outs: what runs, what is bypassed, and what a record says of it.
