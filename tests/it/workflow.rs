@@ -1,5 +1,7 @@
 //! Every construct of `workflow!`, run on an engine, its result compared.
 
+#![expect(clippy::ptr_arg, reason = "a node may borrow an output by its very type")]
+
 use flow_runtime::{Engine, NodeFailure, node, workflow};
 use serde::{Deserialize, Serialize};
 

@@ -6,7 +6,7 @@ use syn::{FnArg, GenericParam, ReturnType, Type, TypeImplTrait, TypeReference};
 
 use super::Checked;
 use crate::diagnostics::Errors;
-use crate::model::node::{NodeModel, Role};
+use crate::model::node::{Failure, NodeModel, Role};
 
 /// Holds a node to all rules; gives the model back with the errors if it breaks one.
 pub(crate) fn node(mut errors: Errors, model: NodeModel) -> Result<Checked<NodeModel>, Box<(NodeModel, syn::Error)>> {
@@ -161,7 +161,7 @@ fn output_is_owned(errors: &mut Errors, model: &NodeModel) {
 fn can_fail_if_it_judges_failures(errors: &mut Errors, model: &NodeModel) {
     if let Some(retry) = &model.options.retry
         && let Some(condition) = &retry.condition
-        && model.output.fallible.is_none()
+        && matches!(model.output.failure, Failure::Never)
     {
         errors.report(condition, "this node returns no error to look at\nhelp: return a `Result`, or remove `if`");
     }

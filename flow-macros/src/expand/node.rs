@@ -7,7 +7,7 @@ use syn::visit_mut::{self, VisitMut};
 use syn::{GenericParam, Generics, Lifetime, Type, TypeReference};
 
 use crate::check::Checked;
-use crate::model::node::{NodeModel, Parameter, Role};
+use crate::model::node::{Failure, NodeModel, Parameter, Role};
 use crate::model::policy::policy;
 
 /// The code of a node.
@@ -41,7 +41,10 @@ fn code(model: &NodeModel, body: &TokenStream, checks: &TokenStream) -> TokenStr
     let policy = policy(&flow, quote!(#flow::Policy::DEFAULT), &model.options);
     let requires = requires(model, &generics, &flow);
     let call = call(model, &generics, &flow, body);
+    // A node is async because a step is, whether or not its body waits for anything.
+    let lint = function.sig.asyncness.map(|_| quote!(#[allow(clippy::unused_async)]));
     quote! {
+        #lint
         #function
         #(#cfg)*
         #marker
@@ -151,15 +154,17 @@ fn body(model: &NodeModel) -> TokenStream {
     });
     let called = called(model);
     let future = if model.options.blocking.is_some() { quote!(async move { #called }) } else { called };
-    let body = match &model.output.fallible {
-        None => quote_spanned!(name.span()=> #flow::run_plain::<#ty>(#future)),
-        Some(error) => {
-            let error = error.as_ref().map_or_else(|| quote!(_), ToTokens::to_token_stream);
-            let condition = model.options.retry.as_ref().and_then(|retry| retry.condition.as_ref());
-            let condition = condition.map_or_else(|| quote!(|_| true), ToTokens::to_token_stream);
-            quote_spanned!(name.span()=> #flow::run_fallible::<#ty, #error>(#future, #condition))
+    let error = match &model.output.failure {
+        Failure::Never => {
+            let body = quote_spanned!(name.span()=> #flow::run_plain::<#ty>(#future));
+            return quote!(#(#clones)* #body);
         }
+        Failure::Of(error) => error.to_token_stream(),
+        Failure::Hidden => quote!(_),
     };
+    let condition = model.options.retry.as_ref().and_then(|retry| retry.condition.as_ref());
+    let condition = condition.map_or_else(|| quote!(|_| true), ToTokens::to_token_stream);
+    let body = quote_spanned!(name.span()=> #flow::run_fallible::<#ty, #error>(#future, #condition));
     quote!(#(#clones)* #body)
 }
 
@@ -185,7 +190,7 @@ fn called(model: &NodeModel) -> TokenStream {
 
 /// Checks that only the compiler can make.
 fn checks(model: &NodeModel) -> TokenStream {
-    if !model.function.sig.generics.params.is_empty() || model.output.fallible.is_some() {
+    if !model.function.sig.generics.params.is_empty() || !matches!(model.output.failure, Failure::Never) {
         return TokenStream::new();
     }
     let flow = super::runtime(model.options.krate.as_ref());
@@ -211,7 +216,7 @@ fn visible(parameter: &Parameter) -> Option<TokenStream> {
     let name = &parameter.name;
     let ty = match &parameter.role {
         Role::State(_) | Role::Context => return None,
-        Role::Borrowed(reference) => in_lifetime(&Type::Reference(reference.clone()), "__c").to_token_stream(),
+        Role::Borrowed(reference) => in_lifetime(&Type::Reference((**reference).clone()), "__c").to_token_stream(),
         Role::Cloned => {
             let ty = in_lifetime(&parameter.ty, "__c");
             quote!(&#ty)

@@ -28,11 +28,11 @@ pub(crate) struct Parameter {
 /// Where a parameter comes from.
 pub(crate) enum Role {
     /// A value of the workflow, borrowed.
-    Borrowed(TypeReference),
+    Borrowed(Box<TypeReference>),
     /// A value of the workflow, cloned.
     Cloned,
     /// A part of the application state.
-    State(Type),
+    State(Box<Type>),
     /// The node's context.
     Context,
 }
@@ -41,8 +41,17 @@ pub(crate) enum Role {
 pub(crate) struct NodeOutput {
     /// The type of the output.
     pub(crate) ty: Type,
-    /// Whether it comes in a `Result`, with the error's type if that is written.
-    pub(crate) fallible: Option<Option<Type>>,
+    pub(crate) failure: Failure,
+}
+
+/// Whether an output comes in a `Result`.
+pub(crate) enum Failure {
+    /// It does not: the function cannot fail.
+    Never,
+    /// It does, and the error's type is written.
+    Of(Box<Type>),
+    /// It does, and the error's type is hidden in an alias such as `anyhow::Result`.
+    Hidden,
 }
 
 /// The model of a node.
@@ -79,10 +88,10 @@ fn visible_name(pattern: &Pat, index: usize) -> Ident {
 
 fn role(ty: &Type, is_state: bool) -> Role {
     match ty {
-        Type::Reference(reference) if is_state => Role::State((*reference.elem).clone()),
+        Type::Reference(reference) if is_state => Role::State(reference.elem.clone()),
         Type::Reference(reference) if is_context(&reference.elem) => Role::Context,
-        Type::Reference(reference) => Role::Borrowed(reference.clone()),
-        ty if is_state => Role::State(ty.clone()),
+        Type::Reference(reference) => Role::Borrowed(Box::new(reference.clone())),
+        ty if is_state => Role::State(Box::new(ty.clone())),
         _ => Role::Cloned,
     }
 }
@@ -93,7 +102,7 @@ fn is_context(ty: &Type) -> bool {
 
 fn output(output: &ReturnType) -> NodeOutput {
     let ReturnType::Type(_, ty) = output else {
-        return NodeOutput { ty: syn::parse_quote!(()), fallible: None };
+        return NodeOutput { ty: syn::parse_quote!(()), failure: Failure::Never };
     };
     if let Type::Path(path) = &**ty
         && let Some(last) = path.path.segments.last()
@@ -105,10 +114,13 @@ fn output(output: &ReturnType) -> NodeOutput {
             _ => None,
         });
         if let Some(ty) = types.next() {
-            return NodeOutput { ty, fallible: Some(types.next()) };
+            return NodeOutput {
+                ty,
+                failure: types.next().map_or(Failure::Hidden, |error| Failure::Of(Box::new(error))),
+            };
         }
     }
-    NodeOutput { ty: (**ty).clone(), fallible: None }
+    NodeOutput { ty: (**ty).clone(), failure: Failure::Never }
 }
 
 impl NodeModel {

@@ -122,6 +122,7 @@ impl SimFs {
     }
 
     /// The disk as another process finds it after this one was killed: all that was written is there.
+    #[must_use]
     pub fn after_kill(&self) -> Self {
         Self::with(self.disk().seen.clone())
     }

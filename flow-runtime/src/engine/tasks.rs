@@ -3,6 +3,8 @@
 //! In: an attempt with its permits, or a wish for a permit, or a whole run. Out: a message to the driver, also when
 //! the task dies.
 
+#![expect(clippy::disallowed_methods, reason = "this is the place that the lint names")]
+
 use std::future::Future;
 use std::sync::Arc;
 

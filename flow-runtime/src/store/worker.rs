@@ -3,6 +3,8 @@
 //! In: jobs, from any task. Out: the same jobs done in the order they came, all that wait together. A job that was
 //! handed over is done even if nobody waits for its answer any more, so a dropped future interrupts no file work.
 
+#![expect(clippy::disallowed_methods, reason = "this is the place that the lint names")]
+
 use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;

@@ -66,6 +66,7 @@ pub(crate) fn front(model: &Model, rt: &TokenStream, body: &TokenStream) -> Toke
     let doc = format!("The type of the workflow [`{ident}`](fn@{ident}).");
     let cfg = attrs.iter().filter(|attr| attr.path().is_ident("cfg"));
     quote! {
+        #[allow(clippy::too_many_arguments)]
         #(#attrs)*
         #vis fn #ident(#(#names: #types),*) -> #rt::Invocation<#ident> {
             #body

@@ -178,11 +178,10 @@ fn place(layout: &Layout<'_>, step: StepIx) -> Option<TokenStream> {
     let (region, field) = (scope.reach(layout.model.step(step).region), layout.slot_field(step));
     let lines = scope.lines();
     let (rt, ty) = (&layout.rt, layout.plain_type(step));
-    let by_type = ty.map(|ty| quote!(::<#ty, _>));
-    Some(match by_type {
-        Some(ty) => quote!(#lines #rt::place #ty(&#region.#field)),
-        None => quote!(#lines &#region.#field),
-    })
+    if let Some(ty) = ty {
+        return Some(quote!(#lines #rt::place::<#ty, _>(&#region.#field)));
+    }
+    Some(quote!(#lines &#region.#field))
 }
 
 /// The failure of one item of a fan-out under `#[catch]`.

@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use super::label;
+use super::{label, regions_of};
 use crate::plan::{Plan, StepKind};
 
 pub(super) fn render(plan: &Plan) -> String {
@@ -38,7 +38,7 @@ fn region(plan: &Plan, region: u32, depth: usize, out: &mut String) {
             StepKind::Each { .. } => ("{{", "}}"),
         };
         let _ = writeln!(out, "{:indent$}s{local}{open}\"{text}\"{close}", "");
-        for &inner in plan.regions_of(step) {
+        for &inner in regions_of(step) {
             let title = match step.kind {
                 StepKind::Each { .. } => "each item".to_owned(),
                 _ => escape(&plan.region(inner).label),

@@ -38,14 +38,14 @@ impl Plan {
         let after = step.after.iter().filter(|after| !step.inputs.contains(after));
         step.inputs.iter().map(|&from| (from, true)).chain(after.map(|&from| (from, false)))
     }
+}
 
-    /// The regions a step opens, in order.
-    fn regions_of<'a>(&'a self, step: &'a Step) -> &'a [u32] {
-        match &step.kind {
-            StepKind::Call { .. } => &[],
-            StepKind::Branch { arms } => arms,
-            StepKind::Each { body } => std::slice::from_ref(body),
-        }
+/// The regions a step opens, in order.
+fn regions_of(step: &Step) -> &[u32] {
+    match &step.kind {
+        StepKind::Call { .. } => &[],
+        StepKind::Branch { arms } => arms,
+        StepKind::Each { body } => std::slice::from_ref(body),
     }
 }
 

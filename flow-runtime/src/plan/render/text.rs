@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::label;
+use super::{label, regions_of};
 use crate::plan::{Plan, StepKind};
 
 pub(super) fn render(plan: &Plan) -> String {
@@ -29,7 +29,7 @@ fn region(plan: &Plan, region: u32, depth: usize, out: &mut String) {
         let after: Vec<u32> = step.after.iter().copied().filter(|after| !step.inputs.contains(after)).collect();
         list(plan, " after ", &after, out);
         out.push('\n');
-        for &inner in plan.regions_of(step) {
+        for &inner in regions_of(step) {
             let label = &plan.region(inner).label;
             let deeper = if label.is_empty() { 1 } else { 2 };
             if deeper == 2 {

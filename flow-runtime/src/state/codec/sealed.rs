@@ -12,7 +12,7 @@ const MAGIC: [u8; 8] = *b"FLOWRUN\x01";
 const MIN_READER: u16 = 1;
 /// Versions below this one must not write such a record.
 const MIN_WRITER: u16 = 1;
-/// Magic, min_reader, min_writer, length of the body, checksum of the body, checksum of the header.
+/// Magic, `min_reader`, `min_writer`, length of the body, checksum of the body, checksum of the header.
 const HEADER: usize = 8 + 2 + 2 + 4 + 4 + 4;
 
 impl WorkflowData {
