@@ -6,6 +6,7 @@
 use std::fmt::Display;
 
 use quote::ToTokens;
+use syn::Ident;
 
 /// The errors of one macro call, in source order. Must be read: dropping unread errors is a bug.
 #[must_use]
@@ -42,6 +43,11 @@ impl Drop for Errors {
             assert!(self.found.is_none(), "errors were dropped unread");
         }
     }
+}
+
+/// A name that stands where one is bound and would be read as a constant where it is used.
+pub(crate) fn begins_like_a_constant(name: &Ident) -> String {
+    format!("`{name}` begins like a constant, so it binds nothing\nhelp: begin the name with a small letter")
 }
 
 /// The name that was most likely meant.

@@ -4,5 +4,6 @@ mod hygiene;
 mod recorder;
 mod resume;
 mod ui;
+mod unusual;
 mod workflow;
 mod workflow_resume;

@@ -91,7 +91,7 @@ fn ids_and_labels_are_unique_where_they_must_be() {
     check("#[id = \"f\"] g(x); f(x); x", &["2:19 two steps have the id `f`"]);
     check("if x > 1 { f(x); } x", &["2:1 this `if` has steps and no name"]);
     check("for y in xs { f(y); } x", &["2:1 this `for` has steps and no name"]);
-    check("let a = match x { 1 => f(x), 1 => g(x), _ => 2 }; a", &["2:9 two arms have the label `1`"]);
+    check("let a = match x { 1 => f(x), 1 => g(x), _ => 2 }; a", &["2:30 two arms have the label `1`"]);
     check("let a = match x { 1 => f(x), #[id = \"one\"] 1 => g(x), _ => 2 }; a", &[]);
     check("#[id = \"a.b\"] f(x); x", &["2:8 `a.b` is no id"]);
 }

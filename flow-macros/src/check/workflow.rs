@@ -76,16 +76,17 @@ fn unique_in(errors: &mut Errors, model: &Model, regions: &[RegionIx]) {
     }
 }
 
-/// Labels tell the arms of a branch apart.
+/// Labels tell the arms of a branch apart. Those of an `if` are made so that they do.
 fn labels_are_unique(errors: &mut Errors, model: &Model) {
     for step in &model.steps {
         let Kind::Branch(branch) = &step.kind else { continue };
         let mut seen = Vec::new();
-        for arm in &branch.arms {
+        let Head::Match { arms, .. } = &branch.head else { continue };
+        for (arm, head) in branch.arms.iter().zip(arms) {
             let label = &model.region(*arm).label;
             if seen.contains(&label) {
                 errors.report(
-                    Ident::new("branch", step.span),
+                    &head.pat,
                     format!("two arms have the label `{label}`\nhelp: put `#[id = \"other\"]` before one of them"),
                 );
             }

@@ -4,7 +4,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 
-use super::workflow::{as_node, front, node_aliases, output_type};
+use super::workflow::{as_node, cfg, front, node_aliases, output_type};
 use crate::model::workflow::{Kind, Model};
 
 /// A workflow with errors, and the errors.
@@ -19,19 +19,25 @@ pub(crate) fn workflow(model: &Model, errors: &syn::Error) -> TokenStream {
         Kind::Call(call) => Some((format_ident!("__Node{index}"), call.path.to_token_stream())),
         _ => None,
     }));
+    let cfg = cfg(model);
     let state = Ident::new("S", proc_macro2::Span::mixed_site());
     quote! {
         #front
+        #(#cfg)*
         #errors
+        #(#cfg)*
         #[allow(unused_variables, dead_code, non_camel_case_types, missing_docs, unreachable_pub)]
         const _: () = {
             #nodes
+
+            // Constants may be made from the plan, so there is one.
+            static __PLAN: #rt::Plan = #rt::plan("", 1, "", "", "", #rt::Source::new("", 0, 0), &[], &[]);
 
             impl #rt::Workflow for #ident {
                 type Input = ();
                 type Output = #output;
 
-                fn plan() -> &'static #rt::Plan { #rt::no_such_place() }
+                fn plan() -> &'static #rt::Plan { &__PLAN }
 
                 fn tree(_: ()) -> #rt::Arc<dyn #rt::Tree> { #rt::no_such_place() }
             }
@@ -43,7 +49,7 @@ pub(crate) fn workflow(model: &Model, errors: &syn::Error) -> TokenStream {
             #as_node
 
             impl #ident {
-                #vis fn plan() -> &'static #rt::Plan { #rt::no_such_place() }
+                #vis const fn plan() -> &'static #rt::Plan { &__PLAN }
             }
         };
     }

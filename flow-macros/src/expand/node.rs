@@ -1,7 +1,7 @@
 //! In: a node. Out: the function as written, and beside it a type of the same name that says all a workflow needs to
 //! know: output, name, policy, what state it takes, and how it is called.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::visit_mut::{self, VisitMut};
 use syn::{GenericParam, Generics, Lifetime, Type, TypeReference};
@@ -114,7 +114,8 @@ fn requires(model: &NodeModel, generics: &Generics, flow: &TokenStream) -> Token
     }
 }
 
-/// How a workflow calls the node: a method of the node's own name that takes what the user sees.
+/// How a workflow calls the node: a method at the node's name that takes what the user sees. Its own name is the same
+/// for all nodes, because a workflow may know this one by another.
 fn call(model: &NodeModel, generics: &Generics, flow: &TokenStream, body: &TokenStream) -> TokenStream {
     let name = &model.function.sig.ident;
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
@@ -122,21 +123,22 @@ fn call(model: &NodeModel, generics: &Generics, flow: &TokenStream, body: &Token
     let (call_impl, call_ty, _) = call_generics.split_for_impl();
     let types: Vec<_> = generics.type_params().map(|ty| &ty.ident).collect();
     let parameters = model.parameters.iter().filter_map(visible);
+    let method = Ident::new("call", name.span());
     quote! {
-        pub struct Call #call_generics (&'__c #flow::NodeContext, ::core::marker::PhantomData<fn() -> (#(#types,)*)>);
+        pub struct __Call #call_generics (&'__c #flow::NodeContext, ::core::marker::PhantomData<fn() -> (#(#types,)*)>);
 
         impl #impl_generics #name #ty_generics #where_clause {
             #[doc(hidden)]
             #[allow(clippy::all, clippy::pedantic)]
-            pub fn __at<'__c>(cx: &'__c #flow::NodeContext) -> Call #call_ty {
-                Call(cx, ::core::marker::PhantomData)
+            pub fn __at<'__c>(cx: &'__c #flow::NodeContext) -> __Call #call_ty {
+                __Call(cx, ::core::marker::PhantomData)
             }
         }
 
-        impl #call_impl Call #call_ty #where_clause {
+        impl #call_impl __Call #call_ty #where_clause {
             #[doc(hidden)]
             #[allow(clippy::all, clippy::pedantic, non_snake_case)]
-            pub fn #name(self, #(#parameters),*) -> #flow::Body<'__c> {
+            pub fn #method(self, #(#parameters),*) -> #flow::Body<'__c> {
                 #body
             }
         }

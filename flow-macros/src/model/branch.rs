@@ -46,7 +46,7 @@ impl Resolver<'_> {
             let label = attributes::arm(self.errors, &arm.attrs);
             let body = self.open_arm(step, label.as_ref(), || text(&arm.pat), region);
             self.names.enter(&[]);
-            self.bind_pattern(pat, Origin::Arm { branch: step, arm: index, condition: 0 });
+            self.bind_pattern(pat, Origin::Arm { branch: step, arm: index, condition: 0 }, &[]);
             let guard = guard.map(|guard| {
                 let guard = Condition::Holds(self.expression(guard, region));
                 self.refuse_steps(&guard);
@@ -68,8 +68,9 @@ impl Resolver<'_> {
         let arms = if_arms(expr);
         let head = Head::If { arms: Vec::new() };
         let step = self.push(id, Kind::Branch(Branch { head, arms: Vec::new() }), attrs, expr.if_token.span, region);
+        let mut labels = Vec::new();
         for (index, (condition, statements, tokens)) in arms.into_iter().enumerate() {
-            let body = self.open_arm(step, None, || label(index, condition), region);
+            let body = self.open_arm(step, None, || label(index, condition, &mut labels), region);
             self.names.enter(&[]);
             if let Some(Kind::Branch(Branch { head: Head::If { arms }, .. })) = self.kind(step) {
                 arms.push(Vec::new());
@@ -116,7 +117,7 @@ impl Resolver<'_> {
             conditions.push(condition);
         }
         if let Some(pat) = pat {
-            self.bind_pattern(&pat, Origin::Arm { branch: step, arm, condition: index });
+            self.bind_pattern(&pat, Origin::Arm { branch: step, arm, condition: index }, &[]);
         }
     }
 
@@ -193,14 +194,17 @@ fn if_arms(expr: &ExprIf) -> IfArms<'_> {
     arms
 }
 
-fn label(index: usize, condition: Option<&Expr>) -> String {
-    match (index, condition) {
+/// The label of an arm of an `if`. No `#[id]` can stand before an `else if`, so those that are alike are counted.
+fn label(index: usize, condition: Option<&Expr>, before: &mut Vec<String>) -> String {
+    let label = match (index, condition) {
         (_, None) => "else".to_owned(),
         (_, Some(Expr::Let(matched))) => text(&matched.pat),
         (0, _) => "then".to_owned(),
-        (1, _) => "else if".to_owned(),
-        (index, _) => format!("else if {index}"),
-    }
+        (_, _) => "else if".to_owned(),
+    };
+    let count = before.iter().filter(|other| **other == label).count() + 1;
+    before.push(label.clone());
+    if count == 1 { label } else { format!("{label} {count}") }
 }
 
 fn has_let(expr: &Expr) -> bool {

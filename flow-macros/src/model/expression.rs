@@ -37,6 +37,10 @@ impl VisitMut for Walk<'_, '_> {
     fn visit_expr_mut(&mut self, expr: &mut Expr) {
         if let Some((at, message)) = language::refusal(expr) {
             self.resolver.errors.report(at, message);
+            if let Expr::Let(matched) = expr {
+                // What it binds is not missing where it is used.
+                self.locals(&matched.pat);
+            }
             return;
         }
         match expr {
@@ -161,7 +165,7 @@ impl Walk<'_, '_> {
     fn locals(&mut self, pat: &Pat) {
         pattern::refuse(self.resolver.errors, pat);
         for name in pattern::bound_names(pat) {
-            self.resolver.names.bind(self.resolver.errors, &name, Meaning::Local);
+            self.resolver.names.bind(self.resolver.errors, &name, Meaning::Local, &[]);
             self.out.names.insert(key(&name));
         }
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{Ident, Stmt};
+use syn::{Attribute, Ident, Stmt};
 
 use super::workflow::{BindingIx, StepIx};
 use crate::diagnostics::{Errors, nearest};
@@ -23,6 +23,13 @@ struct Name {
     ident: Ident,
     meaning: Meaning,
     used: u32,
+    lints: Vec<Attribute>,
+}
+
+/// A name that is bound and never used, with what its `let` says of lints.
+pub(crate) struct Unused {
+    pub(crate) ident: Ident,
+    pub(crate) lints: Vec<Attribute>,
 }
 
 /// The names of one block.
@@ -61,7 +68,7 @@ impl Names {
     }
 
     /// Binds a name in the innermost block.
-    pub(crate) fn bind(&mut self, errors: &mut Errors, ident: &Ident, meaning: Meaning) {
+    pub(crate) fn bind(&mut self, errors: &mut Errors, ident: &Ident, meaning: Meaning, lints: &[Attribute]) {
         let text = key(ident);
         if let Some(first) = self.find(&text) {
             let line = first.ident.span().start().line;
@@ -72,7 +79,7 @@ impl Names {
             return;
         }
         let index = self.all.len();
-        self.all.push(Name { ident: ident.clone(), meaning, used: 0 });
+        self.all.push(Name { ident: ident.clone(), meaning, used: 0, lints: lints.to_vec() });
         if let Some(scope) = self.scopes.last_mut() {
             scope.names.insert(text, index);
         }
@@ -110,8 +117,9 @@ impl Names {
     }
 
     /// Names that nothing uses.
-    pub(crate) fn unused(&self) -> Vec<Ident> {
-        self.all.iter().filter(|name| name.used == 0).map(|name| name.ident.clone()).collect()
+    pub(crate) fn unused(&self) -> Vec<Unused> {
+        let unused = self.all.iter().filter(|name| name.used == 0);
+        unused.map(|name| Unused { ident: name.ident.clone(), lints: name.lints.clone() }).collect()
     }
 
     /// How often a binding's name is used.

@@ -58,6 +58,8 @@ pub(crate) enum Failure {
 pub(crate) fn resolve(errors: &mut Errors, syntax: NodeSyntax) -> NodeModel {
     let NodeSyntax { options, function, is_state } = syntax;
     let options = policy::options(errors, options, Place::Node);
+    let condition = options.retry.as_ref().and_then(|retry| retry.condition.as_ref()).and_then(|path| path.get_ident());
+    let taken: Vec<&Ident> = std::iter::once(&function.sig.ident).chain(condition).collect();
     let parameters = function
         .sig
         .inputs
@@ -70,7 +72,7 @@ pub(crate) fn resolve(errors: &mut Errors, syntax: NodeSyntax) -> NodeModel {
             FnArg::Receiver(_) => None,
         })
         .map(|(index, parameter, is_state)| Parameter {
-            name: visible_name(&parameter.pat, index),
+            name: visible_name(&parameter.pat, index, &taken),
             role: role(&parameter.ty, is_state),
             ty: (*parameter.ty).clone(),
         })
@@ -79,9 +81,10 @@ pub(crate) fn resolve(errors: &mut Errors, syntax: NodeSyntax) -> NodeModel {
     NodeModel { function, options, parameters, output }
 }
 
-fn visible_name(pattern: &Pat, index: usize) -> Ident {
+/// The parameter's own name, unless it is a pattern or hides a function that generated code calls.
+fn visible_name(pattern: &Pat, index: usize, taken: &[&Ident]) -> Ident {
     match pattern {
-        Pat::Ident(pattern) => pattern.ident.clone(),
+        Pat::Ident(pattern) if !taken.contains(&&pattern.ident) => pattern.ident.clone(),
         _ => quote::format_ident!("argument_{}", index + 1),
     }
 }

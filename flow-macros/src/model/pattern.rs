@@ -48,11 +48,16 @@ pub(crate) fn refuse(errors: &mut Errors, pat: &Pat) {
             syn::visit::visit_pat_ident(self, pat);
         }
         fn visit_pat(&mut self, pat: &'ast Pat) {
-            if let Pat::Macro(mac) = pat {
-                self.0.report(
+            match pat {
+                Pat::Macro(mac) => self.0.report(
                     &mac.mac.path,
                     "a macro has no place in a pattern of a workflow\nhelp: write the pattern out",
-                );
+                ),
+                Pat::Reference(reference) => self.0.report(
+                    reference.and_token,
+                    "a pattern of a workflow borrows by itself\nhelp: leave out the `&`; where `x` is a reference then, `*x` is the value",
+                ),
+                _ => {}
             }
             syn::visit::visit_pat(self, pat);
         }

@@ -6,15 +6,16 @@ use std::collections::BTreeSet;
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::spanned::Spanned;
-use syn::{Expr, ExprCall, ExprForLoop, ExprPath, Ident, LitStr, Local, Pat, Path, Stmt};
+use syn::{Attribute, Expr, ExprCall, ExprForLoop, ExprPath, Ident, LitStr, Local, Pat, Path, Stmt};
 
 use super::names::{Meaning, Names, key};
 use super::pattern;
 use super::policy::{self, Options, Place};
+use super::text::text;
 use super::workflow::{
     Binding, BindingIx, Call, Each, Expression, Id, Kind, Model, Origin, Region, RegionIx, Step, StepIx, Tail,
 };
-use crate::diagnostics::Errors;
+use crate::diagnostics::{Errors, begins_like_a_constant};
 use crate::parse::attributes::{self, StepAttributes};
 use crate::parse::language;
 use crate::parse::workflow::Workflow;
@@ -27,7 +28,7 @@ pub(crate) fn workflow(errors: &mut Errors, workflow: Workflow, runtime: Option<
     for (index, param) in params.iter().enumerate() {
         let binding = Binding { origin: Origin::Param(index), pat: None, ty: None, ident: Some(param.ident.clone()) };
         let binding = resolver.binding(binding);
-        resolver.names.bind(resolver.errors, &param.ident, Meaning::Binding(binding));
+        resolver.names.bind(resolver.errors, &param.ident, Meaning::Binding(binding), &[]);
     }
     let region = resolver.open(None, String::new(), 0);
     resolver.set_tail(region, Tail::Unit, (ident.span(), ident.span()));
@@ -94,17 +95,22 @@ impl Resolver<'_> {
     }
 
     /// Binds the names of a pattern to one origin.
-    pub(super) fn bind_pattern(&mut self, pat: &Pat, origin: Origin) -> BindingIx {
+    pub(super) fn bind_pattern(&mut self, pat: &Pat, origin: Origin, lints: &[Attribute]) -> BindingIx {
         let (pat, ty) = match pat {
             Pat::Type(typed) => ((*typed.pat).clone(), Some((*typed.ty).clone())),
             pat => (pat.clone(), None),
         };
         pattern::refuse(self.errors, &pat);
+        if let (Pat::Ident(constant), Origin::Step(_) | Origin::View(_) | Origin::Item(_)) = (&pat, &origin)
+            && !pattern::binds(constant)
+        {
+            self.errors.report(&constant.ident, begins_like_a_constant(&constant.ident));
+        }
         let ident = pattern::plain_name(&pat).cloned();
         let names = pattern::bound_names(&pat);
         let binding = self.binding(Binding { origin, pat: Some(pat), ty, ident });
         for name in names {
-            self.names.bind(self.errors, &name, Meaning::Binding(binding));
+            self.names.bind(self.errors, &name, Meaning::Binding(binding), lints);
         }
         binding
     }
@@ -148,7 +154,7 @@ impl Resolver<'_> {
                 Origin::View(self.expression(&init.expr, region))
             }
         };
-        self.bind_pattern(&local.pat, origin);
+        self.bind_pattern(&local.pat, origin, &attributes::lints(&local.attrs));
     }
 
     fn statement(&mut self, expr: &Expr, region: RegionIx) {
@@ -244,9 +250,16 @@ impl Resolver<'_> {
         )
     }
 
-    /// The names of the language itself, which are not available yet.
+    /// The names of the language itself, which are not available yet, and those of the standard library.
     fn refuse_reserved(&mut self, path: &Path) {
         let mut segments = path.segments.iter();
+        let is_std =
+            |first: &str| first == "std" || (path.leading_colon.is_some() && ["core", "alloc"].contains(&first));
+        if path.segments.len() > 1 && path.segments.first().is_some_and(|first| is_std(&first.ident.to_string())) {
+            let help = "call it inside a node; methods can be called here, as in `a.max(b)`";
+            self.errors.report(path, format!("`{}` is no node\nhelp: {help}", text(path)));
+            return;
+        }
         let (Some(only), None) = (segments.next(), segments.next()) else { return };
         let what = match only.ident.to_string().as_str() {
             "sleep" | "sleep_until" => "durable timers are",
@@ -272,7 +285,7 @@ impl Resolver<'_> {
         let step = self.push(id, Kind::Each(Each { items, body }), attrs, each.for_token.span, region);
         self.enter_region(body, step);
         self.names.enter(&[]);
-        self.bind_pattern(&each.pat, Origin::Item(step));
+        self.bind_pattern(&each.pat, Origin::Item(step), &[]);
         self.block(&each.body.stmts, body);
         self.names.leave();
         step
@@ -389,7 +402,7 @@ pub(super) fn id(given: Option<&LitStr>, named: Option<&Ident>) -> Option<Id> {
 }
 
 /// The attributes before an expression.
-pub(super) fn attributes_of(expr: &Expr) -> &[syn::Attribute] {
+pub(super) fn attributes_of(expr: &Expr) -> &[Attribute] {
     match expr {
         Expr::Call(expr) => &expr.attrs,
         Expr::Match(expr) => &expr.attrs,

@@ -7,6 +7,7 @@ use proc_macro2::Span;
 use syn::visit::Visit;
 use syn::{Attribute, Expr, Ident, Pat, Path, Type, Visibility, token};
 
+use super::names::Unused;
 use super::policy::Options;
 use crate::parse::workflow::Param;
 
@@ -31,7 +32,7 @@ pub(crate) struct Model {
     pub(crate) regions: Vec<Region>,
     pub(crate) bindings: Vec<Binding>,
     /// Names that are bound and never used.
-    pub(crate) unused: Vec<Ident>,
+    pub(crate) unused: Vec<Unused>,
     /// Plain values that are bound and never used.
     pub(crate) unused_views: Vec<BindingIx>,
     /// The regions in the order of the plan.

@@ -55,11 +55,21 @@ pub(crate) fn step(errors: &mut Errors, attrs: &[Attribute]) -> StepAttributes {
                 once(errors, name, read.id.is_some());
                 read.id = id(errors, attr);
             }
-            "doc" | "allow" | "expect" | "warn" => {}
+            "doc" => {}
+            _ if is_lint(attr) => {}
             _ => unknown(errors, attr),
         }
     }
     read
+}
+
+/// What these attributes say of lints.
+pub(crate) fn lints(attrs: &[Attribute]) -> Vec<Attribute> {
+    attrs.iter().filter(|attr| is_lint(attr)).cloned().collect()
+}
+
+fn is_lint(attr: &Attribute) -> bool {
+    ["allow", "expect", "warn", "deny", "forbid"].iter().any(|level| attr.path().is_ident(level))
 }
 
 /// The label that `#[id = ".."]` gives to an arm.

@@ -9,7 +9,7 @@ use syn::{BinOp, Expr, ExprCall, ExprPath, Ident, UnOp};
 /// The path of the node that this call runs, if it is the call of a node: its last segment is in lower case and the
 /// one before it names no type.
 pub(crate) fn node_path(call: &ExprCall) -> Option<&ExprPath> {
-    let Expr::Path(func) = &*call.func else { return None };
+    let Expr::Path(func) = bare(&call.func) else { return None };
     if func.qself.is_some() {
         return None;
     }
@@ -183,9 +183,11 @@ pub(crate) fn refusal(expr: &Expr) -> Option<(TokenStream, String)> {
             ),
             None => return None,
         },
-        Expr::Let(expr) => {
-            (expr.let_token.to_token_stream(), "`let` cannot stand inside this expression", "use `if let` or `match`")
-        }
+        Expr::Let(expr) => (
+            expr.let_token.to_token_stream(),
+            "`let` cannot stand inside this expression",
+            "use `if let` or `match` as a statement of its own",
+        ),
         Expr::Infer(expr) => {
             (expr.underscore_token.to_token_stream(), "`_` is no value", "write the value the node needs")
         }
@@ -225,11 +227,22 @@ pub(crate) fn is_place(expr: &Expr) -> bool {
     }
 }
 
-/// Whether a reference to this expression lasts beyond the statement: it is a place, a constant, or a reference to one.
+/// Whether a reference to this expression lasts beyond the statement: it is a literal, or a place that begins with a
+/// name. What a path to a constant gives may have to be dropped.
 pub(crate) fn is_lasting(expr: &Expr) -> bool {
     match bare(expr) {
         Expr::Lit(_) => true,
         Expr::Reference(expr) => is_lasting(&expr.expr),
-        expr => is_place(expr),
+        expr => is_place(expr) && root(expr).is_some(),
+    }
+}
+
+/// The name that a place begins with.
+pub(crate) fn root(expr: &Expr) -> Option<&Ident> {
+    match bare(expr) {
+        Expr::Field(expr) => root(&expr.base),
+        Expr::Index(expr) => root(&expr.expr),
+        Expr::Unary(expr) => root(&expr.expr),
+        expr => plain_name(expr),
     }
 }

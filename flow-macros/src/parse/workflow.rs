@@ -10,7 +10,8 @@ use syn::{
     Visibility, WhereClause, parenthesized, token,
 };
 
-use crate::diagnostics::Errors;
+use super::language::is_upper;
+use crate::diagnostics::{Errors, begins_like_a_constant};
 
 /// All that stands in one macro call.
 pub(crate) struct Call {
@@ -181,6 +182,9 @@ fn params(errors: &mut Errors, input: ParseStream<'_>) -> syn::Result<Vec<Param>
                 Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => {
                     if let Some(word) = pat.mutability {
                         errors.report(word, "a workflow's input does not change\nhelp: remove `mut`");
+                    }
+                    if is_upper(&pat.ident) {
+                        errors.report(&pat.ident, begins_like_a_constant(&pat.ident));
                     }
                     if let Some(first) = params.iter().find(|param| param.ident == pat.ident) {
                         let message = format!("two parameters are named `{}`\nhelp: rename one", first.ident);

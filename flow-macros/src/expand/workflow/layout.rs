@@ -31,9 +31,9 @@ impl<'m> Layout<'m> {
         Self { model, rt, types: RefCell::default() }
     }
 
-    /// A name that no name of the user meets.
+    /// A name that no name of the user meets: not a local one, because of its span, and not that of a static.
     pub(super) fn local(text: &str) -> Ident {
-        Ident::new(text, Span::mixed_site())
+        Ident::new(&format!("__{text}"), Span::mixed_site())
     }
 
     /// The alias of a call's node, at the token that names it.
@@ -62,9 +62,9 @@ impl<'m> Layout<'m> {
         format_ident!("s{}", self.model.step(step).local)
     }
 
-    /// The function that lends the value of a branch.
+    /// The function that lends the value of a branch. It is called where names of the user are bound.
     pub(super) fn lender(&self, step: StepIx) -> Ident {
-        format_ident!("value_{}", self.model.step(step).local)
+        Self::local(&format!("value_{}", self.model.step(step).local))
     }
 
     /// The type of a step's value, if it can be named.

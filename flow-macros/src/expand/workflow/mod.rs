@@ -14,11 +14,12 @@ use std::collections::BTreeSet;
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::Ident;
+use syn::{Attribute, Ident};
 
 use self::layout::Layout;
 use self::scope::Scope;
 use crate::check::Checked;
+use crate::model::names::{Unused, key};
 use crate::model::resolve::ends;
 use crate::model::text::text;
 use crate::model::workflow::{BindingIx, Call, Kind, Model, StepIx};
@@ -30,16 +31,19 @@ pub(crate) fn workflow(checked: &Checked<Model>) -> TokenStream {
     let rt = &layout.rt;
     let names: Vec<_> = model.params.iter().map(|param| &param.ident).collect();
     let input = input::tuple(&names);
-    let front = front(model, rt, &quote!(#rt::Invocation::new(#input)));
+    let unused = unused(model);
+    let front = front(model, rt, &quote!(#unused #rt::Invocation::new(#input)));
+    let cfg = cfg(model);
     let aliases = aliases(&layout);
     let regions = tree::regions(&layout);
     let functions = model.step_order.iter().map(|step| step::expand(&layout, *step));
     let views = model.unused_views.iter().map(|view| unused_view(&layout, *view));
     let lenders = model.step_order.iter().map(|step| value::lender(&layout, *step));
     let (tree, plan) = (tree::implementation(&layout), plan::expand(&layout));
-    let (facts, unused) = (facts(&layout), unused(model));
+    let facts = facts(&layout);
     quote! {
         #front
+        #(#cfg)*
         #[allow(
             unused_variables, unused_parens, unused_braces, unused_mut, dead_code, irrefutable_let_patterns,
             non_camel_case_types, non_snake_case, missing_docs, unreachable_pub, missing_debug_implementations,
@@ -55,7 +59,6 @@ pub(crate) fn workflow(checked: &Checked<Model>) -> TokenStream {
             #plan
             #facts
         };
-        #unused
     }
 }
 
@@ -64,7 +67,7 @@ pub(crate) fn front(model: &Model, rt: &TokenStream, body: &TokenStream) -> Toke
     let Model { attrs, vis, ident, params, .. } = model;
     let (names, types): (Vec<_>, Vec<_>) = params.iter().map(|param| (&param.ident, &param.ty)).unzip();
     let doc = format!("The type of the workflow [`{ident}`](fn@{ident}).");
-    let cfg = attrs.iter().filter(|attr| attr.path().is_ident("cfg"));
+    let cfg = cfg(model);
     quote! {
         #[allow(clippy::too_many_arguments)]
         #(#attrs)*
@@ -78,6 +81,11 @@ pub(crate) fn front(model: &Model, rt: &TokenStream, body: &TokenStream) -> Toke
         #[derive(#rt::Clone, #rt::Copy, #rt::Debug)]
         #vis struct #ident {}
     }
+}
+
+/// Whether the workflow is compiled at all, said before each thing that stands for it.
+pub(crate) fn cfg(model: &Model) -> Vec<&Attribute> {
+    model.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect()
 }
 
 /// One alias for each call's node, so that a mistake in a path is one error.
@@ -122,11 +130,11 @@ fn spanned_input(model: &Model) -> TokenStream {
 pub(crate) fn as_node(model: &Model, rt: &TokenStream, output: &TokenStream) -> TokenStream {
     let Model { ident, params, .. } = model;
     let (names, types): (Vec<_>, Vec<_>) = params.iter().map(|param| (&param.ident, &param.ty)).unzip();
-    let text = text(output);
+    let (name, text) = (key(ident), text(output));
     quote! {
         impl #rt::Node for #ident {
             type Output = #output;
-            const NAME: &'static str = #rt::stringify!(#ident);
+            const NAME: &'static str = #name;
             const OUTPUT: &'static str = #text;
             const POLICY: #rt::Policy = #rt::Policy::DEFAULT;
             const IS_WORKFLOW: bool = true;
@@ -141,7 +149,7 @@ pub(crate) fn as_node(model: &Model, rt: &TokenStream, output: &TokenStream) -> 
 
         impl<'c> __Call<'c> {
             #[doc(hidden)]
-            pub fn #ident(self, #(#names: &#types),*) -> #rt::Body<'c> { #rt::no_such_place() }
+            pub fn call(self, #(#names: &#types),*) -> #rt::Body<'c> { #rt::no_such_place() }
         }
     }
 }
@@ -171,7 +179,7 @@ fn facts(layout: &Layout<'_>) -> TokenStream {
             type Input = #input;
             type Output = #output;
 
-            fn plan() -> &'static #rt::Plan { &PLAN }
+            fn plan() -> &'static #rt::Plan { &__PLAN }
 
             fn tree(input: __Input) -> #rt::Arc<dyn #rt::Tree> {
                 #rt::Arc::new(__Tree { input, root: #rt::Default::default() })
@@ -192,7 +200,7 @@ fn facts(layout: &Layout<'_>) -> TokenStream {
 
         impl #ident {
             /// The workflow's plan.
-            #vis fn plan() -> &'static #rt::Plan { &PLAN }
+            #vis const fn plan() -> &'static #rt::Plan { &__PLAN }
         }
     }
 }
@@ -206,16 +214,14 @@ fn unused_view(layout: &Layout<'_>, view: BindingIx) -> TokenStream {
     quote!(fn #name(#tree: &__Tree, #items: &[u32]) { #lines })
 }
 
-/// Lets the compiler say which names nobody uses.
+/// Lets the compiler say which names nobody uses, under what the workflow and each `let` say of lints.
 fn unused(model: &Model) -> TokenStream {
     if model.unused.is_empty() {
         return TokenStream::new();
     }
-    let names = model.unused.iter().map(|name| quote_spanned!(name.span()=> let #name = ();));
-    quote! {
-        const _: () = {
-            #[allow(dead_code)]
-            fn unused() { #(#names)* }
-        };
-    }
+    let names = model.unused.iter().map(|Unused { ident, lints }| {
+        let line = quote_spanned!(ident.span()=> let #ident = (););
+        quote!(#(#lints)* #line)
+    });
+    quote!(fn __unused() { #(#names)* })
 }

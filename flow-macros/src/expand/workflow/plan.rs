@@ -1,4 +1,4 @@
-//! The workflow's plan as constants. In: the layout. Out: `STEPS`, `REGIONS` and `PLAN`.
+//! The workflow's plan as constants. In: the layout. Out: `__STEPS`, `__REGIONS` and `__PLAN`.
 
 use std::collections::BTreeSet;
 
@@ -23,10 +23,10 @@ pub(super) fn expand(layout: &Layout<'_>) -> TokenStream {
     let (input, output) = (params.join(", "), model.output.as_ref().map_or_else(|| "()".to_owned(), text));
     let source = source(layout, model.ident.span());
     quote! {
-        static STEPS: &[#rt::Step] = &[#(#steps),*];
-        static REGIONS: &[#rt::Region] = &[#(#regions),*];
+        static __STEPS: &[#rt::Step] = &[#(#steps),*];
+        static __REGIONS: &[#rt::Region] = &[#(#regions),*];
         #[allow(long_running_const_eval)]
-        static PLAN: #rt::Plan = #rt::plan(#name, #version, #doc, #input, #output, #source, STEPS, REGIONS);
+        static __PLAN: #rt::Plan = #rt::plan(#name, #version, #doc, #input, #output, #source, __STEPS, __REGIONS);
     }
 }
 

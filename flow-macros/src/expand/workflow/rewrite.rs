@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::visit::Visit;
 use syn::visit_mut::{VisitMut, visit_expr_mut};
@@ -13,7 +13,7 @@ use crate::model::names::key;
 use crate::model::pattern::binds;
 use crate::model::resolve::ends;
 use crate::model::workflow::Expression;
-use crate::parse::language::{bare, is_place, plain_name};
+use crate::parse::language::{bare, is_place, plain_name, root};
 
 /// The expression as a value.
 pub(super) fn value(expression: &Expression) -> TokenStream {
@@ -143,16 +143,6 @@ fn dereferenced(name: Expr, span: Span) -> Expr {
     Expr::Paren(syn::ExprParen { attrs: vec![], paren_token: token::Paren(span), expr: Box::new(star) })
 }
 
-/// The name that a place begins with.
-fn root(expr: &Expr) -> Option<&Ident> {
-    match bare(expr) {
-        Expr::Field(expr) => root(&expr.base),
-        Expr::Index(expr) => root(&expr.expr),
-        Expr::Unary(expr) => root(&expr.expr),
-        expr => plain_name(expr),
-    }
-}
-
 /// A pattern without its guard.
 pub(super) fn unguarded(pat: &Pat) -> &Pat {
     match pat {
@@ -206,7 +196,7 @@ impl Matched {
     pub(super) fn by_reference(&self, pat: &mut Pat) {
         match (self, pat) {
             (Self::Place | Self::Text, pat) => ByReference.visit_pat_mut(pat),
-            (Self::Reference, _) => {}
+            (Self::Reference, pat) => ByItself.visit_pat_mut(pat),
             (Self::Tuple(_), Pat::Guard(guarded)) => self.by_reference(&mut guarded.pat),
             (Self::Tuple(_), Pat::Or(or)) => or.cases.iter_mut().for_each(|case| self.by_reference(case)),
             (Self::Tuple(_), Pat::Paren(paren)) => self.by_reference(&mut paren.pat),
@@ -214,6 +204,8 @@ impl Matched {
                 for (element, by_value) in tuple.elems.iter_mut().zip(by_value) {
                     if *by_value {
                         ByReference.visit_pat_mut(element);
+                    } else {
+                        ByItself.visit_pat_mut(element);
                     }
                 }
             }
@@ -230,6 +222,20 @@ impl VisitMut for ByReference {
         if binds(pat) {
             pat.by_ref.get_or_insert(token::Ref(pat.ident.span()));
         }
+        if let Some((_, inner)) = &mut pat.subpat {
+            self.visit_pat_mut(inner);
+        }
+    }
+
+    fn visit_expr_mut(&mut self, _: &mut Expr) {}
+}
+
+/// Takes `ref` off: what is matched through a reference binds by reference of itself, and Rust refuses to hear it twice.
+struct ByItself;
+
+impl VisitMut for ByItself {
+    fn visit_pat_ident_mut(&mut self, pat: &mut PatIdent) {
+        pat.by_ref = None;
         if let Some((_, inner)) = &mut pat.subpat {
             self.visit_pat_mut(inner);
         }

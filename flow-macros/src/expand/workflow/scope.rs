@@ -72,9 +72,9 @@ impl<'l, 'm> Scope<'l, 'm> {
                 let (around, field) = (self.reach(*around), layout.region_field(region));
                 if let Kind::Each(_) = kind {
                     let (items, depth) = (Layout::local("items"), layout.model.region(region).depth - 1);
-                    quote!(let #name = #around.#field.item(#items, #depth);)
+                    quote!(let #name = (&#around.#field).item(#items, #depth);)
                 } else {
-                    quote!(let #name = #around.#field.entered();)
+                    quote!(let #name = (&#around.#field).entered();)
                 }
             }
         };

@@ -36,7 +36,8 @@ fn start(layout: &Layout<'_>, step: StepIx, call: &Call) -> TokenStream {
     let mut scope = Scope::new(layout);
     call.args.iter().for_each(|arg| scope.bind(arg));
     let args = call.args.iter().map(rewrite::reference);
-    let (rt, node, method, name) = (&layout.rt, layout.node(step, call), &last.ident, function(layout, step));
+    let (rt, node, name) = (&layout.rt, layout.node(step, call), function(layout, step));
+    let method = Ident::new("call", last.ident.span());
     let (tree, items, cx) = (Layout::local("tree"), Layout::local("items"), Layout::local("cx"));
     let mut arguments = proc_macro2::Group::new(proc_macro2::Delimiter::Parenthesis, quote!(#(#args),*));
     arguments.set_span(call.paren.span.join());

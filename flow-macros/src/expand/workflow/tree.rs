@@ -90,7 +90,7 @@ pub(super) fn implementation(layout: &Layout<'_>) -> TokenStream {
         }
 
         impl #rt::Tree for __Tree {
-            fn plan(&self) -> &#rt::Plan { &PLAN }
+            fn plan(&self) -> &#rt::Plan { &__PLAN }
 
             fn encode_input(&self, encoding: #rt::Encoding) -> #rt::Result<#rt::Payload, #rt::EncodeError> {
                 #rt::encode_input::<#ident>(&self.input, encoding)
@@ -157,13 +157,13 @@ fn open(layout: &Layout<'_>, step: StepIx) -> Option<TokenStream> {
         Kind::Branch(branch) => {
             let arms = (0u32..).zip(&branch.arms).map(|(index, arm)| {
                 let field = layout.region_field(*arm);
-                quote!(#index => #region.#field.open(),)
+                quote!(#index => (&#region.#field).open(),)
             });
             Some(quote!(#lines match #rt::arm(choice) { #(#arms)* _ => #rt::no_such_place() }))
         }
         Kind::Each(each) => {
             let field = layout.region_field(each.body);
-            Some(quote!(#lines #region.#field.open(#rt::len(choice));))
+            Some(quote!(#lines (&#region.#field).open(#rt::len(choice));))
         }
     }
 }
@@ -191,7 +191,7 @@ fn failure(layout: &Layout<'_>, step: StepIx) -> Option<TokenStream> {
     let mut scope = Scope::new(layout);
     let (region, field) = (scope.reach(layout.model.step(step).region), layout.region_field(each.body));
     let lines = scope.lines();
-    Some(quote!(#lines &#region.#field.at(item).failure))
+    Some(quote!(#lines &(&#region.#field).at(item).failure))
 }
 
 /// The workflow's output, by the type it declares.

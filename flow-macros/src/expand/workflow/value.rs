@@ -18,7 +18,7 @@ pub(super) fn lent(scope: &mut Scope<'_, '_>, step: StepIx) -> TokenStream {
     }
     if layout.step_type(step).is_some() {
         let (region, field) = (scope.reach(layout.model.step(step).region), layout.slot_field(step));
-        return quote!(#region.#field.get());
+        return quote!((&#region.#field).get());
     }
     let value = owned_step(scope, step, (Span::mixed_site(), Span::mixed_site()));
     quote!(&#value)
@@ -54,7 +54,7 @@ fn owned_step(scope: &mut Scope<'_, '_>, step: StepIx, span: (Span, Span)) -> To
         Kind::Branch(branch) if !caught => owned_arms(scope, step, branch),
         Kind::Branch(branch) if layout.plain_type(step).is_none() => {
             let value = owned_arms(scope, step, branch);
-            quote!(#region.#field.or(|| #value))
+            quote!((&#region.#field).or(|| #value))
         }
         Kind::Each(each) if layout.plain_type(step).is_none() => collected(scope, step, each),
         _ => {
@@ -83,7 +83,7 @@ fn by_arm(scope: &mut Scope<'_, '_>, step: StepIx, branch: &Branch, arms: Vec<(R
     let keyword = quote_spanned!(layout.model.step(step).span=> match);
     let mut cases = Group::new(Delimiter::Brace, quote!(#(#cases)* _ => #rt::no_such_place()));
     cases.set_span(layout.model.step(step).span);
-    let arm = parenthesized(layout.model.step(step).span, quote!(#rt::open_arm(&[#(#region.#fields.is_open()),*])));
+    let arm = parenthesized(layout.model.step(step).span, quote!(#rt::open_arm(&[#((&#region.#fields).is_open()),*])));
     quote!(#keyword #arm #cases)
 }
 
@@ -97,7 +97,7 @@ pub(super) fn collected(scope: &mut Scope<'_, '_>, step: StepIx, each: &Each) ->
     inside.has_reached(each.body);
     let value = owned(&inside, each.body);
     let value = match layout.model.step(step).catch {
-        Some(_) => quote!(#name.failure.or(|| #value)),
+        Some(_) => quote!((&#name.failure).or(|| #value)),
         None => value,
     };
     quote!(#rt::Items::collect(&#region.#field, #items, #depth, |#name, #items| #value))
@@ -136,7 +136,7 @@ fn lent_arm(around: &Scope<'_, '_>, arm: RegionIx) -> TokenStream {
         (Lent::InPlace, _) => quote_spanned!(first=> &()),
         (Lent::Kept, _) => {
             let region = scope.reach(arm);
-            quote!(#region.value.get())
+            quote!((&#region.value).get())
         }
     };
     let lines = scope.lines();
@@ -149,19 +149,20 @@ pub(super) fn join(layout: &Layout<'_>, step: StepIx) -> Option<TokenStream> {
     let field = layout.slot_field(step);
     let caught = layout.model.step(step).catch.is_some();
     let ty = layout.plain_type(step);
+    let typed = Layout::local("typed");
     let done = match &layout.model.step(step).kind {
         Kind::Call(_) => return None,
         Kind::Each(each) => {
             ty?;
             let value = collected(&mut scope, step, each);
             let region = scope.reach(layout.model.step(step).region);
-            quote!(#region.#field.set(#value);)
+            quote!((&#region.#field).set(#value);)
         }
         Kind::Branch(branch) if caught => {
             let ty = ty?;
             let value = owned_arms(&mut scope, step, branch);
             let region = scope.reach(layout.model.step(step).region);
-            quote!(let value: #ty = #value; #region.#field.set(value);)
+            quote!(let #typed: #ty = #value; (&#region.#field).set(#typed);)
         }
         Kind::Branch(branch) => {
             if !layout.is_lent(step) || !branch.arms.iter().any(|arm| matches!(layout.lent(*arm), Lent::Kept)) {
@@ -184,7 +185,7 @@ fn keep_arm(around: &Scope<'_, '_>, arm: RegionIx, ty: Option<&TokenStream>) -> 
     let mut scope = around.inside();
     let region = scope.reach(arm);
     let (lines, typed) = (scope.lines(), Layout::local("typed"));
-    quote!({ #lines let #typed: #ty = #value; #region.value.set(#typed); })
+    quote!({ #lines let #typed: #ty = #value; (&#region.value).set(#typed); })
 }
 
 /// The path of a function of ours that stands at this place.
