@@ -14,6 +14,7 @@ pub(crate) mod flat;
 )]
 #[rustfmt::skip]
 mod generated;
+pub(crate) mod json;
 #[cfg(test)]
 pub(crate) mod random;
 mod sealed;

@@ -46,9 +46,34 @@ fn step_ref() -> BoxedStrategy<StepRef> {
     (number(), number()).prop_map(|(instance, local)| StepRef::new(instance, local)).boxed()
 }
 
+/// JSON, and what is nearly JSON.
+fn json() -> BoxedStrategy<Vec<u8>> {
+    let samples = vec![
+        "null",
+        "-9223372036854775808",
+        "18446744073709551615",
+        "-0.0",
+        "[1.7976931348623157e308,5e-324]",
+        r#"{"a":[{"a":null,"a":"\u0000\ud800"}],"":{}}"#,
+        " {}",
+        "{}\n",
+        "{\n  \"a\": 1\n}",
+        "{",
+    ];
+    let any = text().prop_map(|text| serde_json::to_string(&[text]).unwrap_or_default());
+    let nested = (0..300_usize).prop_map(|depth| "[".repeat(depth) + &"]".repeat(depth));
+    prop_oneof![prop::sample::select(samples).prop_map(str::to_owned), any, nested].prop_map(String::into).boxed()
+}
+
 pub(crate) fn payload() -> BoxedStrategy<Payload> {
     let encoding = prop_oneof![Just(Encoding::Json), Just(Encoding::MessagePack), Just(Encoding::Raw)];
-    let bytes = prop_oneof![Just(Vec::new()), vec(any::<u8>(), 0..40), vec(any::<u8>(), 3000..3100)];
+    let bytes = prop_oneof![
+        Just(Vec::new()),
+        vec(any::<u8>(), 0..40),
+        vec(any::<u8>(), 3000..3100),
+        json(),
+        text().prop_map(String::into)
+    ];
     (encoding, any::<u8>(), any::<u8>(), bytes)
         .prop_map(|(encoding, transform, flags, bytes)| Payload {
             encoding,
