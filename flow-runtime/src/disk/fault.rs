@@ -165,7 +165,9 @@ impl File for FaultFile {
                     Fault::ShortWrite => bytes.len() / 2,
                     Fault::Ambiguous => bytes.len(),
                 };
-                self.inner.write_at(bytes.get(..done).unwrap_or_default(), offset)?;
+                if let Some(written) = bytes.get(..done).filter(|written| !written.is_empty()) {
+                    self.inner.write_at(written, offset)?;
+                }
                 let errno = match fault {
                     Fault::Errno(errno) => errno,
                     Fault::ShortWrite => rustix::io::Errno::NOSPC.raw_os_error(),
@@ -186,5 +188,25 @@ impl File for FaultFile {
 
     fn sync(&self) -> Answer<()> {
         self.plan.sync("sync", &self.path, || self.inner.sync())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::SimFs;
+
+    #[test]
+    fn a_write_writes_as_much_as_its_fault_says() {
+        let disk = SimFs::default();
+        let fs = FaultFs::new(disk.clone());
+        let file = fs.open_dir(Path::new("d"), true).unwrap().create("a").unwrap();
+        for (fault, written) in [(Fault::Errno(5), 0), (Fault::ShortWrite, 10), (Fault::Ambiguous, 12)] {
+            fs.fail(0, false, fault);
+            let error = file.write_at(b"four", 8).unwrap_err();
+            assert_eq!(error.is_full(), fault == Fault::ShortWrite, "{error}");
+            assert_eq!(disk.bytes("d/a").unwrap().len(), written, "{fault:?}");
+        }
+        file.write_at(b"four", 8).unwrap();
     }
 }
