@@ -79,13 +79,13 @@ pub enum StoreError {
         reason: String,
     },
     /// The record was written by a newer version.
-    #[error("{what} needs a newer version of Flow: it has {found}, this version knows up to {known}")]
+    #[error("{what} needs a newer version of Flow: it has {found}, this version knows {known}")]
     Newer {
         /// The file or the run.
         what: String,
         /// What it has.
         found: String,
-        /// What this version knows.
+        /// What this version knows: "formats up to 1".
         known: String,
     },
     /// The handle is for reading only.

@@ -69,7 +69,7 @@ pub(super) fn check_version(segment: &Segment, header: &SegmentHeader, write: bo
     let newer = |found: String, known: u16| StoreError::Newer {
         what: segment.path.display().to_string(),
         found,
-        known: format!("format {known}"),
+        known: format!("formats up to {known}"),
     };
     if header.min_reader > MIN_READER {
         return Err(newer(format!("format {}", header.min_reader), MIN_READER));
