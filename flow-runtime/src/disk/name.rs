@@ -53,6 +53,17 @@ pub fn decode_name(name: &str) -> Option<String> {
     (encode_name(&id) == name).then_some(id)
 }
 
+/// Whether this is the name of an id that was too long to stand in it whole.
+pub fn is_cut_name(name: &str) -> bool {
+    let Some((kept, hash)) = name.split_at_checked(KEPT) else { return false };
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    let digits = hash.strip_prefix("__").unwrap_or_default();
+    kept.starts_with("w-")
+        && kept.bytes().all(plain)
+        && digits.len() == 32
+        && digits.bytes().all(|digit| hex(digit).is_some())
+}
+
 fn hex(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
@@ -87,12 +98,19 @@ mod tests {
         assert!(name_a.len() <= MAX_ENCODED && name_b.len() <= MAX_ENCODED);
         assert_ne!(name_a, name_b);
         assert_eq!(decode_name(&name_a), None, "the id stands in the file");
+        assert!(is_cut_name(&name_a) && is_cut_name(&encode_name(&"ü".repeat(128))));
     }
 
     #[test]
     fn foreign_names_are_no_ids() {
         for name in ["", "order", "w-A", "w-_2", "w-_zz", "w-_61", "w-_ff", ".w-a.1.2.tmp", "LOCK"] {
             assert_eq!(decode_name(name), None, "{name}");
+            assert!(!is_cut_name(name), "{name}");
         }
+        let cut = encode_name(&"a".repeat(256));
+        for name in [cut.to_uppercase(), cut.replace("__", "_-"), cut.clone() + "0", cut.replacen('w', "v", 1)] {
+            assert!(!is_cut_name(&name), "{name}");
+        }
+        assert!(!is_cut_name(&encode_name(&"a".repeat(170))));
     }
 }
