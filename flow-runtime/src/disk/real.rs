@@ -39,8 +39,26 @@ impl Fs for RealFs {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let handle = rustix::fs::open(path, flags, Mode::empty())
             .map_err(|errno| DiskError::new("open the folder", path, errno))?;
+        if create {
+            check_owner_only(path, &handle)?;
+        }
         Ok(Arc::new(RealDir { handle: handle.into(), path: path.to_owned() }))
     }
+}
+
+/// Refuses a folder in which others may put, replace and remove files.
+fn check_owner_only(path: &Path, handle: impl AsFd) -> Answer<()> {
+    let error = |error: io::Error| DiskError::new("open the folder", path, error);
+    let stat = rustix::fs::fstat(handle).map_err(|errno| error(errno.into()))?;
+    let mode = Mode::from_raw_mode(stat.st_mode);
+    if mode.intersects(Mode::WGRP | Mode::WOTH) {
+        let reason = format!(
+            "others may write in it (its mode is {:03o}); take that from them: chmod go-w",
+            mode.bits() & 0o777
+        );
+        return Err(error(io::Error::new(ErrorKind::PermissionDenied, reason)));
+    }
+    Ok(())
 }
 
 /// Makes a folder and those above it, each durably in the one above.
@@ -171,5 +189,54 @@ impl File for RealFile {
 
     fn sync(&self) -> Answer<()> {
         self.handle.sync_data().map_err(|error| DiskError::of_sync("sync", &self.path, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn folders_and_files_are_their_owners_alone() {
+        let above = tempfile::tempdir().unwrap();
+        let path = above.path().join("a/b");
+        let dir = RealFs.open_dir(&path, true).unwrap();
+        dir.create("f").unwrap().write_at(b"x", 0).unwrap();
+        assert_eq!((mode(&above.path().join("a")), mode(&path), mode(&path.join("f"))), (0o700, 0o700, 0o600));
+    }
+
+    #[test]
+    fn a_folder_that_others_may_write_in_is_refused_to_a_writer() {
+        let dir = tempfile::tempdir().unwrap();
+        for (mode, is_refused) in [(0o770, true), (0o702, true), (0o1777, true), (0o755, false), (0o700, false)] {
+            fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
+            let opened = RealFs.open_dir(dir.path(), true);
+            assert_eq!(opened.is_err(), is_refused, "{mode:o}");
+            if let Err(error) = opened {
+                assert!(error.to_string().contains("chmod go-w"), "{error}");
+            }
+            RealFs.open_dir(dir.path(), false).unwrap();
+        }
+    }
+
+    #[test]
+    fn nothing_but_a_regular_file_is_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::DirBuilder::new().create(dir.path().join("folder")).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", dir.path().join("link")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, dir.path().join("pipe"), Mode::from_raw_mode(0o600)).unwrap();
+        let open = RealFs.open_dir(dir.path(), true).unwrap();
+        for name in ["folder", "link", "pipe", "missing"] {
+            assert!(open.open(name, false).is_err(), "{name}");
+            assert!(open.open(name, true).is_err(), "{name}");
+        }
+        assert!(open.create("link").is_err() && open.try_lock("link").is_err());
+        assert_eq!(open.list().unwrap(), ["folder", "link", "pipe"]);
     }
 }
