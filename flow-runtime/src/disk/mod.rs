@@ -19,9 +19,9 @@ use std::sync::Arc;
 pub use error::DiskError;
 pub use fault::{Fault, FaultFs};
 pub use lock::{Lock, lock};
-pub use name::{decode_name, encode_name};
+pub use name::{decode_name, encode_name, is_cut_name};
 pub use real::RealFs;
-pub use replace::{remove_stale_temps, replace_durably};
+pub use replace::{remove_durably, remove_stale_temps, replace_durably};
 pub use sim::{CrashModel, SimFs};
 
 type Answer<T> = Result<T, DiskError>;
@@ -29,10 +29,10 @@ type Answer<T> = Result<T, DiskError>;
 /// A file system, as far as stores need one.
 pub trait Fs: Send + Sync + Debug {
     /// Opens a folder, and makes it (and those above it) if `create` says so and it is not there. A new one is for
-    /// its owner alone.
+    /// its owner alone; one that others may write in is refused with `create`.
     ///
     /// # Errors
-    /// If it is no folder, or cannot be opened or made.
+    /// If it is no folder, or cannot be opened or made, or is open to others.
     fn open_dir(&self, path: &Path, create: bool) -> Answer<Arc<dyn Dir>>;
 }
 
@@ -140,7 +140,8 @@ pub fn read_all(dir: &dyn Dir, name: &str, limit: u64) -> Answer<Vec<u8>> {
     let len = file.len()?;
     if len > limit {
         let reason = format!("it has {len} bytes, and at most {limit} are read");
-        return Err(DiskError::new("read", dir.path().join(name), std::io::Error::other(reason)));
+        let error = std::io::Error::new(std::io::ErrorKind::FileTooLarge, reason);
+        return Err(DiskError::new("read", dir.path().join(name), error));
     }
     let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
     let read = file.read_at(&mut bytes, 0)?;
