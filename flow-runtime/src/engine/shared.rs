@@ -39,7 +39,7 @@ impl EngineShared {
         Self {
             clock: options.clock,
             observers: options.observers,
-            permits: Arc::new(Semaphore::new(options.concurrency)),
+            permits: semaphore(options.concurrency),
             nodes: Mutex::default(),
             strict_roundtrip: options.strict_roundtrip,
             adopt_changed_plans: options.adopt_changed_plans,
@@ -51,6 +51,11 @@ impl EngineShared {
     pub(crate) fn node_permits(&self, node: &str, limit: NonZeroU32) -> Arc<Semaphore> {
         let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
         let permits = nodes.entry((node.to_owned(), limit));
-        permits.or_insert_with(|| Arc::new(Semaphore::new(limit.get() as usize))).clone()
+        permits.or_insert_with(|| semaphore(limit.get() as usize)).clone()
     }
+}
+
+/// A limit above what a semaphore can count is none.
+fn semaphore(permits: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)))
 }

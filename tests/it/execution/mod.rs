@@ -1,0 +1,8 @@
+//! How runs go: what starts when, what a failure, a limit, a retry or a shutdown means, what the values are.
+//!
+//! `probe`, `stores` and `clock` are what the suites look with; each of the others is a theme of the behaviours.
+
+mod clock;
+mod probe;
+mod queue;
+mod stores;
