@@ -3,6 +3,7 @@
 //! `probe`, `stores` and `clock` are what the suites look with; each of the others is a theme of the behaviours.
 
 mod clock;
+mod failure;
 mod probe;
 mod queue;
 mod stores;
