@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 use tracing::Instrument;
 
 use super::NodeContext;
-use super::tree::{At, Body, BodyError, Tree, Value};
+use super::tree::{Body, BodyError, Tree, Value};
 use crate::observe::spans;
 use crate::state::{Cause, Encoding, FailureKind, NodeFailure, Payload, StepRef};
 
@@ -62,23 +62,29 @@ impl Attempt {
         } else {
             body.await
         };
-        let result = result.and_then(|value| self.finish(value));
-        AttemptEnd { step: self.step, number: self.number, result }
+        self.end(result)
     }
 
     /// Runs a body that blocks its thread; to be called where that is allowed.
     pub(crate) fn run_blocking(self) -> AttemptEnd {
-        let at = self.cx.at();
-        let result = match poll_caught(&mut None, &*self.tree, at, &self.cx, &mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(result) => result.and_then(|value| self.finish(value)),
+        let mut body = Caught::new(&*self.tree, &self.cx);
+        let result = match body.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => result,
             Poll::Pending => Err(AttemptError::new(FailureKind::Error, "a blocking node waited".to_owned())),
         };
-        AttemptEnd { step: self.step, number: self.number, result }
+        drop(body);
+        self.end(result)
     }
 
     async fn body(&self) -> Result<Value, AttemptError> {
-        let mut body = None;
-        poll_fn(|task| poll_caught(&mut body, &*self.tree, self.cx.at(), &self.cx, task)).await
+        let mut body = Caught::new(&*self.tree, &self.cx);
+        poll_fn(|task| body.poll(task)).await
+    }
+
+    fn end(self, result: Result<Value, AttemptError>) -> AttemptEnd {
+        let panicked = |message| Err(AttemptError::new(FailureKind::Panic, message));
+        let result = result.and_then(|value| catch(|| self.finish(value)).unwrap_or_else(panicked));
+        AttemptEnd { step: self.step, number: self.number, result }
     }
 
     fn finish(&self, value: Value) -> Result<Done, AttemptError> {
@@ -97,29 +103,40 @@ impl Attempt {
     }
 }
 
-/// Polls a body, which is made at the first poll so that a panic in an argument is one of the step.
-fn poll_caught<'a>(
-    body: &mut Option<Body<'a>>,
+/// A body whose panics are caught, also those of its destructors. It is made at the first poll, so that a panic in an
+/// argument is one of the step.
+struct Caught<'a> {
     tree: &'a dyn Tree,
-    at: At<'a>,
     cx: &'a NodeContext,
-    task: &mut Context<'_>,
-) -> Poll<Result<Value, AttemptError>> {
-    let polled = catch(|| {
-        let polled = body.get_or_insert_with(|| tree.start(at, cx)).as_mut().poll(task);
-        if polled.is_ready() {
-            // What the body still holds is dropped here, where a panic in a destructor is caught too.
-            *body = None;
-        }
-        polled
-    });
-    match polled {
-        Ok(polled) => polled.map(|result| result.map_err(AttemptError::from_body)),
-        Err(panic) => {
+    body: Option<Body<'a>>,
+}
+
+impl<'a> Caught<'a> {
+    fn new(tree: &'a dyn Tree, cx: &'a NodeContext) -> Self {
+        Self { tree, cx, body: None }
+    }
+
+    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Result<Value, AttemptError>> {
+        let polled = catch(|| {
+            let body = self.body.get_or_insert_with(|| self.tree.start(self.cx.at(), self.cx));
+            let polled = body.as_mut().poll(task).map_err(AttemptError::from_body);
+            if polled.is_ready() {
+                // What the body still holds is dropped here, where a panic in a destructor is one of the step too.
+                self.body = None;
+            }
+            polled
+        });
+        polled.unwrap_or_else(|panic| {
             // A body that panicked may panic again in a destructor; its first message is the one to report.
-            let _ = catch(|| *body = None);
+            discard(self.body.take());
             Poll::Ready(Err(AttemptError::new(FailureKind::Panic, panic)))
-        }
+        })
+    }
+}
+
+impl Drop for Caught<'_> {
+    fn drop(&mut self) {
+        discard(self.body.take());
     }
 }
 
@@ -155,6 +172,11 @@ impl AttemptError {
 /// Runs this and turns a panic into its message.
 pub(crate) fn catch<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|panic| message_of(&*panic))
+}
+
+/// Drops what a node has made. That its destructor panics changes nothing for the run.
+pub(crate) fn discard<T>(made: T) {
+    let _ = catch(|| drop(made));
 }
 
 fn message_of(panic: &(dyn Any + Send)) -> String {

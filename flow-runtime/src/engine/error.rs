@@ -128,7 +128,7 @@ pub enum RunError {
         /// What the encoder said.
         source: EncodeError,
     },
-    /// The run cannot go on although nothing failed: a mistake in Flow, or in a hand-written plan.
+    /// The run cannot go on although nothing failed: a mistake in Flow, in a store, or in a hand-written plan.
     #[error("{} cannot go on: {reason}", run(.workflow, .id.as_ref()))]
     Stuck {
         /// The workflow.

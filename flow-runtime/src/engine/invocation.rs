@@ -12,7 +12,7 @@ use super::drive::{Driver, Setup};
 use super::error::RunError;
 use super::journal::Journal;
 use super::live::{Ended, Live, LiveGuard};
-use super::tree::{Tree, Workflow, downcast};
+use super::tree::{Tree, Workflow, decode, downcast};
 use super::{Engine, Ephemeral, run, tasks};
 use crate::plan::{Plan, Providers, Requires};
 use crate::state::{Output, Payload, RunCreated, WorkflowId};
@@ -211,7 +211,7 @@ pub(crate) async fn result_of<T: Output>(live: &Live, id: WorkflowId) -> Result<
         let reason = "it ended without a stored output".to_owned();
         return Err(RunError::Stuck { workflow, id: Some(id), reason });
     };
-    T::decode(payload).map_err(|source| RunError::Undecodable {
+    decode::<T>(payload).map_err(|source| RunError::Undecodable {
         workflow,
         id,
         step: "output".to_owned(),

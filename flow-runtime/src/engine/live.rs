@@ -34,7 +34,7 @@ pub(crate) struct LiveRuns {
     runs: Mutex<HashMap<WorkflowId, Arc<Live>>>,
 }
 
-/// Reports the end of a run, also if its driver dies; the run is then no longer live.
+/// Reports the end of a run, also if its driver is dropped with its runtime or dies; the run is then no longer live.
 pub(crate) struct LiveGuard {
     pub(crate) runs: Arc<LiveRuns>,
     pub(crate) id: WorkflowId,
@@ -102,7 +102,12 @@ impl Drop for LiveGuard {
     fn drop(&mut self) {
         if !self.live.is_over() {
             let (workflow, id) = (self.live.workflow.clone(), Some(self.id.clone()));
-            self.leave(Ended::Error(RunError::Interrupted { workflow, id }));
+            self.leave(Ended::Error(if std::thread::panicking() {
+                let reason = "what drives it panicked: its store, its clock, or Flow itself".to_owned();
+                RunError::Stuck { workflow, id, reason }
+            } else {
+                RunError::Interrupted { workflow, id }
+            }));
         }
     }
 }

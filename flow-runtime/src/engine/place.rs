@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use super::tree::{Choice, Slot, TailSlot, Value, downcast};
+use super::tree::{Choice, Slot, TailSlot, Value, decode, downcast};
 use crate::state::{DecodeError, NodeFailure, Output, Payload};
 
 /// A slot without the type of its value.
@@ -61,18 +61,13 @@ macro_rules! hold {
 
 hold!(Slot TailSlot CatchSlot CatchTail);
 
-fn decode<T: Output>(payload: &Payload) -> Result<Value, DecodeError> {
-    let value: Value = Box::new(T::decode(payload)?);
-    Ok(value)
-}
-
 impl<T: Output> Place for Slot<T> {
     fn fill(&self, value: Value) {
         self.set(downcast(value));
     }
 
     fn decode(&self, payload: &Payload) -> Result<Value, DecodeError> {
-        decode::<T>(payload)
+        Ok(Box::new(decode::<T>(payload)?))
     }
 }
 
@@ -82,7 +77,7 @@ impl<T: Output> Place for TailSlot<T> {
     }
 
     fn decode(&self, payload: &Payload) -> Result<Value, DecodeError> {
-        decode::<T>(payload)
+        Ok(Box::new(decode::<T>(payload)?))
     }
 }
 
@@ -114,7 +109,7 @@ impl<T: Output> Place for CatchSlot<T> {
     }
 
     fn decode(&self, payload: &Payload) -> Result<Value, DecodeError> {
-        decode::<T>(payload)
+        Ok(Box::new(decode::<T>(payload)?))
     }
 
     fn caught(&self, failure: NodeFailure) {
@@ -153,7 +148,7 @@ impl<T: Output> Place for CatchTail<T> {
     }
 
     fn decode(&self, payload: &Payload) -> Result<Value, DecodeError> {
-        decode::<T>(payload)
+        Ok(Box::new(decode::<T>(payload)?))
     }
 
     fn caught(&self, failure: NodeFailure) {

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::NodeContext;
+use super::attempt::catch;
 use crate::plan::Plan;
 use crate::state::{BoxError, DecodeError, EncodeError, Encoding, NodeFailure, Output, Payload, is_permanent};
 
@@ -69,6 +70,17 @@ pub fn downcast<T: Output>(value: Value) -> T {
         panic!("a value of another type than `{}` reached its slot", std::any::type_name::<T>());
     };
     *value
+}
+
+/// The value of this type that a payload holds. A type that panics while it is decoded cannot be read.
+///
+/// # Errors
+/// If the payload is no such value.
+pub fn decode<T: Output>(payload: &Payload) -> Result<T, DecodeError> {
+    catch(|| T::decode(payload)).unwrap_or_else(|panic| {
+        let reason = format!("decoding panicked: {panic}");
+        Err(DecodeError { expected: std::any::type_name::<T>(), reason })
+    })
 }
 
 /// What a node returned instead of an output.

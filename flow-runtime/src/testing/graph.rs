@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
-use crate::engine::tree::{At, Body, BodyError, Choice, Tree, Value, downcast};
+use crate::engine::tree::{At, Body, BodyError, Choice, Tree, Value, decode, downcast};
 use crate::engine::{Engine, Ephemeral, NodeContext, RunError, result_of, run_tree, start_tree};
 use crate::plan::{Fingerprint, Plan, Policy, Providers, Region, Source, Step, StepKind};
 use crate::state::{BoxError, DecodeError, EncodeError, Encoding, NodeFailure, Output, Payload, WorkflowId, encode};
@@ -195,8 +195,7 @@ impl<T: Output + Clone> Tree for GraphTree<T> {
     }
 
     fn decode(&self, _at: At<'_>, payload: &Payload) -> Result<Value, DecodeError> {
-        let value: Value = Box::new(T::decode(payload)?);
-        Ok(value)
+        Ok(Box::new(decode::<T>(payload)?))
     }
 
     fn output(&self) -> Value {

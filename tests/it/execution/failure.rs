@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use flow_runtime::WorkflowData;
 use flow_runtime::engine::StepFailure;
+use flow_runtime::plan::{Backoff, Policy, Retry};
 use flow_runtime::prelude::*;
 use flow_runtime::state::{BoxError, FailureKind, StepStatus, WorkflowStatus};
 use flow_runtime::testing::Graph;
-use flow_runtime::plan::{Backoff, Policy, Retry};
 use tokio::sync::{Barrier, Notify};
 use tokio::time::{Instant, sleep};
 

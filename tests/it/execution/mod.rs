@@ -4,6 +4,7 @@
 
 mod clock;
 mod failure;
+mod panics;
 mod probe;
 mod queue;
 mod stores;

@@ -211,7 +211,8 @@ async fn b09_the_limit_of_a_node_holds_over_all_its_steps_and_runs() {
     let probe = Probe::default();
     let engine = Engine::builder(TestStore::new()).state(probe.clone()).build();
     let xs: Vec<u64> = (0..9).collect();
-    let runs = async { tokio::join!(limited_by_node(xs.clone()).run(&engine, "a"), limited_by_node(xs).run(&engine, "b")) };
+    let runs =
+        async { tokio::join!(limited_by_node(xs.clone()).run(&engine, "a"), limited_by_node(xs).run(&engine, "b")) };
     let (a, b) = takes(10, runs).await;
     assert_eq!((a.unwrap(), b.unwrap()), (37, 37));
     assert_eq!(probe.peak(), 2);

@@ -117,7 +117,10 @@ impl WorkflowStore for TestStore {
             Some(Fault::Refused) => return error(),
             Some(Fault::Panic) => panic!("the store has a bug"),
             Some(Fault::Conflict) => {
-                return Err(StoreError::Conflict { id: after.id.clone(), reason: "another engine drives it".to_owned() });
+                return Err(StoreError::Conflict {
+                    id: after.id.clone(),
+                    reason: "another engine drives it".to_owned(),
+                });
             }
             Some(Fault::Ambiguous) | None => self.inner.commit(after, delta).await?,
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Driver, Mode, Timer};
-use crate::engine::attempt::{AttemptEnd, AttemptError, Done, catch};
+use crate::engine::attempt::{AttemptEnd, AttemptError, Done, discard};
 use crate::engine::decide::{self, Next};
 use crate::engine::position::Position;
 use crate::engine::tree::At;
@@ -23,13 +23,14 @@ impl Driver {
         if self.running.get(&step).is_some_and(|running| running.attempt == number) {
             self.running.remove(&step);
         } else if self.data.step(step).status != StepStatus::Running || self.data.step(step).attempts != number {
-            // Its destructor is user code as well.
-            let _ = catch(|| drop(result));
-            return;
+            return discard(result);
         }
         match result {
             Ok(done) => self.complete(step, number, done),
-            Err(_) if self.mode == Mode::ShuttingDown => self.record(Event::StepReleased { step }),
+            Err(error) if self.mode == Mode::ShuttingDown => {
+                discard(error);
+                self.record(Event::StepReleased { step });
+            }
             Err(error) => self.take_failure(step, number, error),
         }
     }
@@ -55,8 +56,9 @@ impl Driver {
         match next {
             Next::Retry(delay) if self.may_start(step) => {
                 let retry_at = self.now.saturating_add(decide::nanos(delay));
-                let error = error.to_failure(self.data.path(step), attempt);
-                self.record(Event::AttemptFailed { step, attempt, phase: Phase::Do, error, retry_at });
+                let failure = error.to_failure(self.data.path(step), attempt);
+                discard(error);
+                self.record(Event::AttemptFailed { step, attempt, phase: Phase::Do, error: failure, retry_at });
                 self.timers.add(Instant::now() + delay, Timer::Retry(step));
             }
             _ => self.fail(step, attempt, error),

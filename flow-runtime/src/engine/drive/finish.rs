@@ -1,7 +1,7 @@
 //! How a run ends: with its output, with its failures, or given back at a shutdown.
 
 use super::{Driver, Finished, Mode};
-use crate::engine::attempt::{AttemptError, catch};
+use crate::engine::attempt::{AttemptError, catch, discard};
 use crate::engine::error::{Failures, RunError, StepFailure};
 use crate::engine::tree::Value;
 use crate::plan::StepKind;
@@ -68,11 +68,13 @@ impl Driver {
         if self.journal.is_none() {
             return Ok(Ok((value, RunOutput::Payload(Payload::empty()))));
         }
-        match catch(|| (*value).encode(self.shared.encoding)) {
-            Ok(Ok(payload)) => Ok(Ok((value, RunOutput::Payload(payload)))),
-            Ok(Err(error)) => Ok(Err(AttemptError::new(FailureKind::Encode, error.to_string()))),
-            Err(panic) => Ok(Err(AttemptError::new(FailureKind::Encode, panic))),
-        }
+        let reason = match catch(|| (*value).encode(self.shared.encoding)) {
+            Ok(Ok(payload)) => return Ok(Ok((value, RunOutput::Payload(payload)))),
+            Ok(Err(error)) => error.to_string(),
+            Err(panic) => format!("encoding the output panicked: {panic}"),
+        };
+        discard(value);
+        Ok(Err(AttemptError::new(FailureKind::Encode, reason)))
     }
 
     /// The call whose stored output is the value of this instance as it is, if there is one.
