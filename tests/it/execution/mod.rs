@@ -4,6 +4,7 @@
 
 mod clock;
 mod failure;
+mod limits;
 mod panics;
 mod probe;
 mod queue;

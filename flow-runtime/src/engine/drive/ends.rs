@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
+use super::timers::after;
 use super::{Driver, Mode, Timer};
 use crate::engine::attempt::{AttemptEnd, AttemptError, Done, discard};
 use crate::engine::decide::{self, Next};
@@ -59,7 +58,7 @@ impl Driver {
                 let failure = error.to_failure(self.data.path(step), attempt);
                 discard(error);
                 self.record(Event::AttemptFailed { step, attempt, phase: Phase::Do, error: failure, retry_at });
-                self.timers.add(Instant::now() + delay, Timer::Retry(step));
+                self.timers.add(after(delay), Timer::Retry(step));
             }
             _ => self.fail(step, attempt, error),
         }
@@ -89,6 +88,11 @@ impl Driver {
         if self.mode == Mode::ShuttingDown {
             return self.record(Event::StepReleased { step });
         }
+        self.take_failure(step, attempt, self.out_of_time(step, kind));
+    }
+
+    /// The failure of a step that has used up its time.
+    pub(super) fn out_of_time(&self, step: StepRef, kind: FailureKind) -> AttemptError {
         let policy = self.data.plan.step(step.local).policy;
         let message = match kind {
             FailureKind::Deadline => {
@@ -96,7 +100,7 @@ impl Driver {
             }
             _ => format!("it took longer than {:?}", policy.timeout.unwrap_or_default()),
         };
-        self.take_failure(step, attempt, AttemptError::new(kind, message));
+        AttemptError::new(kind, message)
     }
 
     /// Stops what runs after a failure elsewhere: bodies without effects at once, the others after their grace.
@@ -110,7 +114,7 @@ impl Driver {
             }
         }
         if !self.running.is_empty() {
-            self.timers.grace = Some(Instant::now() + FAILURE_GRACE);
+            self.timers.grace = Some(after(FAILURE_GRACE));
         }
     }
 

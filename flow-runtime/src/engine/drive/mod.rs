@@ -35,7 +35,7 @@ pub(crate) use begin::Setup;
 use gates::Gates;
 pub(crate) use gates::Permit;
 use starts::{Running, Start};
-use timers::{Timer, Timers, until};
+use timers::{Timer, Timers, after, until};
 
 /// What reaches the driver from its tasks.
 pub(crate) enum Message {
@@ -174,7 +174,7 @@ impl Driver {
         {
             self.mode = Mode::ShuttingDown;
             self.start_nothing_more();
-            self.timers.grace = Some(Instant::now() + grace);
+            self.timers.grace = Some(after(grace));
         }
     }
 

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::gates::Admitted;
-use super::timers::until;
+use super::timers::{after, until};
 use super::{Driver, Permit, Timer};
 use crate::engine::attempt::{Attempt, AttemptEnd, AttemptError, catch};
 use crate::engine::context::NodeContext;
@@ -75,7 +73,7 @@ impl Driver {
         let wait = self.data.step(step).retry_at.saturating_sub(self.now);
         if wait > 0 {
             let wait = Duration::from_nanos(wait.unsigned_abs());
-            self.timers.add(Instant::now() + wait, Timer::Retry(step));
+            self.timers.add(after(wait), Timer::Retry(step));
         } else {
             self.gates.push(&self.data.plan, step);
         }
@@ -149,11 +147,11 @@ impl Driver {
             let (step, number) = (attempt.step, attempt.number);
             let policy = self.data.plan.step(step.local).policy;
             if let Some(timeout) = policy.timeout {
-                self.timers.add(Instant::now() + timeout, Timer::Limit(step, number, FailureKind::Timeout));
+                self.timers.add(after(timeout), Timer::Limit(step, number, FailureKind::Timeout));
             }
             if let Some(due) = decide::due(&policy, self.data.step(step)) {
                 let left = Duration::from_nanos(due.saturating_sub(self.now).max(0).unsigned_abs());
-                self.timers.add(Instant::now() + left, Timer::Limit(step, number, FailureKind::Deadline));
+                self.timers.add(after(left), Timer::Limit(step, number, FailureKind::Deadline));
             }
             let task = tasks::run_attempt(attempt, policy.blocking, permits, self.outbox.clone());
             self.running.insert(step, Running { attempt: number, _task: task });

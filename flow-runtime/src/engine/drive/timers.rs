@@ -2,10 +2,14 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::state::{FailureKind, StepRef};
+
+/// Longer than any process lives, and short enough for every clock.
+const MANY_YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// What is to happen at a point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +71,12 @@ impl Timers {
         self.heap.retain(|Reverse(entry)| !matches!(entry.timer, Timer::Retry(_)));
         self.retries = 0;
     }
+}
+
+/// The time after this wait. A wait that is too long to be counted is one of many years.
+pub(super) fn after(wait: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(wait).unwrap_or_else(|| now + MANY_YEARS)
 }
 
 /// Waits until then; for ever if there is no such time.
