@@ -85,7 +85,13 @@ impl Driver {
         let Some(Admitted { step, permits }) = self.gates.pop(|step| !decide::is_stopped(data, step)) else {
             return Ok(false);
         };
-        let number = self.data.step(step).attempts + 1;
+        let (policy, state) = (self.data.plan.step(step.local).policy, self.data.step(step));
+        if state.attempts > 0 && decide::due(&policy, state).is_some_and(|due| due <= self.now) {
+            // It waited for a permit, or for a process to run it, for longer than it had.
+            self.fail(step, state.attempts, self.out_of_time(step, FailureKind::Deadline));
+            return Ok(true);
+        }
+        let number = state.attempts + 1;
         self.record(Event::StepStarted { step, attempt: number, phase: Phase::Do });
         if let Err(error) = self.values.fill_inputs(&*self.tree, &self.data, step) {
             let message = self.value_error(error)?;
