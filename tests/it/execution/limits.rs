@@ -182,8 +182,7 @@ async fn b13_the_late_end_of_an_abandoned_attempt_is_not_that_of_its_retry() {
     let (first_ends, first_ended) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (release, released) = mpsc::channel::<()>();
     let released = Arc::new(std::sync::Mutex::new(released));
-    let policy =
-        retries(1, Duration::ZERO).with_timeout(Some(Duration::from_millis(200))).with_blocking(true);
+    let policy = retries(1, Duration::ZERO).with_timeout(Some(Duration::from_millis(200))).with_blocking(true);
     let mut graph = Graph::<u32>::new("late");
     let (ends, ended) = (first_ends.clone(), first_ended.clone());
     graph.step_with("work", &[], policy, move |cx, _| {

@@ -2,10 +2,12 @@
 //!
 //! `probe`, `stores` and `clock` are what the suites look with; each of the others is a theme of the behaviours.
 
+mod caught;
 mod clock;
 mod failure;
 mod limits;
 mod panics;
 mod probe;
 mod queue;
+mod retry;
 mod stores;
