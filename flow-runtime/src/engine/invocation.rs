@@ -12,6 +12,7 @@ use super::drive::{Driver, Setup};
 use super::error::RunError;
 use super::journal::Journal;
 use super::live::{Ended, Live, LiveGuard};
+use super::shared::Stop;
 use super::tree::{Tree, Workflow, decode, downcast};
 use super::{Engine, Ephemeral, run, tasks};
 use crate::plan::{Plan, Providers, Requires};
@@ -74,8 +75,8 @@ impl<W: Workflow> Invocation<W> {
     /// Starts the workflow under this id, or joins the run of this id.
     ///
     /// # Errors
-    /// If the id is none, if the input cannot be encoded, or if a run of this id with another input or of another
-    /// workflow is under way.
+    /// If the id is none, if the input cannot be encoded, if a run of this id with another input or of another
+    /// workflow is under way, or if the engine was shut down.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -145,6 +146,10 @@ pub(crate) fn start_tree<S>(
 ) -> Result<Arc<Live>, RunError> {
     let encoding = engine.store.encoding();
     let plan: Arc<Plan> = Arc::new(tree.plan().clone());
+    let stop = engine.shared.stop.subscribe();
+    if *stop.borrow() != Stop::No {
+        return Err(RunError::Interrupted { workflow: plan.workflow.to_string(), id: Some(id.clone()) });
+    }
     let input = tree
         .encode_input(encoding)
         .map_err(|source| RunError::Input { workflow: plan.workflow.to_string(), source })?;
@@ -163,10 +168,15 @@ pub(crate) fn start_tree<S>(
         providers,
         journal: Some(Journal::new(engine.store.clone())),
         encoding,
+        stop: stop.clone(),
     };
     let guard = LiveGuard { runs: engine.live.clone(), id: id.clone(), live: live.clone() };
     let store = engine.store.clone();
-    tasks::run_apart(async move { guard.end(run::run(store, setup, created).await) });
+    tasks::run_apart(async move {
+        guard.end(run::run(store, setup, created).await);
+        // From here on a shutdown need not wait for this run.
+        drop(stop);
+    });
     Ok(live)
 }
 
@@ -185,6 +195,7 @@ pub(crate) fn run_tree<T: Output, S>(
         providers,
         journal: None,
         encoding: run::EPHEMERAL_ENCODING,
+        stop: engine.shared.stop.subscribe(),
     };
     async move {
         match Driver::create(setup, created).drive().await?.value {

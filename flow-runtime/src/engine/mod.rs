@@ -122,10 +122,11 @@ impl<S> Engine<S> {
 
     /// Stops all runs: nothing more starts, bodies that end within `grace` are kept, the rest is given back. Nothing
     /// is recorded as failed; every run goes on when it is run again. Callers that wait get
-    /// [`RunError::Interrupted`].
+    /// [`RunError::Interrupted`], and so do those that run something on this engine afterwards. Another call with a
+    /// shorter grace shortens that of the first.
     pub async fn shutdown(&self, grace: Duration) {
         self.shared.stop.send_replace(Stop::Within(grace));
-        // Every run holds a receiver until it has ended.
+        // Every run holds a receiver from its start until all who wait for it know how it ended.
         self.shared.stop.closed().await;
     }
 }

@@ -15,7 +15,7 @@ use crate::engine::decide::{self, Schedule};
 use crate::engine::error::RunError;
 use crate::engine::journal::Journal;
 use crate::engine::position::Position;
-use crate::engine::shared::EngineShared;
+use crate::engine::shared::{EngineShared, Stop};
 use crate::engine::tree::{At, Choice, Tree};
 use crate::engine::values::{Values, items};
 use crate::plan::{Plan, Providers, StepKind};
@@ -29,6 +29,8 @@ pub(crate) struct Setup {
     pub(crate) providers: Arc<Providers>,
     pub(crate) journal: Option<Journal>,
     pub(crate) encoding: Encoding,
+    /// Taken before the run begins, so that a shutdown waits for it from then on.
+    pub(crate) stop: watch::Receiver<Stop>,
 }
 
 impl Driver {
@@ -69,7 +71,7 @@ impl Driver {
     }
 
     fn new(setup: Setup, data: WorkflowData, stored_plan: Arc<Plan>) -> Self {
-        let Setup { tree, engine, state, providers, journal, encoding } = setup;
+        let Setup { tree, engine, state, providers, journal, encoding, stop } = setup;
         let (stopping, is_stopping) = watch::channel(false);
         let (outbox, inbox) = mpsc::unbounded_channel();
         let shared = Arc::new(RunShared {
@@ -98,7 +100,7 @@ impl Driver {
             timers: Timers::default(),
             errors: HashMap::new(),
             stopping,
-            stop: engine.stop.subscribe(),
+            stop,
             outbox,
             inbox,
             tree,
