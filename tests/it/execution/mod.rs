@@ -10,4 +10,5 @@ mod panics;
 mod probe;
 mod queue;
 mod retry;
+mod shutdown;
 mod stores;

@@ -114,7 +114,7 @@ impl Driver {
             }
         }
         if !self.running.is_empty() {
-            self.timers.grace = Some(after(FAILURE_GRACE));
+            self.timers.stop_within(FAILURE_GRACE);
         }
     }
 

@@ -35,7 +35,7 @@ pub(crate) use begin::Setup;
 use gates::Gates;
 pub(crate) use gates::Permit;
 use starts::{Running, Start};
-use timers::{Timer, Timers, after, until};
+use timers::{Timer, Timers, until};
 
 /// What reaches the driver from its tasks.
 pub(crate) enum Message {
@@ -166,16 +166,14 @@ impl Driver {
         !self.events.is_empty()
     }
 
-    /// Takes in that the engine shuts down.
+    /// Takes in that the engine shuts down, or that it is to do so sooner.
     fn take_stop(&mut self) {
-        let stop = *self.stop.borrow();
-        if let Stop::Within(grace) = stop
-            && self.mode != Mode::ShuttingDown
-        {
+        let Stop::Within(grace) = *self.stop.borrow_and_update() else { return };
+        if self.mode != Mode::ShuttingDown {
             self.mode = Mode::ShuttingDown;
             self.start_nothing_more();
-            self.timers.grace = Some(after(grace));
         }
+        self.timers.stop_within(grace);
     }
 
     fn start_nothing_more(&mut self) {
@@ -203,12 +201,11 @@ impl Driver {
     async fn wait(&mut self) {
         let timer = until(self.timers.next());
         let mut first = None;
-        let shutting_down = self.mode == Mode::ShuttingDown;
         tokio::select! {
             biased;
             Some(message) = self.inbox.recv() => first = Some(message),
             () = timer => {}
-            _ = self.stop.changed(), if !shutting_down => {}
+            _ = self.stop.changed() => {}
         }
         self.tick();
         if let Some(message) = first {

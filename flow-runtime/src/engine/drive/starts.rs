@@ -129,7 +129,7 @@ impl Driver {
         let (step, body) = (attempt.step, attempt.run());
         tokio::pin!(body);
         loop {
-            let grace = self.timers.grace;
+            let grace = self.timers.grace();
             tokio::select! {
                 biased;
                 end = &mut body => {
@@ -137,7 +137,7 @@ impl Driver {
                     self.tick();
                     return Some(end);
                 }
-                _ = self.stop.changed(), if grace.is_none() => self.take_stop(),
+                _ = self.stop.changed() => self.take_stop(),
                 () = until(grace) => {
                     self.tick();
                     self.record(Event::StepReleased { step });

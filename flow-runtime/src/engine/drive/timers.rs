@@ -26,8 +26,7 @@ pub(super) struct Timers {
     heap: BinaryHeap<Reverse<Entry>>,
     added: u64,
     retries: usize,
-    /// When what still runs is abandoned, once the run comes to a stop.
-    pub(super) grace: Option<Instant>,
+    grace: Option<Instant>,
 }
 
 struct Entry {
@@ -41,6 +40,16 @@ impl Timers {
         self.added += 1;
         self.retries += usize::from(matches!(timer, Timer::Retry(_)));
         self.heap.push(Reverse(Entry { due, number: self.added, timer }));
+    }
+
+    /// Gives what still runs this long, or as long as it was given before if that is shorter.
+    pub(super) fn stop_within(&mut self, grace: Duration) {
+        self.grace = self.grace.into_iter().chain([after(grace)]).min();
+    }
+
+    /// When what still runs is abandoned, once the run comes to a stop.
+    pub(super) fn grace(&self) -> Option<Instant> {
+        self.grace
     }
 
     /// When the next one is due, the grace included.
