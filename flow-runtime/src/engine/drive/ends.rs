@@ -28,7 +28,7 @@ impl Driver {
             Ok(done) => self.complete(step, number, done),
             Err(error) if self.mode == Mode::ShuttingDown => {
                 discard(error);
-                self.record(Event::StepReleased { step });
+                self.give_up(step, number);
             }
             Err(error) => self.take_failure(step, number, error),
         }
@@ -86,7 +86,7 @@ impl Driver {
         }
         self.running.remove(&step);
         if self.mode == Mode::ShuttingDown {
-            return self.record(Event::StepReleased { step });
+            return self.give_up(step, attempt);
         }
         self.take_failure(step, attempt, self.out_of_time(step, kind));
     }
@@ -121,10 +121,15 @@ impl Driver {
     /// Gives up on what still runs at the end of the grace.
     pub(super) fn abandon_running(&mut self) {
         for (step, running) in std::mem::take(&mut self.running) {
-            let attempt = running.attempt;
-            let released = self.mode == Mode::ShuttingDown;
-            self.record(if released { Event::StepReleased { step } } else { Event::StepCancelled { step, attempt } });
+            self.give_up(step, running.attempt);
         }
+    }
+
+    /// Records that nobody waits for this attempt any more. A shutdown gives its step back to be run again; where a
+    /// failure has stopped the step nobody will, and what the attempt did is not known.
+    pub(super) fn give_up(&mut self, step: StepRef, attempt: u32) {
+        let stopped = decide::is_stopped(&self.data, step);
+        self.record(if stopped { Event::StepCancelled { step, attempt } } else { Event::StepReleased { step } });
     }
 
     /// Gives back what was about to begin.

@@ -126,7 +126,7 @@ impl Driver {
         let Start { attempt, permits } = start;
         // A chain of bodies that never wait must not keep this thread from other tasks.
         tokio::task::coop::consume_budget().await;
-        let (step, body) = (attempt.step, attempt.run());
+        let (step, number, body) = (attempt.step, attempt.number, attempt.run());
         tokio::pin!(body);
         loop {
             let grace = self.timers.grace();
@@ -140,7 +140,7 @@ impl Driver {
                 _ = self.stop.changed() => self.take_stop(),
                 () = until(grace) => {
                     self.tick();
-                    self.record(Event::StepReleased { step });
+                    self.give_up(step, number);
                     return None;
                 }
             }
