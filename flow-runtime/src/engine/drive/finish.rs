@@ -18,15 +18,16 @@ impl Driver {
         if !self.running.is_empty() || !self.starts.is_empty() {
             return Ok(None);
         }
+        let root = &self.data.instances[0];
+        if root.open == 0 && !root.failed {
+            // Also at a shutdown: its last step has ended within the grace.
+            return self.finish_completed().map(Some);
+        }
         if self.mode == Mode::ShuttingDown {
             return Ok(Some(Err(self.interrupted())));
         }
-        let root = &self.data.instances[0];
         if root.failed {
             return Ok(Some(self.finish_failed()));
-        }
-        if root.open == 0 {
-            return self.finish_completed().map(Some);
         }
         if self.timers.has_retries() || self.gates.has_waiting() || self.has_work() {
             return Ok(None);
