@@ -13,7 +13,7 @@ use super::error::RunError;
 use super::journal::Journal;
 use super::live::{Ended, Live, LiveGuard};
 use super::shared::Stop;
-use super::tree::{Tree, Workflow, decode, downcast};
+use super::tree::{Tree, Workflow, decode, downcast, is};
 use super::{Engine, Ephemeral, run, tasks};
 use crate::plan::{Plan, Providers, Requires};
 use crate::state::{Output, Payload, RunCreated, WorkflowId};
@@ -215,7 +215,9 @@ pub(crate) async fn result_of<T: Output>(live: &Live, id: WorkflowId) -> Result<
         Ended::Error(error) => return Err(error.clone()),
         Ended::Output { value, payload } => (value, payload),
     };
-    if let Some(value) = value.lock().unwrap_or_else(PoisonError::into_inner).take() {
+    // A caller that expects another type, of a workflow that only looks the same, gets what the payload says to it.
+    let own = value.lock().unwrap_or_else(PoisonError::into_inner).take_if(|value| is::<T>(&**value));
+    if let Some(value) = own {
         return Ok(downcast(value));
     }
     let Some(payload) = payload else {

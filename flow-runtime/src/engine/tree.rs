@@ -61,6 +61,12 @@ impl<T: Output> AnyOutput for T {
     }
 }
 
+/// Whether the value is of this type.
+pub fn is<T: Output>(value: &dyn AnyOutput) -> bool {
+    let value: &dyn Any = value;
+    value.is::<T>()
+}
+
 /// The value as its type.
 ///
 /// # Panics

@@ -2,6 +2,7 @@
 //!
 //! `probe`, `stores` and `clock` are what the suites look with; each of the others is a theme of the behaviours.
 
+mod again;
 mod caught;
 mod clock;
 mod failure;
