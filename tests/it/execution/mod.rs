@@ -5,6 +5,7 @@
 mod again;
 mod caught;
 mod clock;
+mod commits;
 mod failure;
 mod limits;
 mod panics;
