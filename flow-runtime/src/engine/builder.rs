@@ -103,8 +103,8 @@ impl<S: Send + Sync + 'static> EngineBuilder<S> {
         self
     }
 
-    /// Whether dependents get the decoded output instead of the original, which proves that a first run and a
-    /// resumed one see equal values. For tests.
+    /// Whether dependents, and callers, get the decoded output instead of the original, which proves that a first
+    /// run and a resumed one see equal values. For tests.
     pub fn strict_roundtrip(mut self, on: bool) -> Self {
         self.options.strict_roundtrip = on;
         self

@@ -47,7 +47,7 @@ pub(crate) enum Message {
 
 /// What a run gives when it has ended well.
 pub(crate) struct Finished {
-    /// The output; `None` when it was read from a record that had ended before.
+    /// The output; `None` when the payload is to be decoded.
     pub(crate) value: Option<Value>,
     /// The output as it is stored; `None` for a run without a record.
     pub(crate) payload: Option<Payload>,
