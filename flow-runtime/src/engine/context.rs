@@ -29,25 +29,37 @@ pub(crate) struct RunShared {
     pub(crate) ephemeral_id: OnceLock<String>,
 }
 
-/// The run's key-value data as far as it is committed: for each key, what each step wrote.
+/// The run's key-value data as far as it is committed: for each key, what each step wrote, in the order of the plan.
 #[derive(Default)]
 pub(crate) struct Committed {
-    entries: BTreeMap<String, Vec<(Position, Payload)>>,
+    entries: BTreeMap<String, BTreeMap<Vec<u32>, Payload>>,
 }
 
 impl Committed {
     pub(crate) fn insert(&mut self, position: &Position, key: &str, payload: &Payload) {
-        let entries = self.entries.entry(key.to_owned()).or_default();
-        entries.retain(|(writer, _)| writer != position);
-        entries.push((position.clone(), payload.clone()));
+        self.entries.entry(key.to_owned()).or_default().insert(position.order(), payload.clone());
     }
 
     /// What a step reads: of those of its ancestors that wrote the key, the last in the order of the plan.
     fn read(&self, key: &str, reader: &Position, plan: &Plan) -> Option<Payload> {
         let entries = self.entries.get(key)?;
-        let seen = entries.iter().filter(|(writer, _)| writer.is_ancestor_of(reader, plan));
-        seen.max_by_key(|(writer, _)| writer.order()).map(|(_, payload)| payload.clone())
+        for ancestor in reader.ancestors(plan) {
+            let (writer, payload) = entries.range(..past(&ancestor)).next_back()?;
+            if writer.starts_with(&ancestor) {
+                return Some(payload.clone());
+            }
+        }
+        None
     }
+}
+
+/// What is behind a step and all that ran in it, in the order of the plan.
+fn past(order: &[u32]) -> Vec<u32> {
+    let mut past = order.to_vec();
+    if let Some(local) = past.last_mut() {
+        *local += 1;
+    }
+    past
 }
 
 /// What a node may ask of its run: ids, attempt, idempotency key, cancellation, progress, data.

@@ -2,6 +2,7 @@
 //!
 //! In: a step of a record. Out: its position, which a task can keep without the record.
 
+use std::collections::BinaryHeap;
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
@@ -60,58 +61,53 @@ impl Position {
         around.chain([self.local]).collect()
     }
 
-    /// The step `local`, which stands in one of the regions around this position or beside it.
-    fn outer(&self, plan: &Plan, local: u32) -> Self {
-        let mut depth = 0;
-        let mut region = plan.region(plan.step(local).region);
-        while let Some(parent) = region.parent {
-            depth += 1;
-            region = plan.region(plan.step(parent).region);
+    /// The steps that had to end before this one could start.
+    pub(crate) fn ancestors<'p>(&self, plan: &'p Plan) -> Ancestors<'p> {
+        let mut ancestors = Ancestors { plan, rest: BinaryHeap::new() };
+        let order = self.order();
+        // Its own dependencies and those of the steps that opened the regions around it.
+        (0..order.len()).step_by(2).for_each(|end| ancestors.add_dependencies(&order[..=end]));
+        ancestors
+    }
+}
+
+/// The steps that had to end before another one, as [`Position::order`] writes them, from the last in the order of the
+/// plan to the first. For one that is a branch or a fan-out, all that ran in it had to end as well.
+pub(crate) struct Ancestors<'p> {
+    plan: &'p Plan,
+    rest: BinaryHeap<Vec<u32>>,
+}
+
+impl Ancestors<'_> {
+    /// Adds what the last step of this order depends on: steps beside it, or beside one of those around it.
+    fn add_dependencies(&mut self, order: &[u32]) {
+        let Some(&local) = order.last() else { return };
+        let step = self.plan.step(local);
+        for &dependency in step.inputs.iter().chain(step.after.iter()) {
+            let around = &order[..2 * depth(self.plan, dependency)];
+            self.rest.push(around.iter().copied().chain([dependency]).collect());
         }
-        Self { local, around: self.around[..depth].into(), items: Box::default() }
     }
+}
 
-    /// The step that opened the region around this one.
-    fn opener(&self) -> Option<Self> {
-        let (&(local, _), around) = self.around.split_last()?;
-        Some(Self { local, around: around.into(), items: Box::default() })
-    }
+impl Iterator for Ancestors<'_> {
+    type Item = Vec<u32>;
 
-    fn same_step(&self, other: &Self) -> bool {
-        self.local == other.local && self.around == other.around
-    }
-
-    /// Whether `self` had to end before `later` could start.
-    pub(crate) fn is_ancestor_of(&self, later: &Self, plan: &Plan) -> bool {
-        let mut seen: Vec<Self> = Vec::new();
-        let mut rest = vec![later.clone()];
-        while let Some(position) = rest.pop() {
-            let step = plan.step(position.local);
-            for &dependency in step.inputs.iter().chain(step.after.iter()) {
-                let dependency = position.outer(plan, dependency);
-                if self.is_or_is_within(&dependency) {
-                    return true;
-                }
-                if !seen.iter().any(|seen| seen.same_step(&dependency)) {
-                    seen.push(dependency.clone());
-                    rest.push(dependency);
-                }
-            }
-            rest.extend(position.opener());
+    fn next(&mut self) -> Option<Vec<u32>> {
+        let next = self.rest.pop()?;
+        // Dependencies stand before what depends on them, so all mentions of one step come together.
+        while self.rest.peek() == Some(&next) {
+            self.rest.pop();
         }
-        false
+        self.add_dependencies(&next);
+        Some(next)
     }
+}
 
-    fn is_or_is_within(&self, step: &Self) -> bool {
-        let mut position = Some(self.clone());
-        while let Some(inner) = position {
-            if inner.same_step(step) {
-                return true;
-            }
-            position = inner.opener();
-        }
-        false
-    }
+/// How many regions are around this step, the workflow itself not counted.
+fn depth(plan: &Plan, local: u32) -> usize {
+    let opener = |local: &u32| plan.region(plan.step(*local).region).parent;
+    std::iter::successors(opener(&local), opener).count()
 }
 
 /// The idempotency key of a step: `hex(sha256(u64le(len(id)) ‖ id ‖ path))`, the same at every attempt.
@@ -132,10 +128,6 @@ mod tests {
     use super::*;
     use crate::testing::Graph;
 
-    fn at_root(local: u32) -> Position {
-        Position { local, around: Box::default(), items: Box::default() }
-    }
-
     #[test]
     fn b70_a_key_is_the_digest_of_length_id_and_path() {
         // Computed with Python's hashlib: sha256((9).to_bytes(8, "little") + b"order-123" + b"charge").
@@ -146,17 +138,19 @@ mod tests {
     }
 
     #[test]
-    fn ancestors_are_those_that_had_to_end_before() {
+    fn ancestors_are_those_that_had_to_end_before_the_last_one_first() {
         let mut graph = Graph::<u8>::new("diamond");
-        let a = graph.step("a", &[], |_, _| Box::pin(async { Ok(0) }));
-        let b = graph.step("b", &[a], |_, _| Box::pin(async { Ok(0) }));
-        let c = graph.step("c", &[a], |_, _| Box::pin(async { Ok(0) }));
-        let d = graph.step("d", &[b], |_, _| Box::pin(async { Ok(0) }));
+        let mut step = |inputs: &[u32]| graph.step("", inputs, |_, _| Box::pin(async { Ok(0) }));
+        let (a, b) = (step(&[]), step(&[]));
+        let (c, d) = (step(&[a]), step(&[a, b]));
+        let e = step(&[a, c]);
         let plan = graph.plan();
-        assert!(at_root(a).is_ancestor_of(&at_root(d), &plan));
-        assert!(at_root(b).is_ancestor_of(&at_root(d), &plan));
-        assert!(!at_root(c).is_ancestor_of(&at_root(d), &plan));
-        assert!(!at_root(d).is_ancestor_of(&at_root(a), &plan));
-        assert!(!at_root(d).is_ancestor_of(&at_root(d), &plan));
+        let ancestors = |local| {
+            let position = Position { local, around: Box::default(), items: Box::default() };
+            position.ancestors(&plan).collect::<Vec<_>>()
+        };
+        assert_eq!(ancestors(a), Vec::<Vec<u32>>::new());
+        assert_eq!(ancestors(d), [[b], [a]]);
+        assert_eq!(ancestors(e), [[c], [a]]);
     }
 }

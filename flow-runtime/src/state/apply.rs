@@ -232,9 +232,8 @@ impl WorkflowData {
         state.output = Some(payload.clone());
         state.error = None;
         for (key, payload) in data {
-            let entries = self.data.entry(key.clone()).or_default();
-            entries.retain(|entry| entry.step != step);
-            entries.push(DataEntry { step, payload: payload.clone() });
+            // A step completes once, so it has no entry yet.
+            self.data.entry(key.clone()).or_default().push(DataEntry { step, payload: payload.clone() });
         }
         self.finish(step, StepStatus::Completed, at, ended);
         Ok(())

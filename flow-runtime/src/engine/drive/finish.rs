@@ -51,8 +51,11 @@ impl Driver {
         let payload = self.output_payload(&output);
         self.record(Event::RunEnded { outcome: RunOutcome::Completed, output });
         // Under `strict_roundtrip` the caller gets what later callers will get.
-        let decodes = self.engine.strict_roundtrip && self.journal.is_some();
-        Ok(Ok(Finished { value: (!decodes).then_some(value), payload }))
+        if self.engine.strict_roundtrip && self.journal.is_some() {
+            discard(value);
+            return Ok(Ok(Finished { value: None, payload }));
+        }
+        Ok(Ok(Finished { value: Some(value), payload }))
     }
 
     /// The workflow's output, and how it is stored.
