@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
 use super::{Notice, Observer, What};
-use crate::state::{RegionKind, RunOutcome};
+use crate::state::{NodeFailure, RegionKind, RunOutcome};
 
 /// Writes one line for each fact, by default to standard error.
 ///
@@ -63,10 +63,10 @@ impl Display for Line<'_> {
             What::RegionOpened(RegionKind::Sub) => f.write_str("begins"),
             What::StepStarted { attempt } => write!(f, "attempt {attempt}"),
             What::AttemptFailed { attempt, failure, retry_in } => {
-                write!(f, "attempt {attempt} failed ({}), again in {retry_in:?}", failure.message)
+                write!(f, "attempt {attempt} failed ({}), again in {retry_in:?}", why(failure))
             }
             What::StepCompleted { took, .. } => write!(f, "done in {took:?}"),
-            What::StepFailed { failure, .. } => write!(f, "failed: {}", failure.message),
+            What::StepFailed { failure, .. } => write!(f, "failed: {}", why(failure)),
             What::StepCancelled => f.write_str("cancelled"),
             What::StepReleased => f.write_str("given back"),
             What::Progress { fraction, message } => write!(f, "{:.0} % {message}", fraction * 100.0),
@@ -78,8 +78,40 @@ impl Display for Line<'_> {
     }
 }
 
+/// The messages of a failure and its causes on one line, whatever is in them.
+fn why(failure: &NodeFailure) -> String {
+    let messages: Vec<&str> = failure.messages().collect();
+    messages.join(": ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 impl<W> fmt::Debug for LineProgress<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LineProgress").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{Cause, FailureKind};
+
+    #[test]
+    fn a_failure_is_one_line_with_its_causes() {
+        let failure = NodeFailure {
+            step: "report".to_owned(),
+            kind: FailureKind::Error,
+            attempt: 1,
+            message: "cannot write a.md".to_owned(),
+            cause: Cause::chain(vec!["the disk said:\n  full".to_owned()]),
+            permanent: false,
+        };
+        let progress = LineProgress::new(Vec::new());
+        let what = What::StepFailed { attempt: 1, failure: &failure };
+        progress.observe(&Notice::new("audit", None, Some("report"), what));
+        let written = progress.out.into_inner().unwrap();
+        assert_eq!(
+            String::from_utf8(written).unwrap(),
+            "audit report: failed: cannot write a.md: the disk said: full\n"
+        );
     }
 }

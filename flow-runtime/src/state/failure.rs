@@ -143,6 +143,13 @@ impl Cause {
     }
 }
 
+impl NodeFailure {
+    /// The error's message and those of its causes, nearest first.
+    pub fn messages(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.message.as_str()).chain(self.cause.iter().flat_map(Cause::messages))
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
