@@ -1,5 +1,6 @@
 //! All cross-crate suites in one binary, a module per suite.
 
+mod examples;
 mod execution;
 mod hygiene;
 mod recorder;
