@@ -59,6 +59,13 @@ fn what_has_no_place_in_a_workflow_is_refused_at_its_token() {
     check("use a::b; x", &["2:1 an item has no place in the body of a workflow"]);
     check("sleep(\"1h\"); x", &["2:1 `sleep`: durable timers are not available yet"]);
     check("let a = for i in 0..3 { f(i) }; a", &["2:19 a range has no items to borrow"]);
+    check("let a = std::cmp::max(x, 1); a", &["2:9 `std::cmp::max` is no node"]);
+    check("let a = f(::core::mem::take(x)); a", &["2:11 `::core::mem::take` is no node"]);
+    check("let a = match f(x) { &y => g(y) }; a", &["2:22 a pattern of a workflow borrows by itself"]);
+    check(
+        "let a = match x { y if let Some(z) = y && z > 1 => f(z), _ => 1 }; a",
+        &["2:24 `let` cannot stand inside this expression"],
+    );
 }
 
 #[test]
@@ -83,6 +90,9 @@ fn names_are_bound_once_and_before_they_are_used() {
     );
     check("let a = f(b.c); a", &["2:11 nothing is named `b`"]);
     check("let a = f(match x { y => y + z }); a", &["2:30 nothing is named `z`"]);
+    check("let A = f(x); x", &["2:5 `A` begins like a constant, so it binds nothing"]);
+    check("let a = for Y in xs { f(x) }; a", &["2:13 `Y` begins like a constant, so it binds nothing"]);
+    check("let a = match x { LIMIT => f(x), _ => x }; a", &[]);
 }
 
 #[test]
@@ -94,6 +104,13 @@ fn ids_and_labels_are_unique_where_they_must_be() {
     check("let a = match x { 1 => f(x), 1 => g(x), _ => 2 }; a", &["2:30 two arms have the label `1`"]);
     check("let a = match x { 1 => f(x), #[id = \"one\"] 1 => g(x), _ => 2 }; a", &[]);
     check("#[id = \"a.b\"] f(x); x", &["2:8 `a.b` is no id"]);
+    let labels = |source: &str| -> Vec<String> {
+        let models = models(source);
+        models.iter().flat_map(|model| &model.regions).skip(1).map(|region| region.label.clone()).collect()
+    };
+    let source = "fn a(x: T) -> u64 { let a = if let Some(y) = x.0 { f(y) } else if let Some(y) = x.1 { g(y) } \
+                  else if x.2 { 1 } else if x.3 { 2 } else { 3 }; a }";
+    assert_eq!(labels(source), ["Some(y)", "Some(y) 2", "else if", "else if 2", "else"]);
 }
 
 #[test]
