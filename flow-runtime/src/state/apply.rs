@@ -167,7 +167,7 @@ impl WorkflowData {
         if len == 0 {
             self.finish(step, StepStatus::Completed, at, ended);
         } else if self.instances[first_instance as usize].open == 0 {
-            (first_instance..first_instance + len).for_each(|inner| self.close(inner, at, ended));
+            (first_instance..first_instance + len).for_each(|inner| self.settle(inner, at, ended));
         }
         Ok(())
     }

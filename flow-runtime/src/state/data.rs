@@ -68,6 +68,8 @@ pub struct InstanceState {
     pub(crate) active: u32,
     /// Whether a step in it failed and nothing in it caught that. Derived.
     pub(crate) failed: bool,
+    /// Whether the step that opened it knows that nothing more happens in it. Derived.
+    pub(crate) closed: bool,
 }
 
 /// How one step stands.

@@ -26,6 +26,7 @@ impl WorkflowData {
             open: len,
             active: 0,
             failed: false,
+            closed: false,
         });
     }
 
@@ -76,6 +77,8 @@ impl WorkflowData {
                 }
             }
         }
+        // An instance that this ended is not open any more for the step that opened it.
+        self.recount();
     }
 
     fn depends_on_failure(&self, step: StepRef, plan: &Plan) -> bool {
@@ -107,22 +110,22 @@ impl WorkflowData {
         self.settle(step.instance, at, ended);
     }
 
-    /// Closes an instance that has just come to its end, or that has failed and come to rest; and those around it.
-    fn settle(&mut self, instance: u32, at: Timestamp, ended: &mut Vec<StepRef>) {
-        let state = &self.instances[instance as usize];
-        if state.is_over() {
-            self.close(instance, at, ended);
-        } else if let Some(opener) = state.opened_by {
-            let around = opener.instance;
-            if self.instances[around as usize].failed {
-                self.settle(around, at, ended);
-            }
+    /// Closes an instance if it has come to its end, or has failed and come to rest; and those around it.
+    pub(super) fn settle(&mut self, instance: u32, at: Timestamp, ended: &mut Vec<StepRef>) {
+        let state = &mut self.instances[instance as usize];
+        let Some(opener) = state.opened_by else { return };
+        // What still waits in an instance that has failed is cancelled after it was closed, and closes it only once.
+        if state.is_over() && !state.closed {
+            state.closed = true;
+            self.close(instance, opener, at, ended);
+        }
+        if self.instances[opener.instance as usize].failed {
+            self.settle(opener.instance, at, ended);
         }
     }
 
-    pub(super) fn close(&mut self, instance: u32, at: Timestamp, ended: &mut Vec<StepRef>) {
-        let state = &self.instances[instance as usize];
-        let (failed, Some(opener)) = (state.failed, state.opened_by) else { return };
+    fn close(&mut self, instance: u32, opener: StepRef, at: Timestamp, ended: &mut Vec<StepRef>) {
+        let failed = self.instances[instance as usize].failed;
         let step = self.step_mut(opener);
         step.open = step.open.saturating_sub(1);
         let (open, status) = (step.open, step.status);
@@ -182,5 +185,6 @@ impl WorkflowData {
         }
         let state = &mut self.instances[index];
         (state.open, state.active, state.failed) = (open, active, failed);
+        state.closed = state.opened_by.is_some() && state.is_over();
     }
 }

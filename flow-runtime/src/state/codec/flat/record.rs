@@ -102,6 +102,7 @@ fn read_instance(instance: &fb::Instance) -> InstanceState {
         open: 0,
         active: 0,
         failed: false,
+        closed: false,
     }
 }
 
