@@ -2,6 +2,7 @@
 
 mod examples;
 mod execution;
+mod caught_regions;
 mod hygiene;
 mod recorder;
 mod resume;

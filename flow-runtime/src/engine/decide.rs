@@ -24,11 +24,13 @@ pub(crate) struct Schedule {
     pub(crate) heads: VecDeque<StepRef>,
 }
 
-/// A fan-out with a limit: the items that have begun and those still to begin.
+/// A fan-out with a limit that has items still to begin.
 struct Fan {
-    active: u32,
     limit: u32,
+    /// Those that are still to begin; some may be over, in a record that was loaded.
     next: std::ops::Range<u32>,
+    /// How many of them are not over.
+    waiting: u32,
 }
 
 impl Schedule {
@@ -45,8 +47,8 @@ impl Schedule {
         let limit = data.plan.step(step.local).policy.concurrency;
         match (&data.plan.step(step.local).kind, limit) {
             (StepKind::Each { .. }, Some(limit)) => {
-                let fan = Fan { active: 0, limit: limit.get(), next: unfinished };
-                self.fans.insert(step, fan);
+                let waiting = data.step(step).open;
+                self.fans.insert(step, Fan { limit: limit.get(), next: unfinished, waiting });
                 self.refill(data, step);
             }
             _ => unfinished.by_ref().for_each(|instance| self.activate(data, instance)),
@@ -119,30 +121,25 @@ impl Schedule {
         }
     }
 
-    /// Begins the next item of a limited fan-out if the instance of this step has ended.
+    /// Begins the next items of the limited fan-outs around this step if items of theirs are over.
     fn refill_after(&mut self, data: &WorkflowData, step: StepRef) {
-        let instance = &data.instances[step.instance as usize];
-        let Some(opener) = instance.opened_by else { return };
-        if instance.is_over()
-            && let Some(fan) = self.fans.get_mut(&opener)
-        {
-            fan.active = fan.active.saturating_sub(1);
+        let mut instance = step.instance;
+        while let Some(opener) = data.instances[instance as usize].opened_by {
             self.refill(data, opener);
+            instance = opener.instance;
         }
     }
 
     fn refill(&mut self, data: &WorkflowData, step: StepRef) {
         while let Some(fan) = self.fans.get_mut(&step)
-            && fan.active < fan.limit
+            && data.step(step).open.saturating_sub(fan.waiting) < fan.limit
         {
             let Some(instance) = fan.next.next() else {
-                if fan.active == 0 {
-                    self.fans.remove(&step);
-                }
+                self.fans.remove(&step);
                 return;
             };
             if !data.instances[instance as usize].is_over() {
-                fan.active += 1;
+                fan.waiting -= 1;
                 self.activate(data, instance);
             }
         }
