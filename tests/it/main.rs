@@ -2,6 +2,7 @@
 
 mod examples;
 mod execution;
+mod adopted_shapes;
 mod caught_regions;
 mod hygiene;
 mod recorder;

@@ -2,7 +2,7 @@
 //!
 //! In: the plan to follow from now on. Out: the same record with its steps found again by their ids. Steps that are
 //! new are pending; a step to which something has happened must still be there, with the same node and the same
-//! edges, or the record is refused.
+//! edges, and a region that has ended must have no more steps than it had, or the record is refused.
 
 use std::sync::Arc;
 
@@ -13,10 +13,6 @@ use crate::plan::{Plan, StepKind};
 impl WorkflowData {
     /// Moves the record to this plan.
     pub(super) fn adopt(&mut self, plan: &Arc<Plan>) -> Result<(), String> {
-        if plan.fingerprint == self.plan.fingerprint {
-            self.plan = plan.clone();
-            return Ok(());
-        }
         let moves = Moves::between(&self.plan, plan);
         let mut steps = Vec::with_capacity(self.steps.len());
         let mut firsts = Vec::with_capacity(self.instances.len());
@@ -66,7 +62,21 @@ impl WorkflowData {
             }
             steps[base + (target - region.first) as usize] = state.clone();
         }
-        Ok(())
+        self.check_ended(instance, plan, new, moves)
+    }
+
+    /// Refuses more steps in a region that has ended: nothing would run them.
+    fn check_ended(&self, instance: u32, plan: &Plan, new: u32, moves: &Moves) -> Result<(), String> {
+        let opener = self.instances[instance as usize].opened_by;
+        let Some(opener) = opener.filter(|&opener| self.step(opener).status.has_ended()) else { return Ok(()) };
+        let mut added = plan.region(new).locals().filter(|local| !moves.steps.contains(&Some(*local)));
+        match added.next() {
+            Some(added) => {
+                let (opener, added) = (self.path(opener), &plan.step(added).id);
+                Err(format!("`{opener}` has ended, and step `{added}` was added to it"))
+            }
+            None => Ok(()),
+        }
     }
 }
 
