@@ -28,14 +28,17 @@ impl WorkflowData {
     /// The record that a run's first delta makes.
     ///
     /// # Errors
-    /// If the delta's first event is not `RunCreated`, or one after it does not fit.
+    /// If the delta is not number 0, if its first event is not `RunCreated`, or if one after it does not fit.
     pub fn create(delta: &Delta) -> Result<Self, ApplyError> {
+        if delta.seq != 0 {
+            return Err(refuse("a delta", format!("a record begins with delta 0, not with delta {}", delta.seq)));
+        }
         let Some((Event::RunCreated(created), rest)) = delta.events.split_first() else {
             return Err(refuse("the first event", "a record begins with RunCreated".to_owned()));
         };
         let mut data = Self::new(delta.run_no, created, delta.at);
         data.apply_all(rest, delta.at, &mut Vec::new())?;
-        data.seq = delta.seq + 1;
+        data.seq = 1;
         Ok(data)
     }
 
@@ -75,8 +78,9 @@ impl WorkflowData {
             let reason = format!("delta {} of run {} at {} of {}", delta.seq, delta.run_no, self.seq, self.run_no);
             return Err(refuse("a delta", reason));
         }
+        let next = delta.seq.checked_add(1).ok_or_else(|| refuse("a delta", "it has the last number".to_owned()))?;
         self.apply_all(&delta.events, delta.at, &mut Vec::new())?;
-        self.seq += 1;
+        self.seq = next;
         Ok(())
     }
 
@@ -92,6 +96,8 @@ impl WorkflowData {
         ended: &mut Vec<StepRef>,
     ) -> Result<(), ApplyError> {
         self.updated_at = self.updated_at.max(at);
+        // In a record 0 stands for never, so what happens at 0 is noted a nanosecond later.
+        let at = if at == 0 { 1 } else { at };
         let applied = match event {
             Event::RunCreated(_) => Err("the run exists".to_owned()),
             Event::PlanAdopted { plan } => self.adopt(plan),
@@ -300,4 +306,51 @@ impl WorkflowData {
 
 fn refuse(event: &'static str, reason: String) -> ApplyError {
     ApplyError { event, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::state::{Encoding, WorkflowId};
+    use crate::testing::Graph;
+
+    fn first() -> Delta {
+        let mut graph = Graph::<u64>::new("one step");
+        graph.step("one", &[], |_, _| Box::pin(async { Ok(1) }));
+        let input = Payload::new(Encoding::Raw, Vec::new());
+        let created = RunCreated::new(WorkflowId::new("run").unwrap(), Arc::new(graph.plan()), input);
+        Delta::new(7, 0, 1, vec![Event::RunCreated(Box::new(created))])
+    }
+
+    #[test]
+    fn b71_only_delta_0_creates_a_record() {
+        assert_eq!(WorkflowData::create(&first()).unwrap().seq, 1);
+        let late = Delta { seq: 3, ..first() };
+        let error = WorkflowData::create(&late).unwrap_err().to_string();
+        assert_eq!(error, "a delta does not fit the record: a record begins with delta 0, not with delta 3");
+    }
+
+    #[test]
+    fn b71_a_delta_of_another_run_or_out_of_order_changes_nothing() {
+        let before = WorkflowData::create(&first()).unwrap();
+        let mut data = before.clone();
+        let asked = || vec![Event::Asked { kind: Asked::Pause }];
+        for (run_no, seq) in [(7, 0), (7, 2), (7, u64::MAX), (8, 1), (0, 1)] {
+            assert!(data.apply(&Delta::new(run_no, seq, 2, asked())).is_err(), "{run_no} {seq}");
+            assert_eq!(data, before);
+        }
+        data.apply(&Delta::new(7, 1, 2, asked())).unwrap();
+        assert_eq!((data.seq, data.asked), (2, Some(Asked::Pause)));
+    }
+
+    #[test]
+    fn b34_numbers_at_their_end_are_refused() {
+        let mut data = WorkflowData::create(&first()).unwrap();
+        data.seq = u64::MAX;
+        let error = data.apply(&Delta::new(7, u64::MAX, 2, Vec::new())).unwrap_err();
+        assert_eq!(error.reason, "it has the last number");
+        assert_eq!(data.find("one[4294967295].two"), None);
+    }
 }

@@ -252,10 +252,7 @@ impl WorkflowData {
             }
             let item = item.unwrap_or(0);
             let opened = self.opened_by(step);
-            instance = opened.start + item;
-            if !opened.contains(&instance) {
-                return None;
-            }
+            instance = opened.start.checked_add(item).filter(|instance| opened.contains(instance))?;
         }
     }
 
