@@ -25,8 +25,30 @@ pub struct InMemoryStore {
 
 struct Entry {
     data: WorkflowData,
+    /// The same record again: what stays when a delta is found not to fit after some of it has been applied.
+    kept: WorkflowData,
     /// The delta applied last, to know it when it is sent again.
     last: Option<Delta>,
+}
+
+impl Entry {
+    fn new(data: WorkflowData, last: Option<Delta>) -> Self {
+        Self { kept: data.clone(), data, last }
+    }
+
+    /// Applies all of a delta, or nothing and says what does not fit.
+    fn append(&mut self, delta: &Delta) -> Result<(), String> {
+        if (delta.run_no, delta.seq) != (self.data.run_no, self.data.seq) {
+            let (found, sent) = (self.data.seq, delta.seq);
+            return Err(format!("it is at change {found}, and change {sent} does not follow"));
+        }
+        if let Err(error) = self.data.apply(delta).and_then(|()| self.kept.apply(delta)) {
+            self.data = self.kept.clone();
+            return Err(error.to_string());
+        }
+        self.last = Some(delta.clone());
+        Ok(())
+    }
 }
 
 impl InMemoryStore {
@@ -37,7 +59,7 @@ impl InMemoryStore {
 
 impl WorkflowStore for InMemoryStore {
     async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {
-        self.runs().insert(data.id.clone(), Entry { data: data.clone(), last: None });
+        self.runs().insert(data.id.clone(), Entry::new(data.clone(), None));
         Ok(())
     }
 
@@ -60,19 +82,10 @@ impl WorkflowStore for InMemoryStore {
         let conflict = |reason: String| StoreError::Conflict { id: after.id.clone(), reason };
         match runs.get_mut(&after.id) {
             Some(entry) if entry.last.as_ref() == Some(delta) => Ok(()),
-            Some(entry) => {
-                // Checked before, so that a delta that does not follow leaves the record as it is.
-                if (delta.run_no, delta.seq) != (entry.data.run_no, entry.data.seq) {
-                    let (found, sent) = (entry.data.seq, delta.seq);
-                    return Err(conflict(format!("it is at change {found}, and change {sent} does not follow")));
-                }
-                entry.data.apply(delta).map_err(|error| conflict(error.to_string()))?;
-                entry.last = Some(delta.clone());
-                Ok(())
-            }
+            Some(entry) => entry.append(delta).map_err(conflict),
             None if delta.seq == 0 => {
                 let data = WorkflowData::create(delta).map_err(|error| conflict(error.to_string()))?;
-                runs.insert(after.id.clone(), Entry { data, last: Some(delta.clone()) });
+                runs.insert(after.id.clone(), Entry::new(data, Some(delta.clone())));
                 Ok(())
             }
             None => Err(conflict("it is not there any more".to_owned())),
@@ -83,5 +96,35 @@ impl WorkflowStore for InMemoryStore {
 impl std::fmt::Debug for InMemoryStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("InMemoryStore").field("runs", &self.runs().len()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{Asked, Encoding, Event, Payload, RunCreated, StepRef};
+    use crate::testing::Graph;
+
+    #[tokio::test]
+    async fn b71_a_delta_that_fits_only_in_part_changes_nothing() {
+        let mut graph = Graph::<u64>::new("one step");
+        graph.step("one", &[], |_, _| Box::pin(async { Ok(1) }));
+        let id = WorkflowId::new("run").unwrap();
+        let created = RunCreated::new(id.clone(), Arc::new(graph.plan()), Payload::new(Encoding::Raw, Vec::new()));
+        let first = Delta::new(7, 0, 1, vec![Event::RunCreated(Box::new(created))]);
+        let mut after = WorkflowData::create(&first).unwrap();
+        let store = InMemoryStore::default();
+        store.commit(&after, &first).await.unwrap();
+
+        let fits = Event::Asked { kind: Asked::Pause };
+        let does_not = Event::StepReleased { step: StepRef::new(0, 0) };
+        let refused = store.commit(&after, &Delta::new(7, 1, 2, vec![fits.clone(), does_not])).await;
+        assert!(matches!(refused, Err(StoreError::Conflict { .. })), "{refused:?}");
+        assert_eq!(store.load(&id).await.unwrap(), after);
+
+        let fitting = Delta::new(7, 1, 2, vec![fits]);
+        after.apply(&fitting).unwrap();
+        store.commit(&after, &fitting).await.unwrap();
+        assert_eq!(store.load(&id).await.unwrap(), after);
     }
 }
