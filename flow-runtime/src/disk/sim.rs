@@ -122,10 +122,12 @@ impl SimFs {
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The disk as another process finds it after this one was killed: all that was written is there.
+    /// The disk as another process finds it after this one was killed: all that was written is there, and what was not
+    /// synced may still be lost with the power.
     #[must_use]
     pub fn after_kill(&self) -> Self {
-        Self::with(self.disk().seen.clone())
+        let disk = Disk { locked: BTreeSet::new(), ..self.disk().clone() };
+        Self { disk: Arc::new(Mutex::new(disk)) }
     }
 
     /// Every disk that may be found if the power goes now, each once.
@@ -470,6 +472,23 @@ mod tests {
         dir.sync().unwrap();
         assert_eq!(contents(&fs), [Some(b"x".to_vec())]);
         assert_eq!(fs.unsynced(), 0);
+    }
+
+    #[test]
+    fn what_a_killed_process_did_not_sync_may_still_be_lost() {
+        let fs = SimFs::default();
+        let dir = fs.open_dir(Path::new("d"), true).unwrap();
+        let _held = crate::disk::lock(&*dir).unwrap().unwrap();
+        let file = dir.create("a").unwrap();
+        file.write_at(b"x", 0).unwrap();
+        file.sync().unwrap();
+        let found = fs.after_kill();
+        assert_eq!(found.bytes("d/a").as_deref(), Some(&b"x"[..]));
+        assert_eq!(contents(&found), [None, Some(b"x".to_vec())]);
+        let dir = found.open_dir(Path::new("d"), true).unwrap();
+        assert!(crate::disk::lock(&*dir).unwrap().is_ok());
+        dir.sync().unwrap();
+        assert_eq!(contents(&found), [Some(b"x".to_vec())]);
     }
 
     #[test]
