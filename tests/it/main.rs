@@ -1,9 +1,9 @@
 //! All cross-crate suites in one binary, a module per suite.
 
-mod examples;
-mod execution;
 mod adopted_shapes;
 mod caught_regions;
+mod examples;
+mod execution;
 mod hygiene;
 mod recorder;
 mod resume;

@@ -342,6 +342,7 @@ impl Mirror for Instance {
             open: 0,
             active: 0,
             failed: false,
+            closed: false,
         })
     }
 }
