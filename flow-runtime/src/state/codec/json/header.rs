@@ -38,7 +38,7 @@ impl Header {
             return Err(CodecError::broken("the checksum does not fit"));
         }
         if found.min_reader > MIN_READER {
-            return Err(newer("a file", found.min_reader, MIN_READER));
+            return Err(newer(format!("format {}", found.min_reader), MIN_READER));
         }
         Ok(found)
     }
@@ -46,10 +46,9 @@ impl Header {
     /// Refuses a file that this version can read but must not write.
     pub(crate) fn check_writable(&self) -> Result<(), CodecError> {
         if self.min_writer > MIN_WRITER {
-            Err(newer("for writing, a file", self.min_writer, MIN_WRITER))
-        } else {
-            Ok(())
+            return Err(newer(format!("format {} for writing (it can be read)", self.min_writer), MIN_WRITER));
         }
+        Ok(())
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {
@@ -77,16 +76,16 @@ impl Header {
     }
 }
 
-fn newer(what: &str, found: u32, known: u32) -> CodecError {
-    CodecError::Newer { found: format!("{what} of format {found}"), known: format!("formats up to {known}") }
+fn newer(found: String, known: u32) -> CodecError {
+    CodecError::Newer { found, known: format!("formats up to {known}") }
 }
 
 /// The file with these members: `members` are those of a JSON object, without the brace that opens it.
-pub(super) fn seal(members: &[u8], min_reader: u32, min_writer: u32) -> Vec<u8> {
+pub(crate) fn seal(members: &[u8], min_reader: u32, min_writer: u32) -> Vec<u8> {
     let mut header = Header { min_reader, min_writer, bytes: 0, crc: 0 };
     let rest = header.line().len() - 1 + members.len();
     // The length counts its own digits, of which there are as few as it takes.
-    let digits = (1..).find(|&digits| (rest + digits).to_string().len() <= digits).unwrap_or(1);
+    let digits = (1..=20).find(|&digits| (rest + digits).to_string().len() <= digits).unwrap_or(1);
     header.bytes = (rest + digits) as u64;
     let line = header.line();
     let mut bytes = Vec::with_capacity(rest + digits);

@@ -12,7 +12,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use serde::ser::{self, Serialize, SerializeSeq, Serializer};
 use serde_json::value::to_raw_value;
 
-use super::{CodecError, MAX_ITEMS};
+use super::{CodecError, MAX_ITEMS, MAX_NAMES};
 
 /// What stands in a document for a value of ours.
 pub(super) trait Mirror {
@@ -140,8 +140,8 @@ impl<'de, 'a, V: Deserialize<'de>> Visitor<'de> for MapVisitor<'a, V> {
             if map.insert(Cow::Owned(name), value).is_some() {
                 return Err(A::Error::custom("a name stands twice in a map"));
             }
-            if map.len() > MAX_ITEMS {
-                return Err(A::Error::custom(format_args!("a map has more than {MAX_ITEMS} entries")));
+            if map.len() > MAX_NAMES {
+                return Err(A::Error::custom(format_args!("a map has more than {MAX_NAMES} names")));
             }
         }
         Ok(map)

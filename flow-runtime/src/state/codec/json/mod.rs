@@ -19,14 +19,18 @@ mod value;
 mod tests;
 
 pub(crate) use header::Header;
+#[cfg(test)]
+pub(crate) use header::seal;
 pub(crate) use record::{read_record, write_record};
 
 use super::CodecError;
 
 /// The most bytes of one file.
 pub(crate) const MAX_BYTES: usize = 1 << 30;
-/// The most items of one list or map.
+/// The most items of one list.
 const MAX_ITEMS: usize = 1 << 20;
+/// The most names of one map: fewer, since a name takes far more room in memory than in a file.
+const MAX_NAMES: usize = 1 << 16;
 
 /// A name, or a form, that this version does not know.
 fn unknown(what: &str, name: &str, known: &str) -> CodecError {

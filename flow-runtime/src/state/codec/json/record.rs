@@ -14,7 +14,7 @@ use super::payload::Payload;
 use super::plan::Plan;
 use super::text::AsText;
 use super::value::{Failure, MAX_CAUSES, Output, Wait, is_default};
-use super::{CodecError, MAX_BYTES, MAX_ITEMS};
+use super::{CodecError, MAX_BYTES, MAX_ITEMS, MAX_NAMES};
 use crate::state::codec::check::{check_plan, check_record};
 use crate::state::{
     Asked, Cause, DataEntry, InstanceState, NodeFailure, RunOutcome, RunOutput, StepRef, StepState, StepStatus,
@@ -43,15 +43,17 @@ pub(crate) fn read_record(bytes: &[u8]) -> Result<WorkflowData, CodecError> {
 
 /// Refuses what a reader would refuse for its size.
 fn check_size(data: &WorkflowData) -> Result<(), String> {
-    let lists = [data.steps.len(), data.instances.len(), data.plan.steps.len(), data.plan.regions.len()];
-    let maps = [data.metadata.len(), data.data.len()];
-    let values = data.data.values().map(Vec::len);
     let errors = match &data.output {
         Some(RunOutput::Errors(errors)) => errors.as_slice(),
         _ => &[],
     };
-    if let Some(len) = lists.into_iter().chain(maps).chain(values).chain([errors.len()]).find(|&len| len > MAX_ITEMS) {
+    let lists = [data.steps.len(), data.instances.len(), data.plan.steps.len(), data.plan.regions.len(), errors.len()];
+    let values = data.data.values().map(Vec::len);
+    if let Some(len) = lists.into_iter().chain(values).find(|&len| len > MAX_ITEMS) {
         return Err(format!("it has a list of {len}, and at most {MAX_ITEMS} are stored in one file"));
+    }
+    if let Some(len) = [data.metadata.len(), data.data.len()].into_iter().find(|&len| len > MAX_NAMES) {
+        return Err(format!("it has {len} keys, and at most {MAX_NAMES} are stored in one file"));
     }
     let failures = data.steps.iter().filter_map(|step| step.error.as_deref()).chain(errors);
     if failures.map(causes).any(|causes| causes > MAX_CAUSES) {

@@ -183,10 +183,7 @@ fn b38_a_file_that_needs_a_newer_reader_is_refused_by_name() {
     let file = write_record(&small()).unwrap();
     let line = file.iter().position(|&byte| byte == b'\n').unwrap();
     let error = read_record(&header::seal(&file[line + 1..], 2, 2)).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "a newer version of Flow is needed: a file of format 2, this version knows formats up to 1"
-    );
+    assert_eq!(error.to_string(), "a newer version of Flow is needed: format 2, this version knows formats up to 1");
     let nonsense = read_record(&header::seal(b"whatever comes", 9, 9)).unwrap_err();
     assert!(matches!(nonsense, CodecError::Newer { .. }), "{nonsense}");
 }
@@ -199,7 +196,7 @@ fn b38_a_file_that_needs_a_newer_writer_is_read_but_not_written() {
     assert_eq!(read_record(&newer).unwrap(), small());
     assert!(Header::read(&file).unwrap().check_writable().is_ok());
     let error = Header::read(&newer).unwrap().check_writable().unwrap_err();
-    assert!(error.to_string().contains("for writing, a file of format 2"), "{error}");
+    assert!(error.to_string().contains("format 2 for writing (it can be read)"), "{error}");
 }
 
 #[test]
@@ -300,7 +297,7 @@ fn what_could_not_be_read_is_not_written() {
     assert!(refused(&|data| data.steps.truncate(1)));
     assert!(refused(&|data| data.instances[0].region = 9));
     assert!(refused(&|data| Arc::make_mut(&mut data.plan).regions.to_mut().clear()));
-    assert!(refused(&|data| data.metadata.extend((0..1_100_000).map(|n| (n.to_string(), String::new())))));
+    assert!(refused(&|data| data.metadata.extend((0..65_537).map(|n| (n.to_string(), String::new())))));
     assert!(refused(&|data| {
         let error = data.steps[1].error.as_mut().unwrap();
         error.cause = crate::state::Cause::chain(vec!["again".to_owned(); 257]);
@@ -327,4 +324,16 @@ fn payloads_stand_as_they_are_where_they_can() {
     assert_eq!(form(Encoding::Json, b"1e999"), coded("MWU5OTk=", "Json"));
     assert_eq!(form(Encoding::Raw, b"\xff\xfe"), coded("//4=", "Raw"));
     assert_eq!(form(Encoding::MessagePack, b"\x01"), coded("AQ==", "MessagePack"));
+}
+
+#[test]
+fn maps_and_lists_are_bounded() {
+    let with_names = |len: u32| {
+        let names: Vec<_> = (1..len).map(|n| format!("\"{n}\": \"\"")).collect();
+        replaced("\"customer\":", &format!("{},\"customer\":", names.join(",")))
+    };
+    refuse(&with_names(65_537), "more than 65536 names");
+    let read = read_record(&with_names(65_536)).unwrap();
+    assert_eq!(read.metadata.len(), 65_536);
+    assert!(write_record(&read).is_ok());
 }
