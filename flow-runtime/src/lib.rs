@@ -19,4 +19,4 @@ pub use engine::{Engine, Ephemeral, Invocation, NodeContext, RunError, RunHandle
 pub use flow_macros::{node, workflow};
 pub use plan::{Node, Plan, Provide};
 pub use state::{Key, NodeError, NodeFailure, Output, WorkflowData, WorkflowId};
-pub use store::{FlatBuffersStore, InMemoryStore, StoreError, WorkflowStore};
+pub use store::{FlatBuffersStore, InMemoryStore, JsonFileStore, StoreError, WorkflowStore};

@@ -5,6 +5,7 @@
 
 mod error;
 mod flat;
+mod json;
 mod memory;
 mod worker;
 
@@ -12,6 +13,7 @@ use std::future::Future;
 
 pub use error::{Damaged, StoreError};
 pub use flat::{FlatBuffersOptions, FlatBuffersStore};
+pub use json::{JsonFileOptions, JsonFileStore};
 pub use memory::InMemoryStore;
 
 use crate::state::{Delta, Encoding, WorkflowData, WorkflowId};

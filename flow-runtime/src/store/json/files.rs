@@ -1,0 +1,248 @@
+//! The files of the store, one for each run, as the store's thread works on them.
+//!
+//! In: whole files to be written, and what they follow. Out: those files, each replaced whole and durably. What this
+//! thread has written or read of a run it remembers, so that a commit need not read the file it replaces.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::failure;
+use crate::disk::{self, Dir, DiskError, Lock};
+use crate::state::WorkflowId;
+use crate::state::codec::CodecError;
+use crate::state::codec::json::{Header, MAX_BYTES, read_record};
+use crate::store::worker::Work;
+use crate::store::{Damaged, Listing, StoreError};
+
+/// Where a run stands: its number, and how many changes it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) run_no: u64,
+    pub(super) seq: u64,
+    /// The checksum of the last change, if this thread has written it.
+    pub(super) last: Option<u32>,
+}
+
+/// A file to be written.
+pub(super) struct Written {
+    pub(super) id: WorkflowId,
+    pub(super) place: Place,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// What the thread does next.
+pub(super) type Job = Box<dyn FnOnce(&mut Files) + Send>;
+
+/// The files, and what is known of them.
+pub(super) struct Files {
+    dir: Arc<dyn Dir>,
+    /// The lock of who writes; without it nothing is written.
+    lock: Option<Lock>,
+    places: HashMap<WorkflowId, Place>,
+    doubt: Option<Doubt>,
+}
+
+/// A sync failed, so what is on disk is not known.
+struct Doubt {
+    reason: String,
+    /// The run whose file may be the old one or the new one.
+    run: Option<WorkflowId>,
+}
+
+impl Work for Files {
+    type Job = Job;
+
+    fn run(&mut self, jobs: Vec<Job>) -> Option<Duration> {
+        jobs.into_iter().for_each(|job| job(self));
+        None
+    }
+}
+
+impl Files {
+    /// The files of this folder, for reading.
+    pub(super) fn read_only(dir: Arc<dyn Dir>) -> Self {
+        Self { dir, lock: None, places: HashMap::new(), doubt: None }
+    }
+
+    /// The files of this folder, for the one who holds its lock.
+    pub(super) fn open(dir: Arc<dyn Dir>, lock: Lock) -> Result<Self, StoreError> {
+        disk::remove_stale_temps(&*dir)?;
+        // Who wrote before may have been killed before a name was durable; what is read from now on must be.
+        dir.sync()?;
+        Ok(Self { dir, lock: Some(lock), places: HashMap::new(), doubt: None })
+    }
+
+    /// Writes the file of a run, whatever is there.
+    pub(super) fn save(&mut self, file: Written) -> Result<(), StoreError> {
+        self.check_writable()?;
+        if !self.places.contains_key(&file.id) {
+            self.check_replaceable(&file.id)?;
+        }
+        self.replace(file)
+    }
+
+    /// Writes the file of a run that has changed, if the change follows what is there.
+    pub(super) fn commit(&mut self, file: Written) -> Result<(), StoreError> {
+        self.check_writable()?;
+        let Written { id, place: sent, .. } = &file;
+        let conflict = |reason: String| Err(StoreError::Conflict { id: id.clone(), reason });
+        let Some(found) = self.place(id)? else {
+            return if sent.seq == 1 { self.replace(file) } else { conflict("it is not there any more".to_owned()) };
+        };
+        let is_same_run = found.run_no == sent.run_no;
+        if is_same_run && sent.seq > 1 && found.seq == sent.seq - 1 {
+            return self.replace(file);
+        }
+        if is_same_run && found.seq == sent.seq && self.is_there(&file, found)? {
+            return Ok(());
+        }
+        conflict(format!("it is at change {}, and change {} does not follow", found.seq, sent.seq.saturating_sub(1)))
+    }
+
+    /// Removes the file of a run.
+    pub(super) fn delete(&mut self, id: &WorkflowId) -> Result<(), StoreError> {
+        self.check_writable()?;
+        if !self.places.contains_key(id) {
+            self.check_replaceable(id)?;
+        }
+        self.places.remove(id);
+        match disk::remove_durably(&*self.dir, &name_of(id)) {
+            Err(error) if error.is_not_found() => Err(StoreError::NotFound { id: id.clone() }),
+            done => done.map_err(|error| self.failed(id, error)),
+        }
+    }
+
+    /// The bytes of a run's file.
+    pub(super) fn read(&self, id: &WorkflowId) -> Result<Vec<u8>, StoreError> {
+        match &self.doubt {
+            Some(doubt) if doubt.run.as_ref() == Some(id) => Err(self.poisoned(doubt)),
+            _ => self.find(id)?.ok_or_else(|| StoreError::NotFound { id: id.clone() }),
+        }
+    }
+
+    /// The runs there are. Their names say which, but those of long ids, which stand in the files.
+    pub(super) fn list(&self) -> Result<Listing, StoreError> {
+        let mut listing = Listing::default();
+        for file in self.dir.list()? {
+            let Some(name) = file.strip_suffix(EXTENSION) else { continue };
+            match disk::decode_name(name).map(WorkflowId::new) {
+                Some(Ok(id)) => listing.workflows.push(id),
+                None if disk::is_cut_name(name) => match self.id_in(&file) {
+                    Some(Ok(id)) => listing.workflows.push(id),
+                    Some(Err(reason)) => listing.damaged.push(Damaged::new(self.dir.path().join(&file), reason)),
+                    None => {}
+                },
+                _ => {}
+            }
+        }
+        listing.workflows.sort();
+        listing.damaged.sort();
+        Ok(listing)
+    }
+
+    /// The id that stands in a file; `None` if the file has gone in the meantime.
+    fn id_in(&self, file: &str) -> Option<Result<WorkflowId, String>> {
+        let bytes = match disk::read_all(&*self.dir, file, MAX_BYTES as u64) {
+            Ok(bytes) => bytes,
+            Err(error) if error.is_not_found() => return None,
+            // That this one cannot be read is no reason to hide the others.
+            Err(error) => return Some(Err(error.to_string())),
+        };
+        let id = read_record(&bytes).map_err(|error| error.to_string()).and_then(|data| {
+            if name_of(&data.id) == file { Ok(data.id) } else { Err(format!("it holds the run `{}`", data.id)) }
+        });
+        Some(id)
+    }
+
+    /// Where a run stands, read from its file if need be.
+    fn place(&mut self, id: &WorkflowId) -> Result<Option<Place>, StoreError> {
+        if let Some(place) = self.places.get(id) {
+            return Ok(Some(*place));
+        }
+        let Some(bytes) = self.find(id)? else { return Ok(None) };
+        let path = self.path(id);
+        let writable = Header::read(&bytes).and_then(|header| header.check_writable());
+        writable.map_err(|error| failure::unreadable(id, &path, error))?;
+        let data = failure::read(id, &path, &bytes)?;
+        let place = Place { run_no: data.run_no, seq: data.seq, last: None };
+        self.places.insert(id.clone(), place);
+        Ok(Some(place))
+    }
+
+    /// Whether this very change is what stands there: it was sent again, since its answer was lost.
+    fn is_there(&self, file: &Written, found: Place) -> Result<bool, StoreError> {
+        match found.last {
+            Some(last) => Ok(file.place.last == Some(last)),
+            None => Ok(self.find(&file.id)?.as_ref() == Some(&file.bytes)),
+        }
+    }
+
+    /// Refuses to touch what a newer version has written; what is broken may be replaced and removed.
+    fn check_replaceable(&self, id: &WorkflowId) -> Result<(), StoreError> {
+        let bytes = match self.find(id) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) | Err(StoreError::Corrupt { .. }) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        match Header::read(&bytes).and_then(|header| header.check_writable()) {
+            Err(error @ CodecError::Newer { .. }) => Err(failure::unreadable(id, &self.path(id), error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The bytes of a run's file, if there is one.
+    fn find(&self, id: &WorkflowId) -> Result<Option<Vec<u8>>, StoreError> {
+        match disk::read_all(&*self.dir, &name_of(id), MAX_BYTES as u64) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) if error.is_too_large() => {
+                let DiskError { path, source, .. } = error;
+                Err(StoreError::Corrupt { id: id.clone(), path: Some(path), reason: source.to_string() })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn replace(&mut self, file: Written) -> Result<(), StoreError> {
+        let Written { id, place, bytes } = file;
+        // If this fails, the file has to say where the run stands.
+        self.places.remove(&id);
+        disk::replace_durably(&*self.dir, &name_of(&id), &bytes).map_err(|error| self.failed(&id, error))?;
+        self.places.insert(id, place);
+        Ok(())
+    }
+
+    /// What a failed write means: after a failed sync nothing more is written.
+    fn failed(&mut self, id: &WorkflowId, error: DiskError) -> StoreError {
+        if error.is_sync() {
+            // A file that could not be synced was not renamed; only a folder leaves its names in doubt.
+            let run = (error.path == self.dir.path()).then(|| id.clone());
+            self.doubt = Some(Doubt { reason: error.to_string(), run });
+        }
+        error.into()
+    }
+
+    fn check_writable(&self) -> Result<(), StoreError> {
+        match (&self.lock, &self.doubt) {
+            (None, _) => Err(StoreError::ReadOnly { path: self.dir.path().to_owned() }),
+            (_, Some(doubt)) => Err(self.poisoned(doubt)),
+            _ => Ok(()),
+        }
+    }
+
+    fn poisoned(&self, doubt: &Doubt) -> StoreError {
+        StoreError::Poisoned { path: self.dir.path().to_owned(), reason: doubt.reason.clone() }
+    }
+
+    fn path(&self, id: &WorkflowId) -> std::path::PathBuf {
+        self.dir.path().join(name_of(id))
+    }
+}
+
+const EXTENSION: &str = ".json";
+
+/// The name of a run's file.
+pub(super) fn name_of(id: &WorkflowId) -> String {
+    disk::encode_name(id.as_str()) + EXTENSION
+}

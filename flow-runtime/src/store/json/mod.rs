@@ -1,0 +1,217 @@
+//! The store for reading by eye: one pretty JSON file for each run.
+//!
+//! In: records. Out: files that a person, an editor and any tool can read, and the same records after a crash.
+//! [`files`] works on them in a thread of its own; what a file looks like is told in `state/codec/json`.
+
+mod failure;
+mod files;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::oneshot;
+
+use self::files::{Files, Job, Place, Written, name_of};
+use super::worker::{Gone, Worker};
+use super::{Listing, StoreError, WorkflowStore};
+use crate::disk::{self, Fs, RealFs};
+use crate::state::codec::flat::{Plans, write_delta};
+use crate::state::codec::json::write_record;
+use crate::state::{Delta, Encoding, WorkflowData, WorkflowId};
+
+/// From this many steps on, a run is told to be better off in another store.
+const MANY_STEPS: usize = 1000;
+
+/// Keeps each run in a file of its own, as JSON made for reading by eye.
+///
+/// It is for looking at what a run does: the file has the plan, every step with its status, times, output and error,
+/// and values that are JSON or text as they are. Every commit writes the whole file anew, so for runs of thousands of
+/// steps [`FlatBuffersStore`](super::FlatBuffersStore) is the one to take. A file that was edited by hand is refused:
+/// its first line has a checksum over all of it. A run may have a million steps, 65,536 keys and 1 GiB.
+///
+/// One process writes; others may read beside it through [`open_read_only`](Self::open_read_only). What was committed
+/// survives a kill and a power loss. Clones are the same store, and the folder is free again when the last is gone.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// # let dir = dir.path();
+/// use flow_runtime::{Engine, JsonFileStore, WorkflowStore};
+/// let engine = Engine::new(JsonFileStore::open(dir)?);
+/// // .. run `order-1`, and look at `w-order-1.json` ..
+/// let beside = JsonFileStore::open_read_only(dir)?;
+/// assert!(beside.list_workflows().await?.workflows.is_empty());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct JsonFileStore {
+    inner: Arc<Inner>,
+}
+
+/// How a [`JsonFileStore`] is opened.
+#[derive(Clone, Debug)]
+#[must_use = "call `open` to have the store"]
+pub struct JsonFileOptions {
+    fs: Arc<dyn Fs>,
+}
+
+struct Inner {
+    path: PathBuf,
+    worker: Worker<Job>,
+    /// The runs of which it was told that they have many steps.
+    told: Mutex<HashSet<WorkflowId>>,
+}
+
+impl JsonFileStore {
+    /// Opens the store in this folder for writing, and makes it if it is not there.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if another process has it open for writing, or what the operating system says; a folder
+    /// in which others may write is refused.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::options().open(path)
+    }
+
+    /// Opens the store in this folder for reading, beside a process that writes to it. Each call reads what is there
+    /// by then. Nothing is changed.
+    ///
+    /// # Errors
+    /// If the folder cannot be opened.
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::options().open_read_only(path)
+    }
+
+    /// The ways to open a store.
+    pub fn options() -> JsonFileOptions {
+        JsonFileOptions { fs: Arc::new(RealFs) }
+    }
+}
+
+impl JsonFileOptions {
+    /// The file system; the operating system's by default. For tests.
+    pub fn fs(mut self, fs: impl Fs + 'static) -> Self {
+        self.fs = Arc::new(fs);
+        self
+    }
+
+    /// Opens the store in this folder for writing, as [`JsonFileStore::open`] does.
+    ///
+    /// # Errors
+    /// As [`JsonFileStore::open`].
+    pub fn open(self, path: impl AsRef<Path>) -> Result<JsonFileStore, StoreError> {
+        let path = path.as_ref();
+        let dir = self.fs.open_dir(path, true)?;
+        let lock = disk::lock(&*dir)?.map_err(|holder| StoreError::Locked { path: path.to_owned(), holder })?;
+        JsonFileStore::new(path, Files::open(dir, lock)?)
+    }
+
+    /// Opens the store in this folder for reading, as [`JsonFileStore::open_read_only`] does.
+    ///
+    /// # Errors
+    /// If the folder cannot be opened.
+    pub fn open_read_only(self, path: impl AsRef<Path>) -> Result<JsonFileStore, StoreError> {
+        let dir = self.fs.open_dir(path.as_ref(), false)?;
+        JsonFileStore::new(path.as_ref(), Files::read_only(dir))
+    }
+}
+
+impl JsonFileStore {
+    fn new(path: &Path, files: Files) -> Result<Self, StoreError> {
+        let worker = Worker::spawn("flow-json", files).map_err(|source| StoreError::Io {
+            action: "start a thread for",
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self { inner: Arc::new(Inner { path: path.to_owned(), worker, told: Mutex::default() }) })
+    }
+
+    /// Has the store's thread do this, and waits for its answer. It is done whether the answer is waited for or not.
+    async fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Files) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let job: Job = Box::new(move |files| {
+            let _ = reply.send(work(files));
+        });
+        self.inner.worker.send(job).map_err(|gone| self.gone(gone))?;
+        answer.await.map_err(|_| self.gone(Gone))?
+    }
+
+    fn gone(&self, _: Gone) -> StoreError {
+        StoreError::Poisoned { path: self.inner.path.clone(), reason: "its thread has died".to_owned() }
+    }
+
+    /// The file of a record, made here, so that the store's thread has nothing to do but to write it.
+    fn written(&self, data: &WorkflowData, last: Option<u32>) -> Result<Written, StoreError> {
+        let bytes = write_record(data).map_err(|error| failure::unwritable(&data.id, error))?;
+        self.tell_if_long(data);
+        Ok(Written { id: data.id.clone(), place: Place { run_no: data.run_no, seq: data.seq, last }, bytes })
+    }
+
+    fn tell_if_long(&self, data: &WorkflowData) {
+        let steps = data.steps.len();
+        if steps >= MANY_STEPS && self.told().insert(data.id.clone()) {
+            tracing::warn!(
+                run = %data.id,
+                steps,
+                "JsonFileStore, which is made for reading, writes all steps of a run at every commit; \
+                 FlatBuffersStore writes only what changed, and InMemoryStore nothing"
+            );
+        }
+    }
+
+    fn told(&self) -> std::sync::MutexGuard<'_, HashSet<WorkflowId>> {
+        self.inner.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl WorkflowStore for JsonFileStore {
+    async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {
+        let file = self.written(data, None)?;
+        self.ask(|files| files.save(file)).await
+    }
+
+    async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
+        let of = id.clone();
+        let bytes = self.ask(move |files| files.read(&of)).await?;
+        failure::read(id, &self.inner.path.join(name_of(id)), &bytes)
+    }
+
+    async fn list_workflows(&self) -> Result<Listing, StoreError> {
+        self.ask(|files| files.list()).await
+    }
+
+    async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
+        let of = id.clone();
+        self.ask(move |files| files.delete(&of)).await?;
+        self.told().remove(id);
+        Ok(())
+    }
+
+    async fn commit(&self, after: &WorkflowData, delta: &Delta) -> Result<(), StoreError> {
+        if (after.run_no, after.seq) != (delta.run_no, delta.seq.saturating_add(1)) {
+            let reason = format!("change {} does not lead to the record that came with it", delta.seq);
+            return Err(StoreError::Conflict { id: after.id.clone(), reason });
+        }
+        let change = write_delta(delta, Plans::Beside).map_err(|error| failure::unwritable(&after.id, error))?;
+        let file = self.written(after, Some(crc32c::crc32c(&change)))?;
+        self.ask(|files| files.commit(file)).await
+    }
+
+    fn encoding(&self) -> Encoding {
+        Encoding::Json
+    }
+}
+
+impl fmt::Debug for JsonFileStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JsonFileStore").field("path", &self.inner.path).finish_non_exhaustive()
+    }
+}
