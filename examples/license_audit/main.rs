@@ -125,6 +125,9 @@ struct Args {
     /// Forget what is stored of this lock file and begin again
     #[arg(long)]
     fresh: bool,
+    /// Keep progress in JSON to look at, one file for each run
+    #[arg(long)]
+    json: bool,
     /// Show no progress
     #[arg(long, short)]
     quiet: bool,
@@ -140,8 +143,12 @@ async fn audit(args: Args) -> anyhow::Result<ExitCode> {
     let sources = Sources::of(folder_of(&args.lock))?;
     let target = Target::new(&args.report)?;
 
-    let mut engine =
-        Engine::builder(FlatBuffersStore::open(&args.store)?).state(App { sources, target: target.clone() });
+    let engine = if args.json {
+        Engine::builder(JsonFileStore::open(&args.store)?)
+    } else {
+        Engine::builder(FlatBuffersStore::open(&args.store)?)
+    };
+    let mut engine = engine.state(App { sources, target: target.clone() });
     if !args.quiet {
         engine = engine.observe(LineProgress::stderr());
     }

@@ -139,6 +139,9 @@ struct Args {
     /// Run orders once more whose run has failed
     #[arg(long)]
     retry_failed: bool,
+    /// Keep progress in JSON to look at, one file for each run
+    #[arg(long)]
+    json: bool,
     /// Show no progress
     #[arg(long, short)]
     quiet: bool,
@@ -151,7 +154,12 @@ async fn main() -> ExitCode {
 
 async fn fulfil_all(args: Args) -> anyhow::Result<ExitCode> {
     let orders = orders::read(&args.orders)?;
-    let mut engine = Engine::builder(FlatBuffersStore::open(&args.store)?).state(Ledger::open(&args.ledger)?);
+    let engine = if args.json {
+        Engine::builder(JsonFileStore::open(&args.store)?)
+    } else {
+        Engine::builder(FlatBuffersStore::open(&args.store)?)
+    };
+    let mut engine = engine.state(Ledger::open(&args.ledger)?);
     if !args.quiet {
         engine = engine.observe(LineProgress::stderr());
     }
@@ -179,16 +187,16 @@ async fn fulfil_all(args: Args) -> anyhow::Result<ExitCode> {
             }
             Err(error) => {
                 failed += 1;
+                let is_ended = matches!(error, RunError::Failed { .. });
                 eprintln!("error: {}", with_causes(&error.into()).join("\n  because: "));
+                if is_ended {
+                    eprintln!("  once the cause is gone, --retry-failed begins it again");
+                }
             }
         }
     }
     println!("{shipped} shipped, {cancelled} cancelled, {failed} without an end");
-    if failed > 0 {
-        eprintln!("run again to go on, with --retry-failed once the cause of a failure is gone");
-        return Ok(ExitCode::FAILURE);
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Removes the record of a run that failed, so that it can begin again. Its steps get the same keys as before, so what

@@ -13,6 +13,9 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
+/// What makes a program keep its progress in each kind of store.
+const STORES: [&[&str]; 2] = [&[], &["--json"]];
+
 /// How a program ended.
 struct Ended {
     code: Option<i32>,

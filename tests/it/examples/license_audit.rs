@@ -7,7 +7,7 @@ use std::process::Command;
 use flow_runtime::FlatBuffersStore;
 use tempfile::TempDir;
 
-use super::{damage, example, files, folder, kill_after, run, with_little_disk, workspace};
+use super::{Ended, STORES, damage, example, files, folder, kill_after, run, with_little_disk, workspace};
 
 /// A folder with a lock file, a workspace, and a cargo home with the sources of some packages.
 struct Place(TempDir);
@@ -207,19 +207,21 @@ fn b42_killed_at_any_moment_it_gives_the_same_report() {
     let moments = undisturbed.stderr.lines().count();
     assert!(moments > 30, "{moments} moments");
 
-    let (mut kills, mut resumed) = (0, 0);
-    for moment in (1..=moments).step_by(3) {
-        fs::remove_file(place.path("out/report.md")).unwrap();
-        let store = format!("killed-{moment}");
-        kills += u32::from(kill_after(&mut place.audit(&store), moment));
-        let ended = run(&mut place.audit(&store)).succeeded();
-        resumed += u32::from(ended.stderr.contains("steps are saved") && !ended.stderr.contains(" 0 steps are saved"));
-        assert_eq!(ended.stdout, undisturbed.stdout, "killed at line {moment}");
-        assert_eq!(place.report(), report, "killed at line {moment}");
-        assert_eq!(files(&place.path("out")).len(), 1, "nothing else is left");
+    for kind in STORES {
+        let (mut kills, mut resumed) = (0, 0);
+        for moment in (1..=moments).step_by(3) {
+            fs::remove_file(place.path("out/report.md")).unwrap();
+            let store = format!("killed-{moment}{}", kind.concat());
+            kills += u32::from(kill_after(place.audit(&store).args(kind), moment));
+            let Ended { stdout, stderr, .. } = run(place.audit(&store).args(kind)).succeeded();
+            resumed += u32::from(stderr.contains("steps are saved") && !stderr.contains(" 0 steps are saved"));
+            assert_eq!(stdout, undisturbed.stdout, "killed at line {moment}");
+            assert_eq!(place.report(), report, "killed at line {moment}");
+            assert_eq!(files(&place.path("out")).len(), 1, "nothing else is left");
+        }
+        assert!(kills > 2, "only {kills} kills came before the end");
+        assert!(resumed > 0, "no run went on from a step that was saved");
     }
-    assert!(kills > 2, "only {kills} kills came before the end");
-    assert!(resumed > 0, "no run went on from a step that was saved");
 }
 
 #[test]
@@ -282,24 +284,27 @@ fn b40_a_store_that_another_process_holds_is_named_with_its_holder() {
     place.write("out/report.md", "an older report");
     let held = FlatBuffersStore::open(place.path("store")).unwrap();
     let holder = format!("is held by process {}", std::process::id());
-    run(&mut place.audit("store")).failed_saying(&[&place.path("store").display().to_string(), &holder]);
-    assert_eq!(place.report(), "an older report");
+    for kind in STORES {
+        let ended = run(place.audit("store").args(kind));
+        ended.failed_saying(&[&place.path("store").display().to_string(), &holder]);
+        assert_eq!(place.report(), "an older report");
+    }
     drop(held);
     run(&mut place.audit("store")).succeeded();
 }
 
 #[test]
 fn b32_a_damaged_run_is_named_and_left_as_it_is() {
-    let place = Place::small();
-    run(&mut place.audit("store")).succeeded();
-    place.write("out/report.md", "an older report");
-    damage(&place.path("store"), "MIT/Apache-2.0");
-    let before = files(&place.path("store"));
-    run(&mut place.audit("store")).failed_saying(&["damaged", "left as it is"]);
-    assert_eq!(place.report(), "an older report");
-    assert_eq!(files(&place.path("store")).len(), before.len());
-    for (path, bytes) in before.iter().filter(|(path, _)| !path.ends_with("LOCK")) {
-        assert_eq!(&fs::read(path).unwrap(), bytes, "{}", path.display());
+    for kind in STORES {
+        let place = Place::small();
+        run(place.audit("store").args(kind)).succeeded();
+        place.write("out/report.md", "an older report");
+        damage(&place.path("store"), "MIT/Apache-2.0");
+        let runs = || files(&place.path("store")).into_iter().filter(|(path, _)| !path.ends_with("LOCK"));
+        let before: Vec<_> = runs().collect();
+        run(place.audit("store").args(kind)).failed_saying(&["run `lock-", "is damaged", "left as it is"]);
+        assert_eq!(place.report(), "an older report");
+        assert!(runs().eq(before), "the store was changed");
     }
 }
 
