@@ -26,7 +26,7 @@
 //! | --- | --- |
 //! | 4 | CRC-32C of the 44 bytes behind it |
 //! | 4 | CRC-32C of the body |
-//! | 8 | the run, as this store numbers it; for a plan its number with the highest bit set |
+//! | 8 | the run's number, see [`run_number`]; for a plan its number with the highest bit set |
 //! | 8 | the number of changes the run has after this frame; for a plan the first 8 bytes of its body's SHA-256 |
 //! | 4 | the length of the body |
 //! | 4 | the number of the plan that the body names, 0 for none |
@@ -39,6 +39,8 @@
 //!
 //! Batches and frames are filled up with zeros to a multiple of 8. Numbers are little-endian. CRC-32C is the
 //! Castagnoli polynomial (RFC 3720).
+
+use sha2::{Digest, Sha256};
 
 use crate::state::WorkflowId;
 
@@ -123,6 +125,18 @@ pub(super) struct Placed {
 
 /// A frame of a batch as it was found; of a broken one, the run that it belongs to, where that is known.
 pub(super) type FoundFrame = Result<Placed, Option<u64>>;
+
+/// The number under which a run stands in the log, unless another id has it: the first 63 bits of its id's SHA-256.
+/// So the number alone tells which id damage is about, where the id itself is lost.
+pub(super) fn run_number(id: &WorkflowId) -> u64 {
+    digest(id.as_str().as_bytes()) & !PLAN_BIT
+}
+
+/// The first 8 bytes of the SHA-256 of these bytes.
+pub(super) fn digest(bytes: &[u8]) -> u64 {
+    let digest = Sha256::digest(bytes);
+    digest.iter().take(8).fold(0, |number, &byte| (number << 8) | u64::from(byte))
+}
 
 impl SegmentHeader {
     pub(super) fn to_bytes(self) -> [u8; SEGMENT_HEADER] {

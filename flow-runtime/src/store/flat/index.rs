@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use super::format::{FrameHead, Kind, PLAN_BIT, Placed};
+use super::format::{self, FrameHead, Kind, PLAN_BIT, Placed};
 use super::segment::Segment;
 use crate::plan::Plan;
 use crate::state::{WorkflowId, WorkflowStatus};
@@ -24,7 +24,8 @@ pub(super) struct Index {
     /// Runs of which frames were found but not their beginning, with the file. They were rewritten or deleted later,
     /// or their beginning is lost.
     orphans: HashMap<u64, PathBuf>,
-    pub(super) next_run: u64,
+    /// Where a part is lost of which nobody knows what it held.
+    lost: Option<PathBuf>,
     pub(super) next_plan: u32,
     /// The bytes of all frames ever taken in, for telling how much of the log is of no use any more.
     pub(super) taken_bytes: u64,
@@ -94,8 +95,8 @@ impl Index {
             plans: HashMap::new(),
             plan_numbers: HashMap::new(),
             orphans: HashMap::new(),
+            lost: None,
             // 0 is no plan.
-            next_run: 1,
             next_plan: 1,
             taken_bytes: 0,
             damaged: Vec::new(),
@@ -110,9 +111,47 @@ impl Index {
         (self.ids.keys().cloned().collect(), damaged)
     }
 
-    pub(super) fn run_of(&self, id: &WorkflowId) -> Option<(u64, &Run)> {
-        let run = *self.ids.get(id)?;
-        self.runs.get(&run).map(|found| (run, found))
+    /// A run and its number; of one that is not there, nothing.
+    ///
+    /// # Errors
+    /// If it is damaged, or if it may have been there and is lost.
+    pub(super) fn run_of(&self, id: &WorkflowId) -> Result<Option<(u64, &Run)>, StoreError> {
+        let corrupt = |path: &PathBuf, reason: &str| StoreError::Corrupt {
+            id: id.clone(),
+            path: Some(path.clone()),
+            reason: reason.to_owned(),
+        };
+        let number = self.number_of(id);
+        if let Some((number, run)) = number.and_then(|number| Some((number, self.runs.get(&number)?))) {
+            return match &run.damage {
+                Some(Damage { path, reason }) => Err(corrupt(path, reason)),
+                None => Ok(Some((number, run))),
+            };
+        }
+        if let Some(path) = number.and_then(|number| self.orphans.get(&number)) {
+            return Err(corrupt(path, "its beginning is lost or damaged"));
+        }
+        match &self.lost {
+            None => Ok(None),
+            Some(path) => Err(StoreError::Damaged { path: path.clone(), reason: may_be_lost(id) }),
+        }
+    }
+
+    /// The number of a run that is there, whole or not.
+    pub(super) fn number_of(&self, id: &WorkflowId) -> Option<u64> {
+        let orphan = format::run_number(id);
+        let is_orphan = self.orphans.contains_key(&orphan);
+        self.ids.get(id).copied().or_else(|| is_orphan.then_some(orphan))
+    }
+
+    /// Whether a run of another id has this number.
+    pub(super) fn is_taken(&self, number: u64, id: &WorkflowId) -> bool {
+        self.runs.get(&number).is_some_and(|run| run.id != *id)
+    }
+
+    /// Lets new runs begin although some may be lost.
+    pub(super) fn accept_losses(&mut self) {
+        self.lost = None;
     }
 
     /// The plan whose bytes have this digest.
@@ -122,10 +161,7 @@ impl Index {
 
     /// What a run consists of.
     pub(super) fn find(&self, id: &WorkflowId) -> Result<Found, StoreError> {
-        let (_, run) = self.run_of(id).ok_or_else(|| StoreError::NotFound { id: id.clone() })?;
-        if let Some(Damage { path, reason }) = run.damage.clone() {
-            return Err(StoreError::Corrupt { id: id.clone(), path: Some(path), reason });
-        }
+        let (_, run) = self.run_of(id)?.ok_or_else(|| StoreError::NotFound { id: id.clone() })?;
         let named = run.frames.iter().map(|frame| frame.plan).filter(|&plan| plan != 0);
         let plans = named.filter_map(|plan| Some((plan, self.plans.get(&plan)?.clone()))).collect();
         Ok(Found { run: run.clone(), plans })
@@ -167,7 +203,6 @@ impl Index {
     }
 
     fn begin(&mut self, id: WorkflowId, run_no: u64, head: &FrameHead, location: Location) {
-        self.next_run = self.next_run.max(head.run.saturating_add(1));
         self.orphans.remove(&head.run);
         let run =
             Run { id: id.clone(), run_no, head: Head::of(head), frames: vec![location], damage: None, suspect: false };
@@ -209,7 +244,6 @@ impl Index {
             self.next_plan = self.next_plan.max((number & !PLAN_BIT) as u32 + 1);
             self.damaged.push(Damaged::new(segment.path.clone(), "a plan is damaged"));
         } else {
-            self.next_run = self.next_run.max(number.saturating_add(1));
             self.orphans.insert(number, segment.path.clone());
         }
     }
@@ -217,6 +251,7 @@ impl Index {
     /// Notes that a part of the log is lost here, whose changes may have been of any run that had not ended.
     pub(super) fn lose(&mut self, segment: &Segment, reason: &str) {
         self.damaged.push(Damaged::new(segment.path.clone(), reason));
+        self.lost = Some(segment.path.clone());
         self.runs.values_mut().filter(|run| !run.head.has_ended()).for_each(|run| run.suspect = true);
     }
 
@@ -255,4 +290,8 @@ impl Head {
             [WorkflowStatus::Completed, WorkflowStatus::Failed, WorkflowStatus::Cancelled, WorkflowStatus::RolledBack];
         ENDS.iter().any(|&status| status as u8 == self.status)
     }
+}
+
+fn may_be_lost(id: &WorkflowId) -> String {
+    format!("a part of the log is lost that may have held run `{id}`; open it with `accept_losses` to go on without")
 }

@@ -187,7 +187,7 @@ impl Log {
     fn stage_commit(&mut self, commit: Commit) -> Result<bool, StoreError> {
         let conflict = |reason: String| Err(StoreError::Conflict { id: commit.id.clone(), reason });
         let (run, begins) = match self.find(&commit.id)? {
-            None if commit.seq == 0 => (self.new_run(), true),
+            None if commit.seq == 0 => (self.new_number(&commit.id), true),
             None => return conflict("it is not there any more".to_owned()),
             Some(Standing { run, run_no, head }) => {
                 let is_same_run = run_no == commit.run_no;
@@ -219,7 +219,7 @@ impl Log {
 
     fn stage_save(&mut self, save: Save) {
         // A damaged run may be replaced as well: whoever saves it knows better what it should be.
-        let run = self.number_of(&save.id).unwrap_or_else(|| self.new_run());
+        let run = self.number_of(&save.id).unwrap_or_else(|| self.new_number(&save.id));
         let plan = self.stage_plan(&save.plan);
         let head = FrameHead {
             kind: Kind::Snapshot,
@@ -259,9 +259,13 @@ impl Log {
         number
     }
 
-    fn new_run(&mut self) -> u64 {
-        let next = self.index().next_run;
-        self.pending.new_run(next)
+    /// A number for a run that is not there: that of its id, or the next that no other run has.
+    fn new_number(&self, id: &WorkflowId) -> u64 {
+        let mut number = format::run_number(id);
+        while self.pending.is_taken(number, id) || self.index().is_taken(number, id) {
+            number = (number + 1) & !PLAN_BIT;
+        }
+        number
     }
 
     /// The number of a run, also of a damaged one.
@@ -269,7 +273,7 @@ impl Log {
         match self.pending.fate(id) {
             Some(Fate::Stands(standing)) => Some(standing.run),
             Some(Fate::Gone) => None,
-            None => self.index().run_of(id).map(|(run, _)| run),
+            None => self.index().number_of(id),
         }
     }
 
@@ -281,11 +285,8 @@ impl Log {
             None => {}
         }
         let index = self.index();
-        match index.run_of(id) {
-            None => Ok(None),
-            Some((_, found)) if found.damage.is_some() => index.find(id).map(|_| None),
-            Some((run, found)) => Ok(Some(Standing { run, run_no: found.run_no, head: found.head })),
-        }
+        let run = index.run_of(id)?;
+        Ok(run.map(|(run, found)| Standing { run, run_no: found.run_no, head: found.head }))
     }
 
     /// Writes what waits, and answers those who wait for it.

@@ -69,6 +69,7 @@ pub struct FlatBuffersStore {
 pub struct FlatBuffersOptions {
     fs: Arc<dyn Fs>,
     segment_bytes: u64,
+    accept_losses: bool,
 }
 
 struct Inner {
@@ -117,7 +118,7 @@ impl FlatBuffersStore {
 
     /// The ways to open a store.
     pub fn options() -> FlatBuffersOptions {
-        FlatBuffersOptions { fs: Arc::new(RealFs), segment_bytes: SEGMENT_BYTES }
+        FlatBuffersOptions { fs: Arc::new(RealFs), segment_bytes: SEGMENT_BYTES, accept_losses: false }
     }
 }
 
@@ -126,6 +127,14 @@ impl FlatBuffersOptions {
     /// from the beginning, and one that holds a larger record is longer.
     pub fn segment_bytes(mut self, bytes: u64) -> Self {
         self.segment_bytes = bytes.clamp(*SEGMENT_RANGE.start(), *SEGMENT_RANGE.end());
+        self
+    }
+
+    /// Whether new runs may begin in a store of which a part is lost without anybody knowing what stood there. Without
+    /// this they are refused, because a run of the same id may have been under way. What is lost is listed among
+    /// [`Listing::damaged`].
+    pub fn accept_losses(mut self, accept: bool) -> Self {
+        self.accept_losses = accept;
         self
     }
 
@@ -146,6 +155,9 @@ impl FlatBuffersOptions {
         disk::remove_stale_temps(&*dir)?;
         let log = Log::open(dir, lock, self.segment_bytes)?;
         let index = log.shared_index();
+        if self.accept_losses {
+            log::lock(&index).accept_losses();
+        }
         let worker = spawn(path.as_ref(), "flow-write", log)?;
         FlatBuffersStore::new(path.as_ref(), Access::Write { worker, index })
     }
@@ -321,11 +333,8 @@ fn encode(after: &WorkflowData, delta: &Delta) -> Result<Commit, CodecError> {
 
 impl EncodedPlan {
     fn of(plan: &Plan) -> Result<Self, CodecError> {
-        use sha2::{Digest, Sha256};
         let bytes = write_plan(plan)?;
-        let digest = Sha256::digest(&bytes);
-        let digest = digest.iter().take(8).fold(0, |digest, &byte| (digest << 8) | u64::from(byte));
-        Ok(Self { digest, bytes })
+        Ok(Self { digest: format::digest(&bytes), bytes })
     }
 }
 

@@ -46,7 +46,8 @@ pub(super) struct Pending {
     pub(super) replies: Vec<oneshot::Sender<Result<(), StoreError>>>,
     fates: HashMap<WorkflowId, Fate>,
     plans: HashMap<u64, u32>,
-    new_runs: u64,
+    /// The numbers that runs of the batch have.
+    numbers: HashMap<u64, WorkflowId>,
     since: Option<Instant>,
 }
 
@@ -74,13 +75,15 @@ impl Pending {
 
     /// Notes what becomes of a run.
     pub(super) fn set_fate(&mut self, id: WorkflowId, fate: Fate) {
+        if let Fate::Stands(standing) = fate {
+            self.numbers.insert(standing.run, id.clone());
+        }
         self.fates.insert(id, fate);
     }
 
-    /// A number for a new run; `next` is the first that the log has not given away.
-    pub(super) fn new_run(&mut self, next: u64) -> u64 {
-        self.new_runs += 1;
-        next + self.new_runs - 1
+    /// Whether a run of another id has this number in the batch.
+    pub(super) fn is_taken(&self, number: u64, id: &WorkflowId) -> bool {
+        self.numbers.get(&number).is_some_and(|other| other != id)
     }
 
     /// The number of a plan that the batch brings.

@@ -35,8 +35,10 @@ fn look(fs: &SimFs, kept: &[WorkflowData; 2], what: &str) -> (usize, bool) {
                 assert_eq!(&found, data, "{what}: another record");
                 whole += 1;
             }
-            Err(StoreError::Corrupt { .. } | StoreError::Newer { .. }) => is_reported = true,
-            Err(StoreError::NotFound { .. }) => assert!(is_reported, "{what}: a run is lost without a word"),
+            Err(StoreError::Corrupt { .. } | StoreError::Damaged { .. } | StoreError::Newer { .. }) => {
+                is_reported = true
+            }
+            Err(StoreError::NotFound { .. }) => panic!("{what}: a run is lost without a word"),
             Err(error) => panic!("{what}: {error}"),
         }
     }
@@ -128,6 +130,53 @@ async fn b32_a_damaged_log_is_left_as_it_is_and_goes_on_for_the_other_runs() {
     // Whoever knows better may replace the run, or remove it.
     store.save(&kept[1]).await.unwrap();
     assert_eq!(store.load(&id("live")).await.unwrap(), kept[1]);
+}
+
+#[tokio::test]
+async fn b32_a_run_whose_beginning_is_damaged_never_begins_afresh() {
+    let (fs, kept) = damaged_store().await;
+    let (path, mut bytes) = log_files(&fs).remove(0);
+    // The id of `live` stands in its first frame only.
+    let place = bytes.windows(4).position(|window| window == b"live").unwrap();
+    bytes[place] ^= 1;
+    fs.set_bytes(&path, bytes);
+    let store = open(fs.clone()).unwrap();
+    for refused in [store.load(&id("live")).await.map(drop), {
+        let walk = walk("live", 9);
+        store.commit(&walk[0].0, &walk[0].1).await
+    }] {
+        let Err(StoreError::Corrupt { id: which, .. }) = refused else { panic!("it began afresh: {refused:?}") };
+        assert_eq!(which, id("live"));
+    }
+    assert!(matches!(store.load(&id("other")).await, Err(StoreError::NotFound { .. })));
+    commit(&store, &walk("other", 10)).await;
+    drop(store);
+    let store = open(fs.clone()).unwrap();
+    assert!(matches!(store.load(&id("live")).await, Err(StoreError::Corrupt { .. })));
+    store.delete(&id("live")).await.unwrap();
+    assert!(matches!(store.load(&id("live")).await, Err(StoreError::NotFound { .. })));
+    store.save(&kept[1]).await.unwrap();
+    drop(store);
+    assert_eq!(open(fs).unwrap().load(&id("live")).await.unwrap(), kept[1]);
+}
+
+#[tokio::test]
+async fn no_run_begins_where_it_may_have_been_lost_unless_that_is_accepted() {
+    let (fs, kept) = damaged_store().await;
+    let (path, bytes) = log_files(&fs).remove(0);
+    fs.set_bytes(&path, bytes[..bytes.len() - 8].to_vec());
+    let store = open(fs.clone()).unwrap();
+    let new = walk("new", 9);
+    let Err(StoreError::Damaged { reason, .. }) = store.commit(&new[0].0, &new[0].1).await else {
+        panic!("it may have been there before")
+    };
+    assert!(reason.contains("`new`") && reason.contains("accept_losses"), "{reason}");
+    assert_eq!(store.load(&kept[0].id).await.unwrap(), kept[0], "a run that had ended has lost nothing");
+    drop(store);
+    let options = FlatBuffersStore::options().fs(fs).segment_bytes(SEGMENT).accept_losses(true);
+    let store = options.open(DIR).unwrap();
+    commit(&store, &new).await;
+    assert_eq!(store.load(&id("new")).await.unwrap(), new[4].0);
 }
 
 #[tokio::test]
