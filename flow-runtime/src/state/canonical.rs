@@ -1,10 +1,11 @@
-//! Whether two payloads are the same value, in whatever order their maps were written.
+//! Values of any type: whether two payloads are the same one, in whatever order their maps were written.
 //!
 //! In: two payloads. Out: yes or no. A value that is written as a sequence in no fixed order, such as a `HashSet`,
 //! has no canonical form here.
 
 use std::fmt;
 
+use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::{Payload, decode};
@@ -36,6 +37,23 @@ impl Payload {
         match (decode::<Canonical>(self), decode::<Canonical>(other)) {
             (Ok(this), Ok(other)) => this == other,
             _ => false,
+        }
+    }
+}
+
+/// Whether there is no NaN and no infinity in a value; `false` if that cannot be told.
+pub(super) fn has_only_finite_numbers<T: Serialize>(value: &T) -> bool {
+    let bytes = rmp_serde::to_vec_named(value).ok();
+    bytes.and_then(|bytes| super::msgpack::from_slice::<Canonical>(&bytes).ok()).is_some_and(|value| value.is_finite())
+}
+
+impl Canonical {
+    fn is_finite(&self) -> bool {
+        match self {
+            Self::Float(bits) => f64::from_bits(*bits).is_finite(),
+            Self::List(items) => items.iter().all(Self::is_finite),
+            Self::Map(entries) => entries.iter().all(|(key, value)| key.is_finite() && value.is_finite()),
+            _ => true,
         }
     }
 }
