@@ -58,7 +58,7 @@ impl Schedule {
     /// Takes in that these steps have ended.
     pub(crate) fn ended(&mut self, data: &WorkflowData, ended: &[StepRef]) {
         for &step in ended {
-            if satisfies(data, step) {
+            if data.satisfies(step) {
                 for &next in data.plan.step(step.local).next.iter() {
                     self.met(data, StepRef::new(step.instance, next));
                 }
@@ -92,7 +92,7 @@ impl Schedule {
             let region = data.plan.step(dependency).region;
             let Some(instance) = data.enclosing(step.instance, region) else { continue };
             let dependency = StepRef::new(instance, dependency);
-            if satisfies(data, dependency) {
+            if data.satisfies(dependency) {
                 continue;
             }
             unmet += 1;
@@ -138,20 +138,11 @@ impl Schedule {
                 self.fans.remove(&step);
                 return;
             };
-            if !data.instances[instance as usize].is_over() {
+            if !data.instances[instance as usize].is_idle() {
                 fan.waiting -= 1;
                 self.activate(data, instance);
             }
         }
-    }
-}
-
-/// Whether dependents of this step may start: it has its output, or its failure is a value.
-fn satisfies(data: &WorkflowData, step: StepRef) -> bool {
-    match data.step(step).status {
-        StepStatus::Completed | StepStatus::Bypassed => true,
-        StepStatus::Failed => data.plan.step(step.local).catches_own_failure(),
-        _ => false,
     }
 }
 

@@ -64,6 +64,8 @@ pub struct InstanceState {
     pub first: u32,
     /// How many of its steps have not ended. Derived; see [`WorkflowData::recount`].
     pub(crate) open: u32,
+    /// For how many steps of the regions around it its value still waits. Derived.
+    pub(crate) held: u32,
     /// How many attempts run in it and in the regions opened in it. Derived.
     pub(crate) active: u32,
     /// Whether a step in it failed and nothing in it caught that. Derived.
@@ -100,8 +102,10 @@ pub struct StepState {
     pub opened: u32,
     /// How many instances it opened.
     pub opened_len: u32,
-    /// How many of them have not ended. Derived; see [`WorkflowData::recount`].
+    /// In how many of them steps have not ended. Derived; see [`WorkflowData::recount`].
     pub(crate) open: u32,
+    /// How many of them have ended but for the value, which waits for a step around them. Derived.
+    pub(crate) held: u32,
 }
 
 /// A value in the run's key-value data, with the step that wrote it.
@@ -192,6 +196,7 @@ impl StepState {
         opened: 0,
         opened_len: 0,
         open: 0,
+        held: 0,
     };
 }
 

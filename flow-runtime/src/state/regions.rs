@@ -8,8 +8,13 @@ use super::{StepRef, Timestamp};
 use crate::plan::{Plan, StepKind};
 
 impl InstanceState {
-    /// Whether nothing more happens in this instance: all its steps have ended, or it failed and came to rest.
+    /// Whether this instance has come to its end: its value can be had, or it failed and came to rest.
     pub(crate) fn is_over(&self) -> bool {
+        self.is_idle() && (self.failed || self.held == 0)
+    }
+
+    /// Whether nothing more runs in this instance: all its steps have ended, or it failed and came to rest.
+    pub(crate) fn is_idle(&self) -> bool {
         if self.failed { self.active == 0 } else { self.open == 0 }
     }
 }
@@ -17,6 +22,7 @@ impl InstanceState {
 impl WorkflowData {
     pub(super) fn open_instance(&mut self, opened_by: Option<StepRef>, region: u32, item: u32) {
         let (first, len) = (self.steps.len(), self.plan.region(region).len);
+        let held = opened_by.map_or(0, |opener| self.held(opener.instance, region));
         self.steps.resize(first + len as usize, StepState::PENDING);
         self.instances.push(InstanceState {
             opened_by,
@@ -24,10 +30,62 @@ impl WorkflowData {
             item,
             first: first as u32,
             open: len,
+            held,
             active: 0,
             failed: false,
             closed: false,
         });
+    }
+
+    /// Whether dependents of this step may use it: it has its output, or its failure is a value.
+    pub(crate) fn satisfies(&self, step: StepRef) -> bool {
+        match self.step(step).status {
+            StepStatus::Completed | StepStatus::Bypassed => true,
+            StepStatus::Failed => self.plan.step(step.local).catches_own_failure(),
+            _ => false,
+        }
+    }
+
+    /// For how many steps around it the value of this region waits, when it is opened from this instance.
+    fn held(&self, around: u32, region: u32) -> u32 {
+        let waits = |&&local: &&u32| {
+            let home = self.plan.step(local).region;
+            home != region
+                && self.enclosing(around, home).is_some_and(|home| !self.satisfies(StepRef::new(home, local)))
+        };
+        self.plan.region(region).tail.iter().filter(waits).count() as u32
+    }
+
+    /// Lets the values that wait for this step of a region around theirs have it.
+    fn release_values(&mut self, step: StepRef, at: Timestamp, ended: &mut Vec<StepRef>) {
+        let plan = self.plan.clone();
+        let home = plan.step(step.local).region;
+        for (index, region) in (0..).zip(plan.regions.iter()) {
+            if index == home || !region.tail.contains(&step.local) {
+                continue;
+            }
+            for instance in self.instances_in(step.instance, index) {
+                let state = &mut self.instances[instance as usize];
+                state.held = state.held.saturating_sub(1);
+                if let (0, true, false, Some(opener)) = (state.held, state.closed, state.failed, state.opened_by) {
+                    self.step_mut(opener).held -= 1;
+                    self.close(instance, opener, at, ended);
+                }
+            }
+        }
+    }
+
+    /// The instances of this region that were opened from this instance, through however many others.
+    fn instances_in(&self, instance: u32, region: u32) -> Vec<u32> {
+        let Some(parent) = self.plan.region(region).parent else { return Vec::new() };
+        let around = self.plan.step(parent).region;
+        let around = if around == self.instances[instance as usize].region {
+            vec![instance]
+        } else {
+            self.instances_in(instance, around)
+        };
+        let opened = around.into_iter().flat_map(|around| self.opened_by(StepRef::new(around, parent)));
+        opened.filter(|&opened| self.instances[opened as usize].region == region).collect()
     }
 
     /// Marks what an uncaught failure of this step reaches: its dependents, and the regions around it up to a catch.
@@ -106,6 +164,9 @@ impl WorkflowData {
             self.activate(step.instance, -1);
         }
         ended.push(step);
+        if self.satisfies(step) {
+            self.release_values(step, at, ended);
+        }
         self.instances[step.instance as usize].open -= 1;
         self.settle(step.instance, at, ended);
     }
@@ -115,8 +176,12 @@ impl WorkflowData {
         let state = &mut self.instances[instance as usize];
         let Some(opener) = state.opened_by else { return };
         // What still waits in an instance that has failed is cancelled after it was closed, and closes it only once.
-        if state.is_over() && !state.closed {
+        if state.is_idle() && !state.closed {
             state.closed = true;
+            let waits = u32::from(!state.is_over());
+            let step = self.step_mut(opener);
+            step.open = step.open.saturating_sub(1);
+            step.held += waits;
             self.close(instance, opener, at, ended);
         }
         if self.instances[opener.instance as usize].failed {
@@ -124,11 +189,10 @@ impl WorkflowData {
         }
     }
 
+    /// Ends the step that opened this instance if it was the last to come to its end.
     fn close(&mut self, instance: u32, opener: StepRef, at: Timestamp, ended: &mut Vec<StepRef>) {
         let failed = self.instances[instance as usize].failed;
-        let step = self.step_mut(opener);
-        step.open = step.open.saturating_sub(1);
-        let (open, status) = (step.open, step.status);
+        let (open, status) = (self.step(opener).open + self.step(opener).held, self.step(opener).status);
         let caught_branch = failed && matches!(self.plan.step(opener.local).kind, StepKind::Branch { .. });
         if status == StepStatus::Running && open == 0 {
             let status = if caught_branch { StepStatus::Failed } else { StepStatus::Completed };
@@ -180,11 +244,16 @@ impl WorkflowData {
             failed |= state.status == StepStatus::Failed && !plan.step(local).catches_own_failure();
             let instances = &self.instances[inner.start as usize..inner.end as usize];
             active += instances.iter().map(|inner| inner.active).sum::<u32>();
-            let open_inner = instances.iter().filter(|inner| !inner.is_over()).count() as u32;
-            self.step_mut(step).open = open_inner;
+            let open_inner = instances.iter().filter(|inner| !inner.is_idle()).count() as u32;
+            let held_inner = instances.iter().filter(|inner| inner.is_idle() && !inner.is_over()).count() as u32;
+            let state = self.step_mut(step);
+            (state.open, state.held) = (open_inner, held_inner);
         }
+        let held =
+            self.instances[index].opened_by.map(|opener| self.held(opener.instance, self.instances[index].region));
         let state = &mut self.instances[index];
         (state.open, state.active, state.failed) = (open, active, failed);
-        state.closed = state.opened_by.is_some() && state.is_over();
+        state.held = held.unwrap_or(0);
+        state.closed = state.opened_by.is_some() && state.is_idle();
     }
 }

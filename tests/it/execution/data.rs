@@ -62,6 +62,11 @@ async fn read(_after: &u32, cx: &NodeContext) -> Option<u32> {
 }
 
 #[node]
+async fn read_behind(_own: &u32, _before: &u32, cx: &NodeContext) -> Option<u32> {
+    cx.get(KEY).unwrap()
+}
+
+#[node]
 async fn sum(all: &[u32]) -> u32 {
     all.iter().sum()
 }
@@ -90,6 +95,27 @@ workflow! {
         let fanned = #[id = "fanned"] read(items);
         seen(alone, joined, fanned)
     }
+}
+
+workflow! {
+    fn in_regions(xs: Vec<u32>) -> Vec<Option<u32>> {
+        let before = write(100);
+        let seen = for x in xs {
+            let own = match x {
+                0 => before,
+                n => { #[id = "own_write"] write(n) }
+            };
+            read_behind(own, before)
+        };
+        seen
+    }
+}
+
+#[tokio::test]
+async fn b69_an_item_reads_its_own_writes_and_those_before_its_fan_out() {
+    let engine = Engine::builder(TestStore::new()).state(Turns::default()).build();
+    let read = in_regions(vec![5, 0, 7, 6]).run(&engine, "r").await.unwrap();
+    assert_eq!(read, [Some(5), Some(100), Some(7), Some(6)]);
 }
 
 fn permutations() -> Vec<[&'static str; 3]> {

@@ -3,6 +3,7 @@
 //! `probe`, `stores` and `clock` are what the suites look with; each of the others is a theme of the behaviours.
 
 mod again;
+mod borrowed;
 mod caught;
 mod clock;
 mod commits;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use flow_runtime::state::{Delta, Encoding};
+use flow_runtime::state::{Delta, Encoding, Event};
 use flow_runtime::store::Listing;
 use flow_runtime::{InMemoryStore, StoreError, WorkflowData, WorkflowId, WorkflowStore};
 use tokio::sync::Semaphore;
@@ -21,6 +21,15 @@ pub(crate) enum Fault {
     Panic,
 }
 
+/// Which commit goes wrong.
+#[derive(Clone, Copy)]
+enum When {
+    /// The one of this number, from 0.
+    Number(u64),
+    /// Each with such an event.
+    Has(fn(&Event) -> bool),
+}
+
 /// Clones are the same store.
 #[derive(Clone)]
 pub(crate) struct TestStore {
@@ -29,7 +38,7 @@ pub(crate) struct TestStore {
 }
 
 struct State {
-    fault: Mutex<Option<(u64, Fault)>>,
+    fault: Mutex<Option<(When, Fault)>>,
     commits: AtomicU64,
     deltas: Mutex<Vec<Delta>>,
     /// One permit lets one load through.
@@ -60,7 +69,13 @@ impl TestStore {
 
     /// Lets the commit of this number, from 0, go wrong.
     pub(crate) fn fail_at(self, commit: u64, fault: Fault) -> Self {
-        *self.state.fault.lock().unwrap() = Some((commit, fault));
+        *self.state.fault.lock().unwrap() = Some((When::Number(commit), fault));
+        self
+    }
+
+    /// Lets each commit with such an event go wrong.
+    pub(crate) fn fail_on(self, event: fn(&Event) -> bool, fault: Fault) -> Self {
+        *self.state.fault.lock().unwrap() = Some((When::Has(event), fault));
         self
     }
 
@@ -111,7 +126,11 @@ impl WorkflowStore for TestStore {
 
     async fn commit(&self, after: &WorkflowData, delta: &Delta) -> Result<(), StoreError> {
         let number = self.state.commits.fetch_add(1, Ordering::SeqCst);
-        let fault = self.state.fault.lock().unwrap().filter(|&(at, _)| at == number).map(|(_, fault)| fault);
+        let is_due = |&(when, _): &(When, Fault)| match when {
+            When::Number(due) => due == number,
+            When::Has(event) => delta.events.iter().any(event),
+        };
+        let fault = self.state.fault.lock().unwrap().filter(is_due).map(|(_, fault)| fault);
         let error = || Err(StoreError::Other("the disk is gone".into()));
         match fault {
             Some(Fault::Refused) => return error(),

@@ -100,6 +100,7 @@ fn read_instance(instance: &fb::Instance) -> InstanceState {
         item: instance.item(),
         first: instance.first(),
         open: 0,
+        held: 0,
         active: 0,
         failed: false,
         closed: false,
@@ -141,6 +142,7 @@ fn read_state(all: &Bytes, step: fb::StepState<'_>) -> Result<StepState, CodecEr
         opened: step.opened(),
         opened_len: step.opened_len(),
         open: 0,
+        held: 0,
     })
 }
 

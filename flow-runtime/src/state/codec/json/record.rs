@@ -288,6 +288,7 @@ impl Mirror for Step<'_> {
             opened: self.opened,
             opened_len: self.opened_len,
             open: 0,
+            held: 0,
         })
     }
 }
@@ -342,6 +343,7 @@ impl Mirror for Instance {
             item: self.item,
             first: 0,
             open: 0,
+            held: 0,
             active: 0,
             failed: false,
             closed: false,
