@@ -2,6 +2,7 @@
 
 mod adopted_shapes;
 mod caught_regions;
+mod definition;
 mod examples;
 mod execution;
 mod hygiene;

@@ -85,9 +85,10 @@ fn names_are_bound_once_and_before_they_are_used() {
     check("#[after(b)] let a = f(x); let b = g(a); b", &["2:9 these steps wait for each other: `a` → `b` → `a`"]);
     check("let a = if x > 1 { let x = f(x); x } else { 1 }; a", &["2:24 `x` is bound already"]);
     check(
-        "let a = match x { 1 => { let y = f(x); y } _ => { let y = #[id = \"z\"] f(x); y } }; a",
+        "let a = match x { 1 => { let y = f(x); y } _ => { let y = f(x); y } }; a",
         &["2:55 two steps have the id `y`"],
     );
+    check("let a = match x { 1 => { let y = f(x); y } _ => { let y = #[id = \"z\"] f(x); y } }; a", &[]);
     check("let a = f(b.c); a", &["2:11 nothing is named `b`"]);
     check("let a = f(match x { y => y + z }); a", &["2:30 nothing is named `z`"]);
     check("let A = f(x); x", &["2:5 `A` begins like a constant, so it binds nothing"]);
@@ -131,6 +132,8 @@ fn attributes_need_a_step_that_they_fit() {
     check("#[after(x)] f(x)", &["2:9 `x` is no step to wait for"]);
     check("#[with(timeout = \"1s\")] let a = if x > 1 { f(x) } else { x }; a", &["2:3 a branch has no policy"]);
     check("#[catch] #[catch] f(x)", &["2:12 `#[catch]` stands here twice"]);
+    check("#[catch] let a = #[catch] f(x); a", &["2:20 `#[catch]` stands here twice"]);
+    check("let a = #[retry] f(x); a", &["2:11 `#[retry]` has no meaning before a step"]);
     check(
         "let a = if x > 1 { #[after(a)] f(x) } else { 1 }; a",
         &["2:32 these steps wait for each other: `a` → `f` → `a`"],
@@ -173,7 +176,7 @@ fn plan(model: &Model) -> String {
 fn steps_are_numbered_by_region_and_carry_what_they_use() {
     for (source, expected) in [
         ("fn a(x: u64) -> u64 { let a = f(x); let b = g(h(a), x); b }", "[0:a() 1:h(0) 2:b(1)]→2"),
-        ("fn a(x: u64) -> u64 { let a = f(x); let k = a + 1; let b = g(k); k }", "[0:a() 1:b(0)]→0"),
+        ("fn a(x: u64) -> u64 { let a = f(x); let k = a + 1; let b = #[id = \"c\"] g(k); k }", "[0:a() 1:c(0)]→0"),
         (
             "fn a(x: P) -> u64 { let a = f(x); let b = match a { Q(y) => g(y), _ => { let c = h(x); c + 1 } }; b }",
             "[0:a() 1:b(0)]→1; Q(y)[2:g(0)]→2; _[3:c()]→3",

@@ -138,7 +138,12 @@ impl Resolver<'_> {
     }
 
     fn local(&mut self, local: &Local, region: RegionIx) {
-        let attrs = attributes::step(self.errors, &local.attrs);
+        // They may stand before the `let` or before the call.
+        let mut attrs = local.attrs.clone();
+        if let Some(init) = &local.init {
+            attrs.extend_from_slice(attributes_of(language::bare(&init.expr)));
+        }
+        let attrs = attributes::step(self.errors, &attrs);
         let Some(init) = &local.init else {
             self.errors.report(&local.pat, "a `let` without a value\nhelp: write `let name = node(..);`");
             return;

@@ -161,7 +161,7 @@ pub struct PlanChanges {
     pub added: Vec<String>,
     /// Steps that are gone.
     pub removed: Vec<String>,
-    /// Steps that run another node or use other steps.
+    /// Steps that run another node, use other steps or give another step's value; `output` is the workflow's own.
     pub rewired: Vec<String>,
 }
 
@@ -226,6 +226,9 @@ impl Error for StepFailure {
 
 impl fmt::Display for PlanChanges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::default() {
+            return f.write_str("its steps stand in another order");
+        }
         let parts = [("added", &self.added), ("removed", &self.removed), ("rewired", &self.rewired)];
         let mut separator = "";
         for (what, steps) in parts.into_iter().filter(|(_, steps)| !steps.is_empty()) {

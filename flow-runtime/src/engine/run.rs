@@ -94,22 +94,23 @@ fn changes(stored: &Plan, now: &Plan) -> PlanChanges {
 /// The path of each step of a plan with what its shape is made of.
 fn described(plan: &Plan) -> Vec<(String, String)> {
     let path = |local| path_in_plan(plan, local);
+    let paths = |steps: &[u32]| steps.iter().map(|&step| path(step)).collect::<Vec<_>>();
+    let value = |region: u32| paths(&plan.region(region).tail);
     let steps = (0..plan.steps.len() as u32).map(|local| {
         let step = plan.step(local);
         let kind = match &step.kind {
             StepKind::Call { node, .. } => format!("call {node}"),
             StepKind::Branch { arms } => {
-                let labels: Vec<&str> = arms.iter().map(|&arm| &*plan.region(arm).label).collect();
-                format!("branch {}", labels.join(" | "))
+                let arms: Vec<_> = arms.iter().map(|&arm| (&plan.region(arm).label, value(arm))).collect();
+                format!("branch {arms:?}")
             }
-            StepKind::Each { .. } => "each".to_owned(),
+            StepKind::Each { body } => format!("each {:?}", value(*body)),
         };
-        let inputs: Vec<String> = step.inputs.iter().map(|&input| path(input)).collect();
-        let after: Vec<String> = step.after.iter().map(|&after| path(after)).collect();
+        let (inputs, after) = (paths(&step.inputs), paths(&step.after));
         let arm = &plan.region(step.region).label;
         (path(local), format!("{kind} of {inputs:?} after {after:?} in {arm} catch {}", step.catch))
     });
-    steps.collect()
+    steps.chain([("output".to_owned(), format!("{:?}", value(0)))]).collect()
 }
 
 fn path_in_plan(plan: &Plan, local: u32) -> String {

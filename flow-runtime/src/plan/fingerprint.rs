@@ -5,8 +5,33 @@ use std::fmt;
 
 use super::{Region, Step, StepKind};
 
-/// The identity of a workflow's shape: it changes when a step, an edge, a node, an arm or the version changes, and
-/// only then. It does not depend on the compiler, the platform, policies, docs or source lines.
+/// The identity of a workflow's shape. It changes when one of these changes, and only then:
+///
+/// * the workflow's name or version;
+/// * a step: its id, its node, whether its failures are caught, and its place among the others, since records number
+///   steps in the order in which they are written;
+/// * an edge: what a step uses or comes after, and what the value of the workflow, of an arm or of an item is made of;
+/// * an arm: its label.
+///
+/// It does not depend on the compiler, the platform, policies, docs, types or source lines. Since
+/// [`plan`](crate::workflow!) is `const`, a program can hold a shape to what it was:
+///
+/// ```
+/// # use flow_runtime::prelude::*;
+/// # #[node]
+/// # async fn double(x: u64) -> u64 { x * 2 }
+/// workflow! {
+///     fn quadruple(x: u64) -> u64 {
+///         let twice = double(x);
+///         #[id = "again"]
+///         double(twice)
+///     }
+/// }
+/// const _: () = assert!(
+///     quadruple::plan().fingerprint.0 == 0xed21_888c_48de_5b0b_7855_82db_6745_bf41,
+///     "runs that are under way will be refused: restore the shape, or give the workflow a new #[version]",
+/// );
+/// ```
 ///
 /// It is the 128-bit FNV-1a hash (<http://www.isthe.com/chongo/tech/comp/fnv/>) of the shape's parts, each text
 /// preceded by its length; it can be computed in constants and guards against mistakes, not against an adversary.
@@ -51,7 +76,7 @@ const fn region(hash: u128, region: &Region) -> u128 {
         None => 0,
     };
     let hash = text(number(hash, parent), borrowed(&region.label));
-    number(number(hash, region.first), region.len)
+    numbers(number(number(hash, region.first), region.len), list(&region.tail))
 }
 
 #[expect(clippy::ptr_arg, reason = "dereferencing a Cow is not const")]

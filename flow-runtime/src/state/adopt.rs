@@ -2,8 +2,10 @@
 //!
 //! In: the plan to follow from now on. Out: the same record with its steps found again by their ids. Steps that are
 //! new are pending; a step to which something has happened must still be there, with the same node and the same
-//! edges, and a region that has ended must have no more steps than it had, or the record is refused.
+//! edges; a region that has ended must have no more steps than it had, and give its value as before; or the record is
+//! refused.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::data::{StepState, StepStatus, WorkflowData};
@@ -59,6 +61,9 @@ impl WorkflowData {
             let target = target.ok_or_else(|| format!("step `{}` has begun and is gone", self.path(step)))?;
             if !moves.is_same(&self.plan, local, plan, target) {
                 return Err(format!("step `{}` has begun and is another now", self.path(step)));
+            }
+            if state.status.has_ended() && !moves.gives_same(&self.plan, local, plan) {
+                return Err(format!("step `{}` has ended and gives the value of another step now", self.path(step)));
             }
             steps[base + (target - region.first) as usize] = state.clone();
         }
@@ -122,14 +127,25 @@ impl Moves {
             (StepKind::Branch { .. }, StepKind::Branch { .. }) | (StepKind::Each { .. }, StepKind::Each { .. }) => true,
             _ => false,
         };
-        let moved = |inputs: &[u32]| -> Option<Vec<u32>> {
-            let mut moved = inputs.iter().map(|&input| self.steps[input as usize]).collect::<Option<Vec<u32>>>()?;
-            moved.sort_unstable();
-            Some(moved)
+        same_kind && old.catch == new.catch && self.uses_same(&old.inputs, &new.inputs)
+    }
+
+    /// Whether the regions of a step make their values of the same steps in both plans.
+    fn gives_same(&self, old: &Plan, local: u32, new: &Plan) -> bool {
+        let regions = match &old.step(local).kind {
+            StepKind::Call { .. } => &[],
+            StepKind::Branch { arms } => &**arms,
+            StepKind::Each { body } => std::slice::from_ref(body),
         };
-        let mut inputs = new.inputs.to_vec();
-        inputs.sort_unstable();
-        same_kind && old.catch == new.catch && moved(&old.inputs) == Some(inputs)
+        regions.iter().all(|&region| {
+            self.regions[region as usize]
+                .is_none_or(|target| self.uses_same(&old.region(region).tail, &new.region(target).tail))
+        })
+    }
+
+    fn uses_same(&self, old: &[u32], new: &[u32]) -> bool {
+        let moved: Option<BTreeSet<u32>> = old.iter().map(|&step| self.steps[step as usize]).collect();
+        moved.is_some_and(|moved| moved.iter().eq(&BTreeSet::from_iter(new.iter().copied())))
     }
 
     fn update(&self, step: &mut StepRef) -> Result<(), String> {
