@@ -52,7 +52,9 @@ pub(crate) fn begins_like_a_constant(name: &Ident) -> String {
 
 /// The name that was most likely meant.
 pub(crate) fn nearest<'a>(text: &str, known: &[&'a str]) -> Option<&'a str> {
-    let limit = (text.chars().count() / 3).max(1);
+    // One letter of one is no likeness.
+    let length = text.chars().count();
+    let limit = (length / 3).max(1).min(length.saturating_sub(1));
     known
         .iter()
         .map(|name| (distance(text, name), *name))
@@ -94,6 +96,7 @@ mod tests {
         assert_eq!(nearest("retri", &known), Some("retry"));
         assert_eq!(nearest("colour", &known), None);
         assert_eq!(nearest("ordr", &["order"]), Some("order"));
+        assert_eq!(nearest("y", &["a", "x"]), None);
     }
 
     #[test]

@@ -685,10 +685,43 @@ workflow! {
         (all.0, all.1.clone().flatten())
     }
 
+    fn by_any_generic(name: String, x: i64) -> String {
+        let a = shown_by::<str>(&name);
+        let b = #[id = "b"] shown_by::<i64>(x);
+        let c = next_of::<std::vec::IntoIter<i64>>([x, 2].to_vec().into_iter());
+        let d = #[id = "d"] kept_by::<u64>(x);
+        let e = wrapped::<i64>(x);
+        [a.clone(), b.clone(), c.unwrap_or_default().to_string(), d.to_string(), e.0.to_string()].concat()
+    }
+
     fn uses_calls(x: i64) -> i64 {
         let c = calls(Call(x), [Call(1), Call(2)].to_vec());
         c.0
     }
+}
+#[node]
+async fn shown_by<T: ?Sized + std::fmt::Display + Sync>(value: &T) -> String {
+    value.to_string()
+}
+#[node]
+async fn next_of<I>(items: I) -> Option<I::Item>
+where
+    I: Iterator + Clone + Send,
+    I::Item: Clone + Serialize + for<'de> Deserialize<'de> + Send + Sync + 'static,
+{
+    let mut items = items;
+    items.next()
+}
+#[node]
+async fn kept_by<T: Copy + Send + Sync + 'static + Into<u64>>(#[state] by: &T, x: i64) -> u64 {
+    (*by).into() + x.unsigned_abs()
+}
+/// A type that has a bound of its own.
+#[derive(Clone, Serialize, Deserialize)]
+struct Wrapped<T: Copy>(T);
+#[node]
+async fn wrapped<T: Copy + Serialize + for<'de> Deserialize<'de> + Send + Sync + 'static>(x: T) -> Wrapped<T> {
+    Wrapped(x)
 }
 #[node]
 async fn labelled(x: &i64, text: &str) -> String {
@@ -755,5 +788,7 @@ async fn outputs_are_of_any_storable_type() {
     optional(1).run_ephemeral(&engine()).await.unwrap();
     let all = by_generic(vec![Point::ORIGIN], vec!["w".to_owned()]).run_ephemeral(&engine()).await.unwrap();
     assert_eq!(all, (Some(Point::ORIGIN), Some("w".to_owned())));
+    let with_state = Engine::ephemeral().state(40_u64).build();
+    assert_eq!(by_any_generic("n".to_owned(), 2).run_ephemeral(&with_state).await.unwrap(), "n22422");
     assert_eq!(uses_calls(3).run_ephemeral(&engine()).await.unwrap(), 5);
 }

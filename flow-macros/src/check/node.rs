@@ -7,6 +7,7 @@ use syn::{FnArg, GenericParam, ReturnType, Type, TypeImplTrait, TypeReference};
 use super::Checked;
 use crate::diagnostics::Errors;
 use crate::model::node::{Failure, NodeModel, Role};
+use crate::model::text::text;
 
 /// Holds a node to all rules; gives the model back with the errors if it breaks one.
 pub(crate) fn node(mut errors: Errors, model: NodeModel) -> Result<Checked<NodeModel>, Box<(NodeModel, syn::Error)>> {
@@ -16,6 +17,7 @@ pub(crate) fn node(mut errors: Errors, model: NodeModel) -> Result<Checked<NodeM
     takes_shared_values(&mut errors, &model);
     names_its_types(&mut errors, &model);
     state_is_borrowed(&mut errors, &model);
+    state_has_a_size(&mut errors, &model);
     has_one_context(&mut errors, &model);
     output_is_owned(&mut errors, &model);
     can_fail_if_it_judges_failures(&mut errors, &model);
@@ -128,6 +130,23 @@ fn state_is_borrowed(errors: &mut Errors, model: &NodeModel) {
             let name = &parameter.name;
             errors
                 .report(&parameter.ty, format!("application state is borrowed\nhelp: write `#[state] {name}: &Type`"));
+        }
+    }
+}
+
+/// Application state is found by its type, which must have a size for that.
+fn state_has_a_size(errors: &mut Errors, model: &NodeModel) {
+    for parameter in &model.parameters {
+        let Role::State(ty) = &parameter.role else { continue };
+        let mut ty = &**ty;
+        while let Type::Paren(inner) = ty {
+            ty = &inner.elem;
+        }
+        let is_str = matches!(ty, Type::Path(path) if path.path.is_ident("str"));
+        if is_str || matches!(ty, Type::TraitObject(_) | Type::Slice(_)) {
+            let help = format!("write `#[state] {}: &Arc<{}>`, and provide that", parameter.name, text(ty));
+            errors
+                .report(ty, format!("application state is found by its type, and this one has no size\nhelp: {help}"));
         }
     }
 }

@@ -118,7 +118,7 @@ fn ids_and_labels_are_unique_where_they_must_be() {
 fn a_step_stands_where_it_always_runs() {
     check("let a = x > 1 && f(x); a", &["2:18 a step cannot stand behind `&&`"]);
     check("let a = f(if x > 1 { g(x) } else { 1 }); a", &["2:11 a branch with steps needs a statement of its own"]);
-    check("let a = match x { y if f(y) => g(x), _ => 1 }; a", &["2:24 a step cannot stand in a later condition"]);
+    check("let a = match x { y if f(y) => g(x), _ => 1 }; a", &["2:24 a step cannot stand in a guard"]);
     check(
         "let a = if f(x) { g(x) } else if h(x) { 1 } else { 2 }; a",
         &["2:34 a step cannot stand in a later condition"],

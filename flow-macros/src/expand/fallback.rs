@@ -26,7 +26,7 @@ pub(crate) fn workflow(model: &Model, errors: &syn::Error) -> TokenStream {
         #(#cfg)*
         #errors
         #(#cfg)*
-        #[allow(unused_variables, dead_code, non_camel_case_types, missing_docs, unreachable_pub)]
+        #[allow(unused_variables, dead_code, non_camel_case_types)]
         const _: () = {
             #nodes
 

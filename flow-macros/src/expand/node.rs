@@ -7,13 +7,15 @@ use syn::visit_mut::{self, VisitMut};
 use syn::{GenericParam, Generics, Lifetime, Type, TypeReference};
 
 use crate::check::Checked;
+use crate::model::bounds::{depends, needs_bounds, predicates, without_bounds};
 use crate::model::node::{Failure, NodeModel, Parameter, Role};
 use crate::model::policy::policy;
 
 /// The code of a node.
 pub(crate) fn node(checked: &Checked<NodeModel>) -> TokenStream {
     let model = checked.model();
-    code(model, &body(model), &checks(model))
+    let states: Vec<Type> = model.parameters.iter().filter_map(state).collect();
+    code(model, &body(model), &states, &checks(model))
 }
 
 /// The code of a node that breaks a rule: all that other code may name, so that only the mistake itself is reported.
@@ -25,21 +27,31 @@ pub(crate) fn fallback(model: &NodeModel, error: &syn::Error) -> TokenStream {
         return quote!(#function #error);
     }
     // A body would only repeat the mistake in the compiler's words.
-    let code = code(model, &quote!(::core::unreachable!()), &TokenStream::new());
+    let code = code(model, &quote!(::core::unreachable!()), &[], &TokenStream::new());
     quote!(#code #error)
 }
 
-fn code(model: &NodeModel, body: &TokenStream, checks: &TokenStream) -> TokenStream {
+/// The state that a parameter takes, as a type that outlives all.
+fn state(parameter: &Parameter) -> Option<Type> {
+    match &parameter.role {
+        Role::State(ty) => Some(in_lifetime(ty, "static")),
+        _ => None,
+    }
+}
+
+fn code(model: &NodeModel, body: &TokenStream, states: &[Type], checks: &TokenStream) -> TokenStream {
     let function = &model.function;
     let name = &function.sig.ident;
     let flow = super::runtime(model.options.krate.as_ref());
     let cfg: Vec<_> = function.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect();
     let generics = type_generics(&function.sig.generics);
-    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    let bounded = needs_bounds(&model.output.ty, &generics);
+    let facts = if bounded { generics.clone() } else { without_bounds(&generics) };
+    let (impl_generics, ty_generics, where_clause) = facts.split_for_impl();
     let marker = marker(model, &generics);
     let (ty, text, stored) = (model.storable_output(), model.output_text(), model.stored_name());
     let policy = policy(&flow, quote!(#flow::Policy::DEFAULT), &model.options);
-    let requires = requires(model, &generics, &flow);
+    let requires = requires(model, &generics, states, &flow);
     let call = call(model, &generics, &flow, body);
     // A node is async because a step is, whether or not its body waits for anything.
     let lint = function.sig.asyncness.map(|_| quote!(#[allow(clippy::unused_async)]));
@@ -67,37 +79,35 @@ fn code(model: &NodeModel, body: &TokenStream, checks: &TokenStream) -> TokenStr
 /// The type that stands beside the function under its name.
 fn marker(model: &NodeModel, generics: &Generics) -> TokenStream {
     let (name, vis) = (&model.function.sig.ident, &model.function.vis);
-    let parameters = generics.params.iter().map(|parameter| match parameter {
-        GenericParam::Type(ty) => ty.ident.to_token_stream(),
-        parameter => parameter.to_token_stream(),
-    });
-    let types = generics.type_params().map(|ty| &ty.ident);
-    let fields = if generics.params.is_empty() {
+    let generics = without_bounds(generics);
+    let parameters = &generics.params;
+    let fields = if parameters.is_empty() {
         quote!({})
     } else {
-        quote!({ _types: ::core::marker::PhantomData<fn() -> (#(#types,)*)> })
+        let types = phantom(&generics);
+        quote!({ _types: #types })
     };
     quote! {
         #[doc(hidden)]
         #[allow(non_camel_case_types, dead_code)]
-        #vis struct #name <#(#parameters),*> #fields
+        #vis struct #name <#parameters> #fields
     }
 }
 
+/// A type that holds the type parameters, which may have no size, and nothing of them.
+fn phantom(generics: &Generics) -> TokenStream {
+    let types = generics.type_params().map(|ty| &ty.ident);
+    quote!(::core::marker::PhantomData<fn() -> (#(*const #types,)*)>)
+}
+
 /// That an engine's state has what the node takes.
-fn requires(model: &NodeModel, generics: &Generics, flow: &TokenStream) -> TokenStream {
+fn requires(model: &NodeModel, generics: &Generics, states: &[Type], flow: &TokenStream) -> TokenStream {
     let name = &model.function.sig.ident;
+    let bounded = states.iter().any(|state| depends(state, generics));
+    let generics = &if bounded { generics.clone() } else { without_bounds(generics) };
     let (_, ty_generics, where_clause) = generics.split_for_impl();
     let parameters = generics.params.iter();
     let predicates = where_clause.map(|clause| clause.predicates.iter().collect::<Vec<_>>()).unwrap_or_default();
-    let states: Vec<Type> = model
-        .parameters
-        .iter()
-        .filter_map(|parameter| match &parameter.role {
-            Role::State(ty) => Some(in_lifetime(ty, "static")),
-            _ => None,
-        })
-        .collect();
     quote! {
         #[automatically_derived]
         impl<__State, #(#parameters),*> #flow::Requires<__State> for #name #ty_generics
@@ -118,16 +128,21 @@ fn requires(model: &NodeModel, generics: &Generics, flow: &TokenStream) -> Token
 /// for all nodes, because a workflow may know this one by another.
 fn call(model: &NodeModel, generics: &Generics, flow: &TokenStream, body: &TokenStream) -> TokenStream {
     let name = &model.function.sig.ident;
-    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    // The bounds stand at the method, so that it alone asks for them, by the user's own words.
+    let predicates = predicates(generics);
+    let lives = generics.type_params().map(|ty| &ty.ident);
+    let generics = &without_bounds(generics);
+    let (impl_generics, ty_generics, _) = generics.split_for_impl();
     let call_generics = with_call_lifetime(generics);
     let (call_impl, call_ty, _) = call_generics.split_for_impl();
-    let types: Vec<_> = generics.type_params().map(|ty| &ty.ident).collect();
+    let types = phantom(generics);
     let parameters = model.parameters.iter().filter_map(visible);
     let method = Ident::new("call", name.span());
     quote! {
-        pub struct __Call #call_generics (&'__c #flow::NodeContext, ::core::marker::PhantomData<fn() -> (#(#types,)*)>);
+        #[doc(hidden)]
+        pub struct __Call #call_generics (&'__c #flow::NodeContext, #types);
 
-        impl #impl_generics #name #ty_generics #where_clause {
+        impl #impl_generics #name #ty_generics {
             #[doc(hidden)]
             #[allow(clippy::all, clippy::pedantic)]
             pub fn __at<'__c>(cx: &'__c #flow::NodeContext) -> __Call #call_ty {
@@ -135,10 +150,14 @@ fn call(model: &NodeModel, generics: &Generics, flow: &TokenStream, body: &Token
             }
         }
 
-        impl #call_impl __Call #call_ty #where_clause {
+        impl #call_impl __Call #call_ty {
             #[doc(hidden)]
-            #[allow(clippy::all, clippy::pedantic, non_snake_case)]
-            pub fn #method(self, #(#parameters),*) -> #flow::Body<'__c> {
+            #[allow(clippy::all, clippy::pedantic, non_snake_case, unused_variables)]
+            pub fn #method(self, #(#parameters),*) -> #flow::Body<'__c>
+            where
+                #(#lives: '__c,)*
+                #(#predicates,)*
+            {
                 #body
             }
         }

@@ -49,7 +49,7 @@ impl Resolver<'_> {
             self.bind_pattern(pat, Origin::Arm { branch: step, arm: index, condition: 0 }, &[]);
             let guard = guard.map(|guard| {
                 let guard = Condition::Holds(self.expression(guard, region));
-                self.refuse_steps(&guard);
+                self.refuse_steps(&guard, "in a guard");
                 let (Condition::Holds(value) | Condition::Matches { value, .. }) = guard;
                 value
             });
@@ -103,7 +103,7 @@ impl Resolver<'_> {
             other => Condition::Holds(self.expression(other, region)),
         };
         if !first {
-            self.refuse_steps(&condition);
+            self.refuse_steps(&condition, "in a later condition");
         }
         let pat = match &condition {
             Condition::Matches { pat, .. } => Some(pat.clone()),
@@ -122,14 +122,14 @@ impl Resolver<'_> {
     }
 
     /// Only the first condition is evaluated whatever happens, so no other can call a node.
-    fn refuse_steps(&mut self, condition: &Condition) {
+    fn refuse_steps(&mut self, condition: &Condition, place: &str) {
         let (Condition::Holds(value) | Condition::Matches { value, .. }) = condition;
         for binding in &value.uses {
             if let Some(Binding { origin: Origin::Step(step), pat: None, .. }) = self.bindings.get(*binding)
                 && let Some(Step { kind: Kind::Call(call), .. }) = self.steps.get(*step)
             {
                 let help = "run it before, with `let`";
-                self.errors.report(&call.path, format!("a step cannot stand in a later condition\nhelp: {help}"));
+                self.errors.report(&call.path, format!("a step cannot stand {place}\nhelp: {help}"));
             }
         }
     }

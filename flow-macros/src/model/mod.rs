@@ -1,6 +1,7 @@
 //! Syntax → graph: names become indices, and all defaults are decided. Reports what only names can tell; the rules
 //! of the graph stand in `check`.
 
+pub(crate) mod bounds;
 pub(crate) mod branch;
 pub(crate) mod duration;
 pub(crate) mod expression;

@@ -85,7 +85,14 @@ fn is_known(errors: &mut Errors, name: &Ident, seen: &mut Vec<String>, place: Pl
         return false;
     }
     if !known.contains(&written.as_str()) {
-        errors.report(name, unknown(&written, known, here));
+        let message = if place == Place::FanOut && AT_CALL.contains(&written.as_str()) {
+            format!(
+                "`{written}` has no meaning {here}\nhelp: put `#[with({written} ..)]` before a step inside the `for`"
+            )
+        } else {
+            unknown(&written, known, here)
+        };
+        errors.report(name, message);
         return false;
     }
     first_time(errors, name, seen)

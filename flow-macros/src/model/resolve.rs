@@ -23,7 +23,14 @@ use crate::parse::workflow::Workflow;
 /// The graph of a workflow.
 pub(crate) fn workflow(errors: &mut Errors, workflow: Workflow, runtime: Option<&Path>) -> Model {
     let Workflow { attrs, version, vis, ident, params, output, body } = workflow;
-    let mut resolver = Resolver { errors, names: Names::default(), steps: vec![], regions: vec![], bindings: vec![] };
+    let mut resolver = Resolver {
+        errors,
+        workflow: &ident,
+        names: Names::default(),
+        steps: vec![],
+        regions: vec![],
+        bindings: vec![],
+    };
     resolver.names.enter(&[]);
     for (index, param) in params.iter().enumerate() {
         let binding = Binding { origin: Origin::Param(index), pat: None, ty: None, ident: Some(param.ident.clone()) };
@@ -64,6 +71,8 @@ pub(crate) fn workflow(errors: &mut Errors, workflow: Workflow, runtime: Option<
 /// What is known so far.
 pub(super) struct Resolver<'e> {
     pub(super) errors: &'e mut Errors,
+    /// The workflow's own name.
+    workflow: &'e Ident,
     pub(super) names: Names,
     pub(super) steps: Vec<Step>,
     pub(super) regions: Vec<Region>,
@@ -242,6 +251,10 @@ impl Resolver<'_> {
         region: RegionIx,
     ) -> StepIx {
         self.refuse_reserved(&path.path);
+        if path.path.is_ident(self.workflow) {
+            let help = "fan out with `for`, or loop inside a node";
+            self.errors.report(path, format!("`{}` runs itself, and so without end\nhelp: {help}", self.workflow));
+        }
         let args = call.args.iter().map(|arg| self.expression(arg, region)).collect();
         let named = name.or_else(|| path.path.segments.last().map(|segment| &segment.ident));
         let id = id(attrs.id.as_ref(), named);

@@ -178,25 +178,34 @@ fn params(errors: &mut Errors, input: ParseStream<'_>) -> syn::Result<Vec<Param>
     let mut params: Vec<Param> = Vec::new();
     for arg in args {
         match arg {
-            FnArg::Typed(arg) => match *arg.pat {
-                Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => {
-                    if let Some(word) = pat.mutability {
-                        errors.report(word, "a workflow's input does not change\nhelp: remove `mut`");
-                    }
-                    if is_upper(&pat.ident) {
-                        errors.report(&pat.ident, begins_like_a_constant(&pat.ident));
-                    }
-                    if let Some(first) = params.iter().find(|param| param.ident == pat.ident) {
-                        let message = format!("two parameters are named `{}`\nhelp: rename one", first.ident);
-                        errors.report(&pat.ident, message);
-                        continue;
-                    }
-                    params.push(Param { ident: pat.ident, ty: *arg.ty });
+            FnArg::Typed(arg) => {
+                if let Some(attr) = arg.attrs.first() {
+                    let help = "remove it; application state and context are parameters of nodes";
+                    errors.report(attr.path(), format!("a workflow's parameter has no attributes\nhelp: {help}"));
                 }
-                pat => {
-                    errors.report(&pat, "a parameter needs a plain name\nhelp: take it apart in the body, with `let`");
+                match *arg.pat {
+                    Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => {
+                        if let Some(word) = pat.mutability {
+                            errors.report(word, "a workflow's input does not change\nhelp: remove `mut`");
+                        }
+                        if is_upper(&pat.ident) {
+                            errors.report(&pat.ident, begins_like_a_constant(&pat.ident));
+                        }
+                        if let Some(first) = params.iter().find(|param| param.ident == pat.ident) {
+                            let message = format!("two parameters are named `{}`\nhelp: rename one", first.ident);
+                            errors.report(&pat.ident, message);
+                            continue;
+                        }
+                        params.push(Param { ident: pat.ident, ty: *arg.ty });
+                    }
+                    pat => {
+                        errors.report(
+                            &pat,
+                            "a parameter needs a plain name\nhelp: take it apart in the body, with `let`",
+                        );
+                    }
                 }
-            },
+            }
             FnArg::Receiver(receiver) => {
                 errors
                     .report(receiver.self_token, "a workflow is a free function\nhelp: take the value as a parameter");

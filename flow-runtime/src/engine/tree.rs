@@ -142,11 +142,22 @@ pub trait Tree: Send + Sync + 'static {
     fn output(&self) -> Value;
 }
 
+/// The parameters of a workflow: a tuple of what can be an [`Output`].
+#[diagnostic::on_unimplemented(
+    message = "the input of a workflow cannot be stored: `{Self}`",
+    label = "not `Serialize + DeserializeOwned + Send + Sync + 'static`",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for the type of each parameter"
+)]
+pub trait Input: Output {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Output> Input for T {}
+
 /// A workflow declared by `workflow!`: implemented by the type of the workflow's own name.
 #[diagnostic::on_unimplemented(message = "`{Self}` is not a workflow", note = "declare it in `workflow!`")]
 pub trait Workflow: Sized + 'static {
     /// The parameters, as a tuple.
-    type Input: Output;
+    type Input: Input;
     /// What the workflow returns.
     type Output: Output;
 

@@ -14,9 +14,10 @@ use super::Policy;
     label = "not a node",
     note = "mark the function with `#[node]`"
 )]
-pub trait Node: Sized + 'static {
-    /// The value the node gives: `T` of a function that returns `T` or `Result<T, E>`.
-    type Output: Send + Sync + 'static;
+pub trait Node: Sized {
+    /// The value the node gives: `T` of a function that returns `T` or `Result<T, E>`. It can be stored, which is
+    /// checked where the function stands.
+    type Output;
     /// The stored name: the function's, or the `name` option.
     const NAME: &'static str;
     /// The output type as written.

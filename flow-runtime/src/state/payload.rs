@@ -100,7 +100,7 @@ pub struct DecodeError {
 /// to have it. `Vec<u8>`, `Bytes` and `String` are stored as they are. What no encoding carries: `Some(())` and
 /// other nested emptiness, which comes back as `None`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be stored as the output of a node",
+    message = "`{Self}` cannot be stored, as outputs are",
     label = "not `Serialize + DeserializeOwned + Send + Sync + 'static`",
     note = "derive `serde::Serialize` and `serde::Deserialize` for `{Self}`"
 )]

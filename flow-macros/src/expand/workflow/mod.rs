@@ -46,7 +46,7 @@ pub(crate) fn workflow(checked: &Checked<Model>) -> TokenStream {
         #(#cfg)*
         #[allow(
             unused_variables, unused_parens, unused_braces, unused_mut, dead_code, irrefutable_let_patterns,
-            non_camel_case_types, non_snake_case, missing_docs, unreachable_pub, missing_debug_implementations,
+            non_camel_case_types, non_snake_case,
             clippy::all, clippy::pedantic, clippy::nursery
         )]
         const _: () = {
@@ -140,6 +140,7 @@ pub(crate) fn as_node(model: &Model, rt: &TokenStream, output: &TokenStream) -> 
             const IS_WORKFLOW: bool = true;
         }
 
+        #[doc(hidden)]
         pub struct __Call<'c>(&'c #rt::NodeContext);
 
         impl #ident {

@@ -41,7 +41,7 @@ fn start(layout: &Layout<'_>, step: StepIx, call: &Call) -> TokenStream {
     let (tree, items, cx) = (Layout::local("tree"), Layout::local("items"), Layout::local("cx"));
     let mut arguments = proc_macro2::Group::new(proc_macro2::Delimiter::Parenthesis, quote!(#(#args),*));
     arguments.set_span(call.paren.span.join());
-    let call_of_node = quote!(<#node>::__at(#cx).#method #arguments);
+    let call_of_node = quote_spanned!(last.ident.span()=> <#node>::__at(#cx).#method #arguments);
     // Arguments that live in this function must live as long as the node's future, so it takes them along.
     let lasting = call.args.iter().all(|arg| is_lasting(&arg.expr) && scope.is_lasting(&arg.uses));
     let lines = scope.lines();

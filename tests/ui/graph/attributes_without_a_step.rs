@@ -1,0 +1,24 @@
+use flow_runtime::prelude::*;
+
+#[node]
+async fn one(x: u64) -> u64 {
+    x + 1
+}
+
+#[node]
+async fn two(a: u64, b: u64) -> u64 {
+    a + b
+}
+
+workflow! {
+    pub fn flow(x: u64) -> u64 {
+        #[catch]
+        let y = x + 1;
+        #[with(timeout = "1s")]
+        let z = if y > 1 { one(y) } else { y };
+        #[after(z)]
+        y
+    }
+}
+
+fn main() {}

@@ -1,0 +1,22 @@
+use flow_runtime::prelude::*;
+
+#[node]
+async fn one(x: u64) -> u64 {
+    x + 1
+}
+
+#[node]
+async fn two(a: u64, b: u64) -> u64 {
+    a + b
+}
+
+workflow! {
+    pub fn inner(x: u64) -> u64 { one(x) }
+
+    pub fn outer(x: u64) -> u64 {
+        let y = inner(x);
+        two(x, y)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,26 @@
+use flow_runtime::prelude::*;
+
+#[node]
+async fn one(x: u64) -> u64 {
+    x + 1
+}
+
+#[node]
+async fn two(a: u64, b: u64) -> u64 {
+    a + b
+}
+
+workflow! {
+    pub fn flow(x: u64) -> u64 {
+        let a = async { x };
+        let b = unsafe { x };
+        let c = const { 5 };
+        let d = one(&mut x);
+        let e = one(_);
+        break;
+        continue;
+        x
+    }
+}
+
+fn main() {}
