@@ -21,7 +21,7 @@ mod tests;
 pub(crate) use header::Header;
 #[cfg(test)]
 pub(crate) use header::seal;
-pub(crate) use record::{read_record, write_record};
+pub(crate) use record::{Stored, read_record, write_record};
 
 use super::CodecError;
 

@@ -12,7 +12,7 @@ use super::list::{List, Map, Mirror};
 use super::names::Name;
 use super::payload::Payload;
 use super::plan::Plan;
-use super::text::AsText;
+use super::text::{AsText, Checksum};
 use super::value::{Failure, MAX_CAUSES, Output, Wait, is_default};
 use super::{CodecError, MAX_BYTES, MAX_ITEMS, MAX_NAMES};
 use crate::state::codec::check::{check_plan, check_record};
@@ -21,24 +21,34 @@ use crate::state::{
     Timestamp, WorkflowData, WorkflowId, WorkflowStatus,
 };
 
+/// What a file holds.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Stored {
+    pub(crate) data: WorkflowData,
+    /// The checksum of the change that led to this, if it was kept as a change: whoever sends it again is told so.
+    pub(crate) last_change: Option<u32>,
+}
+
 /// A run as the bytes of a file.
-pub(crate) fn write_record(data: &WorkflowData) -> Result<Vec<u8>, CodecError> {
+pub(crate) fn write_record(data: &WorkflowData, last_change: Option<u32>) -> Result<Vec<u8>, CodecError> {
     let unstorable = |reason: String| CodecError::Unstorable { reason };
     // Only what holds together can be read again, and steps have paths only in what holds together.
     check_plan(&data.plan).and_then(|()| check_record(data)).map_err(|error| unstorable(error.to_string()))?;
     check_size(data).map_err(unstorable)?;
     let mut document = Bounded(Vec::new());
-    serde_json::to_writer_pretty(&mut document, &Record::of(data)).map_err(|error| unstorable(error.to_string()))?;
+    let record = Record::of(data, last_change);
+    serde_json::to_writer_pretty(&mut document, &record).map_err(|error| unstorable(error.to_string()))?;
     document.0.push(b'\n');
     let members = document.0.strip_prefix(b"{\n").unwrap_or_default();
     Ok(header::seal(members, MIN_READER, MIN_WRITER))
 }
 
 /// The run of a file, whatever its bytes are.
-pub(crate) fn read_record(bytes: &[u8]) -> Result<WorkflowData, CodecError> {
+pub(crate) fn read_record(bytes: &[u8]) -> Result<Stored, CodecError> {
     Header::read(bytes)?;
     let record: Record<'_> = serde_json::from_slice(bytes).map_err(|error| CodecError::broken(error.to_string()))?;
-    record.ours()
+    let last_change = record.last_change.as_ref().map(|AsText(Checksum(crc))| *crc);
+    Ok(Stored { data: record.ours()?, last_change })
 }
 
 /// Refuses what a reader would refuse for its size.
@@ -112,6 +122,8 @@ struct Record<'a> {
     run_no: u64,
     seq: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    last_change: Option<AsText<Checksum>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     parent: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     forked_from: Option<Cow<'a, str>>,
@@ -131,7 +143,7 @@ struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn of(data: &'a WorkflowData) -> Self {
+    fn of(data: &'a WorkflowData, last_change: Option<u32>) -> Self {
         let id = |id: &'a WorkflowId| Cow::Borrowed(id.as_str());
         let entries = |entries: &'a Vec<DataEntry>| entries.iter().map(Entry::of).collect();
         Self {
@@ -149,6 +161,7 @@ impl<'a> Record<'a> {
             updated_at: AsText(data.updated_at),
             run_no: data.run_no,
             seq: data.seq,
+            last_change: last_change.map(|crc| AsText(Checksum(crc))),
             parent: data.parent.as_ref().map(id),
             forked_from: data.forked_from.as_ref().map(id),
             metadata: Map(data.metadata.iter().map(|(key, value)| (key.into(), value.into())).collect()),

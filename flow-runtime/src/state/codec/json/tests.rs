@@ -6,7 +6,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::header::{self, Header};
-use super::{read_record, write_record};
+use super::{Stored, read_record, write_record};
 use crate::plan::{self, Plan, StepKind};
 use crate::state::codec::{CodecError, random};
 use crate::state::{
@@ -76,7 +76,7 @@ fn small() -> WorkflowData {
 
 /// The file of the small run, with its text changed and sealed again.
 fn changed(change: impl FnOnce(&str) -> String) -> Vec<u8> {
-    let file = write_record(&small()).unwrap();
+    let file = write_record(&small(), Some(0x00c0_ffee)).unwrap();
     let text = String::from_utf8(file).unwrap();
     let (_, members) = text.split_once('\n').unwrap();
     header::seal(change(members).as_bytes(), 1, 1)
@@ -101,9 +101,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn b29_records_come_back_equal(record in random::record()) {
-        let file = write_record(&record).unwrap();
-        prop_assert_eq!(&read_record(&file).unwrap(), &record);
+    fn b29_records_come_back_equal(record in random::record(), last_change in any::<Option<u32>>()) {
+        let file = write_record(&record, last_change).unwrap();
+        prop_assert_eq!(read_record(&file).unwrap(), Stored { data: record.clone(), last_change });
         // One document that any reader of JSON takes in, with its header as its first line.
         let value: serde_json::Value = serde_json::from_slice(&file).unwrap();
         prop_assert_eq!(&value["id"], record.id.as_str());
@@ -115,7 +115,7 @@ proptest! {
     /// What gets past the checksum must still never panic.
     #[test]
     fn b34_text_that_is_no_record_is_refused(record in random::record(), edits in prop::collection::vec((any::<prop::sample::Index>(), 0..4_usize, "[\\[\\]{}\",:0-9a-z\\\\ ]{0,4}|.{0,2}"), 1..6)) {
-        let file = write_record(&record).unwrap();
+        let file = write_record(&record, None).unwrap();
         let line = file.iter().position(|&byte| byte == b'\n').unwrap();
         let mut members = file[line + 1..].to_vec();
         for (at, cut, put) in edits {
@@ -123,9 +123,9 @@ proptest! {
             let end = (at + cut).min(members.len());
             members.splice(at..end, put.bytes());
         }
-        if let Ok(data) = read_record(&header::seal(&members, 1, 1)) {
+        if let Ok(Stored { data, .. }) = read_record(&header::seal(&members, 1, 1)) {
             let _ = data.statuses();
-            prop_assert!(write_record(&data).is_ok());
+            prop_assert!(write_record(&data, None).is_ok());
         }
     }
 
@@ -142,14 +142,14 @@ proptest! {
 /// The form is frozen: a change of it must still read this.
 #[test]
 fn a_file_reads_like_this() {
-    let file = write_record(&small()).unwrap();
+    let file = write_record(&small(), Some(0x00c0_ffee)).unwrap();
     assert_eq!(String::from_utf8(file.clone()).unwrap(), include_str!("small.json"));
-    assert_eq!(read_record(&file).unwrap(), small());
+    assert_eq!(read_record(&file).unwrap(), Stored { data: small(), last_change: Some(0x00c0_ffee) });
 }
 
 #[test]
 fn every_flip_of_a_file_is_found() {
-    let file = write_record(&small()).unwrap();
+    let file = write_record(&small(), Some(0x00c0_ffee)).unwrap();
     for bit in 0..file.len() * 8 {
         let mut bytes = file.clone();
         bytes[bit / 8] ^= 1 << (bit % 8);
@@ -159,7 +159,7 @@ fn every_flip_of_a_file_is_found() {
 
 #[test]
 fn every_cut_and_every_byte_more_is_found() {
-    let file = write_record(&small()).unwrap();
+    let file = write_record(&small(), Some(0x00c0_ffee)).unwrap();
     for len in 0..file.len() {
         assert!(matches!(read_record(&file[..len]), Err(CodecError::Broken { .. })), "{len} bytes");
     }
@@ -180,7 +180,7 @@ fn a_length_counts_its_own_digits() {
 
 #[test]
 fn b38_a_file_that_needs_a_newer_reader_is_refused_by_name() {
-    let file = write_record(&small()).unwrap();
+    let file = write_record(&small(), Some(0x00c0_ffee)).unwrap();
     let line = file.iter().position(|&byte| byte == b'\n').unwrap();
     let error = read_record(&header::seal(&file[line + 1..], 2, 2)).unwrap_err();
     assert_eq!(error.to_string(), "a newer version of Flow is needed: format 2, this version knows formats up to 1");
@@ -190,10 +190,10 @@ fn b38_a_file_that_needs_a_newer_reader_is_refused_by_name() {
 
 #[test]
 fn b38_a_file_that_needs_a_newer_writer_is_read_but_not_written() {
-    let file = write_record(&small()).unwrap();
+    let file = write_record(&small(), Some(0x00c0_ffee)).unwrap();
     let line = file.iter().position(|&byte| byte == b'\n').unwrap();
     let newer = header::seal(&file[line + 1..], 1, 2);
-    assert_eq!(read_record(&newer).unwrap(), small());
+    assert_eq!(read_record(&newer).unwrap().data, small());
     assert!(Header::read(&file).unwrap().check_writable().is_ok());
     let error = Header::read(&newer).unwrap().check_writable().unwrap_err();
     assert!(error.to_string().contains("format 2 for writing (it can be read)"), "{error}");
@@ -248,7 +248,7 @@ fn nothing_unknown_is_passed_over() {
 #[test]
 fn what_nests_too_deep_is_refused() {
     let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
-    let fits = read_record(&replaced("\"json\": 17", &format!("\"json\": {}", nested(100)))).unwrap();
+    let fits = read_record(&replaced("\"json\": 17", &format!("\"json\": {}", nested(100)))).unwrap().data;
     assert_eq!(fits.steps[0].output.as_ref().unwrap().bytes, nested(100));
     refuse(&replaced("\"json\": 17", &format!("\"json\": {}", nested(101))), "nested more than 100 deep");
     refuse(&replaced("\"json\": 17", &format!("\"json\": {}", nested(1_000_000))), "nested more than 100 deep");
@@ -281,6 +281,7 @@ fn what_does_not_hold_together_is_refused() {
     );
     refuse(&replaced("\"id\": \"order-1\"", "\"id\": \"a//b\""), "is no workflow id");
     refuse(&replaced("\"2023-11-14T22:13:20.000000000Z\"", "\"yesterday\""), "not a time");
+    refuse(&replaced("\"00c0ffee\"", "\"00C0FFEE\""), "not a checksum");
     refuse(&replaced("\"base64\": \"kwECAw==\"", "\"base64\": \"kwECAw=\""), "no base64");
     refuse(&replaced("\"timeout\"", &format!("\"x\"{}", ", \"\"".repeat(256))), "more than 256 items");
 }
@@ -290,7 +291,7 @@ fn what_could_not_be_read_is_not_written() {
     let refused = |change: &dyn Fn(&mut WorkflowData)| {
         let mut data = small();
         change(&mut data);
-        matches!(write_record(&data), Err(CodecError::Unstorable { .. }))
+        matches!(write_record(&data, None), Err(CodecError::Unstorable { .. }))
     };
     assert!(!refused(&|_| ()));
     assert!(refused(&|data| data.instances.clear()));
@@ -309,8 +310,8 @@ fn payloads_stand_as_they_are_where_they_can() {
     let form = |encoding, bytes: &'static [u8]| {
         let mut data = small();
         data.input = Payload { transform: 3, flags: 255, ..Payload::new(encoding, Bytes::from_static(bytes)) };
-        let file = write_record(&data).unwrap();
-        assert_eq!(read_record(&file).unwrap(), data);
+        let file = write_record(&data, None).unwrap();
+        assert_eq!(read_record(&file).unwrap().data, data);
         serde_json::from_slice::<serde_json::Value>(&file).unwrap()["input"].take()
     };
     let with = |name: &str, value: serde_json::Value| serde_json::json!({name: value, "transform": 3, "flags": 255});
@@ -333,7 +334,7 @@ fn maps_and_lists_are_bounded() {
         replaced("\"customer\":", &format!("{},\"customer\":", names.join(",")))
     };
     refuse(&with_names(65_537), "more than 65536 names");
-    let read = read_record(&with_names(65_536)).unwrap();
+    let read = read_record(&with_names(65_536)).unwrap().data;
     assert_eq!(read.metadata.len(), 65_536);
-    assert!(write_record(&read).is_ok());
+    assert!(write_record(&read, None).is_ok());
 }

@@ -91,6 +91,22 @@ impl TextForm for Source {
     }
 }
 
+/// The checksum of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Checksum(pub(super) u32);
+
+impl TextForm for Checksum {
+    const WHAT: &'static str = "a checksum of 8 hexadecimal digits";
+
+    fn to_text(&self) -> String {
+        format!("{:08x}", self.0)
+    }
+
+    fn of_text(text: &str) -> Option<Self> {
+        u32::from_str_radix(text, 16).ok().map(Self)
+    }
+}
+
 /// Numbers that JSON has no form for, such as infinity, have one here.
 impl TextForm for f64 {
     const WHAT: &'static str = "a number like `2.0`";
