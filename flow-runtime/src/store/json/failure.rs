@@ -2,18 +2,18 @@
 
 use std::path::Path;
 
+use crate::state::WorkflowId;
 use crate::state::codec::CodecError;
-use crate::state::codec::json::read_record;
-use crate::state::{WorkflowData, WorkflowId};
+use crate::state::codec::json::{Stored, read_record};
 use crate::store::StoreError;
 
 /// The run of this id in the bytes of its file.
-pub(super) fn read(id: &WorkflowId, path: &Path, bytes: &[u8]) -> Result<WorkflowData, StoreError> {
-    let data = read_record(bytes).map_err(|error| unreadable(id, path, error))?;
-    if data.id == *id {
-        return Ok(data);
+pub(super) fn read(id: &WorkflowId, path: &Path, bytes: &[u8]) -> Result<Stored, StoreError> {
+    let stored = read_record(bytes).map_err(|error| unreadable(id, path, error))?;
+    if stored.data.id == *id {
+        return Ok(stored);
     }
-    let reason = format!("its file holds the run `{}`", data.id);
+    let reason = format!("its file holds the run `{}`", stored.data.id);
     Err(StoreError::Corrupt { id: id.clone(), path: Some(path.to_owned()), reason })
 }
 

@@ -11,7 +11,7 @@ use super::failure;
 use crate::disk::{self, Dir, DiskError, Lock};
 use crate::state::WorkflowId;
 use crate::state::codec::CodecError;
-use crate::state::codec::json::{Header, MAX_BYTES, read_record};
+use crate::state::codec::json::{Header, MAX_BYTES, Stored, read_record};
 use crate::store::worker::Work;
 use crate::store::{Damaged, Listing, StoreError};
 
@@ -20,8 +20,8 @@ use crate::store::{Damaged, Listing, StoreError};
 pub(super) struct Place {
     pub(super) run_no: u64,
     pub(super) seq: u64,
-    /// The checksum of the last change, if this thread has written it.
-    pub(super) last: Option<u32>,
+    /// The checksum of the last change; none if the run was saved since.
+    pub(super) last_change: Option<u32>,
 }
 
 /// A file to be written.
@@ -94,7 +94,8 @@ impl Files {
         if is_same_run && sent.seq > 1 && found.seq == sent.seq - 1 {
             return self.replace(file);
         }
-        if is_same_run && found.seq == sent.seq && self.is_there(&file, found)? {
+        if found == *sent {
+            // It was sent again, since its answer was lost.
             return Ok(());
         }
         conflict(format!("it is at change {}, and change {} does not follow", found.seq, sent.seq.saturating_sub(1)))
@@ -149,7 +150,7 @@ impl Files {
             // That this one cannot be read is no reason to hide the others.
             Err(error) => return Some(Err(error.to_string())),
         };
-        let id = read_record(&bytes).map_err(|error| error.to_string()).and_then(|data| {
+        let id = read_record(&bytes).map_err(|error| error.to_string()).and_then(|Stored { data, .. }| {
             if name_of(&data.id) == file { Ok(data.id) } else { Err(format!("it holds the run `{}`", data.id)) }
         });
         Some(id)
@@ -164,18 +165,10 @@ impl Files {
         let path = self.path(id);
         let writable = Header::read(&bytes).and_then(|header| header.check_writable());
         writable.map_err(|error| failure::unreadable(id, &path, error))?;
-        let data = failure::read(id, &path, &bytes)?;
-        let place = Place { run_no: data.run_no, seq: data.seq, last: None };
+        let Stored { data, last_change } = failure::read(id, &path, &bytes)?;
+        let place = Place { run_no: data.run_no, seq: data.seq, last_change };
         self.places.insert(id.clone(), place);
         Ok(Some(place))
-    }
-
-    /// Whether this very change is what stands there: it was sent again, since its answer was lost.
-    fn is_there(&self, file: &Written, found: Place) -> Result<bool, StoreError> {
-        match found.last {
-            Some(last) => Ok(file.place.last == Some(last)),
-            None => Ok(self.find(&file.id)?.as_ref() == Some(&file.bytes)),
-        }
     }
 
     /// Refuses to touch what a newer version has written; what is broken may be replaced and removed.

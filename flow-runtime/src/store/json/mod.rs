@@ -149,10 +149,10 @@ impl JsonFileStore {
     }
 
     /// The file of a record, made here, so that the store's thread has nothing to do but to write it.
-    fn written(&self, data: &WorkflowData, last: Option<u32>) -> Result<Written, StoreError> {
-        let bytes = write_record(data).map_err(|error| failure::unwritable(&data.id, error))?;
+    fn written(&self, data: &WorkflowData, last_change: Option<u32>) -> Result<Written, StoreError> {
+        let bytes = write_record(data, last_change).map_err(|error| failure::unwritable(&data.id, error))?;
         self.tell_if_long(data);
-        Ok(Written { id: data.id.clone(), place: Place { run_no: data.run_no, seq: data.seq, last }, bytes })
+        Ok(Written { id: data.id.clone(), place: Place { run_no: data.run_no, seq: data.seq, last_change }, bytes })
     }
 
     fn tell_if_long(&self, data: &WorkflowData) {
@@ -181,7 +181,7 @@ impl WorkflowStore for JsonFileStore {
     async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
         let of = id.clone();
         let bytes = self.ask(move |files| files.read(&of)).await?;
-        failure::read(id, &self.inner.path.join(name_of(id)), &bytes)
+        failure::read(id, &self.inner.path.join(name_of(id)), &bytes).map(|stored| stored.data)
     }
 
     async fn list_workflows(&self) -> Result<Listing, StoreError> {
