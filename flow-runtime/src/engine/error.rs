@@ -74,7 +74,7 @@ pub enum RunError {
     },
     /// The workflow has changed since the run began, and what is stored does not fit it any more.
     #[error(
-        "run `{id}` began with another shape of `{workflow}` ({changes}); end it with the code it began with, or give the new shape a new `#[version]` and start new runs under it"
+        "run `{id}` began with another shape of `{workflow}` ({changes}) and cannot go on with this one: {reason}; end it with the code it began with, or give the new shape a new `#[version]` and start new runs under it"
     )]
     PlanChanged {
         /// The workflow.
@@ -153,7 +153,7 @@ pub struct StepFailure {
     pub error: Option<Arc<dyn Error + Send + Sync>>,
 }
 
-/// How a workflow differs from the one a run began with.
+/// How a workflow differs from the one a run began with. If nothing is named, the same steps stand in another order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PlanChanges {
@@ -227,7 +227,7 @@ impl Error for StepFailure {
 impl fmt::Display for PlanChanges {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if *self == Self::default() {
-            return f.write_str("its steps stand in another order");
+            return f.write_str("the same steps in another order");
         }
         let parts = [("added", &self.added), ("removed", &self.removed), ("rewired", &self.rewired)];
         let mut separator = "";

@@ -3,6 +3,7 @@
 //! In: a workflow with its input and an id. Out: the run's result. A record that does not fit is refused here, before
 //! anything runs and without being changed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::drive::{Driver, Finished, Setup};
@@ -94,7 +95,7 @@ fn changes(stored: &Plan, now: &Plan) -> PlanChanges {
 /// The path of each step of a plan with what its shape is made of.
 fn described(plan: &Plan) -> Vec<(String, String)> {
     let path = |local| path_in_plan(plan, local);
-    let paths = |steps: &[u32]| steps.iter().map(|&step| path(step)).collect::<Vec<_>>();
+    let paths = |steps: &[u32]| steps.iter().map(|&step| path(step)).collect::<BTreeSet<String>>();
     let value = |region: u32| paths(&plan.region(region).tail);
     let steps = (0..plan.steps.len() as u32).map(|local| {
         let step = plan.step(local);

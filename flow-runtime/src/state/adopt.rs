@@ -9,12 +9,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::data::{StepState, StepStatus, WorkflowData};
-use super::{RunOutput, StepRef};
+use super::{RunOutput, StepRef, Timestamp};
 use crate::plan::{Plan, StepKind};
 
 impl WorkflowData {
-    /// Moves the record to this plan.
-    pub(super) fn adopt(&mut self, plan: &Arc<Plan>) -> Result<(), String> {
+    /// Moves the record to this plan, and adds to `ended` the steps that end because what they waited for is gone.
+    pub(super) fn adopt(&mut self, plan: &Arc<Plan>, at: Timestamp, ended: &mut Vec<StepRef>) -> Result<(), String> {
         let moves = Moves::between(&self.plan, plan);
         let mut steps = Vec::with_capacity(self.steps.len());
         let mut firsts = Vec::with_capacity(self.instances.len());
@@ -38,7 +38,19 @@ impl WorkflowData {
         self.steps = steps;
         self.plan = plan.clone();
         self.recount();
+        self.end_emptied(at, ended);
         Ok(())
+    }
+
+    /// Ends the branches and fan-outs that waited only for steps that are gone, the inner ones first.
+    fn end_emptied(&mut self, at: Timestamp, ended: &mut Vec<StepRef>) {
+        for instance in (0..self.instances.len()).rev() {
+            let Some(opener) = self.instances[instance].opened_by else { continue };
+            let state = self.step(opener);
+            if state.status == StepStatus::Running && state.open == 0 {
+                self.finish(opener, StepStatus::Completed, at, ended);
+            }
+        }
     }
 
     /// Adds the states of an instance's steps in the order of the new plan.

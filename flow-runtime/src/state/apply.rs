@@ -100,7 +100,7 @@ impl WorkflowData {
         let at = if at == 0 { 1 } else { at };
         let applied = match event {
             Event::RunCreated(_) => Err("the run exists".to_owned()),
-            Event::PlanAdopted { plan } => self.adopt(plan),
+            Event::PlanAdopted { plan } => self.adopt(plan, at, ended),
             Event::RegionOpened { step, first_instance, kind } => self.open(*step, *first_instance, kind, at, ended),
             Event::StepStarted { step, attempt, .. } => self.start(*step, *attempt, at),
             Event::AttemptFailed { step, error, retry_at, .. } => self.attempt_failed(*step, error, *retry_at),

@@ -3,6 +3,7 @@
 mod durability;
 mod every_commit;
 mod outcome;
+mod plans;
 mod power_loss;
 mod protocol;
 mod random_dags;

@@ -9,31 +9,31 @@ use crate::recorder::Ledger;
 const NOTED: Key<u64> = Key::new("noted");
 
 #[node]
-async fn work(#[state] ledger: &Ledger, x: u64, cx: &NodeContext) -> u64 {
+pub(crate) async fn work(#[state] ledger: &Ledger, x: u64, cx: &NodeContext) -> u64 {
     ledger.begin(cx).await;
     x + 1
 }
 
 #[node(pure)]
-async fn think(#[state] ledger: &Ledger, x: u64, cx: &NodeContext) -> u64 {
+pub(crate) async fn think(#[state] ledger: &Ledger, x: u64, cx: &NodeContext) -> u64 {
     ledger.begin(cx).await;
     x * 2
 }
 
 #[node(pure)]
-async fn list(#[state] ledger: &Ledger, len: u64, cx: &NodeContext) -> Vec<u64> {
+pub(crate) async fn list(#[state] ledger: &Ledger, len: u64, cx: &NodeContext) -> Vec<u64> {
     ledger.begin(cx).await;
     (0..len).collect()
 }
 
 #[node(retry(times = 3, backoff = "1ms..1ms", jitter = false))]
-async fn flaky(#[state] ledger: &Ledger, x: u64, times: u32, cx: &NodeContext) -> Result<u64, String> {
+pub(crate) async fn flaky(#[state] ledger: &Ledger, x: u64, times: u32, cx: &NodeContext) -> Result<u64, String> {
     ledger.begin(cx).await;
     if ledger.fails(cx, times) { Err(format!("not yet {x}")) } else { Ok(x + 1) }
 }
 
 #[node]
-async fn broken(#[state] ledger: &Ledger, x: u64, cx: &NodeContext) -> Result<u64, String> {
+pub(crate) async fn broken(#[state] ledger: &Ledger, x: u64, cx: &NodeContext) -> Result<u64, String> {
     ledger.begin(cx).await;
     Err(format!("no {x}"))
 }
@@ -53,13 +53,13 @@ async fn note(#[state] ledger: &Ledger, x: u64, cx: &NodeContext) -> Result<u64,
 }
 
 #[node]
-async fn sum(#[state] ledger: &Ledger, xs: &[u64], cx: &NodeContext) -> u64 {
+pub(crate) async fn sum(#[state] ledger: &Ledger, xs: &[u64], cx: &NodeContext) -> u64 {
     ledger.begin(cx).await;
     xs.iter().sum()
 }
 
 #[node]
-async fn tell(#[state] ledger: &Ledger, r: &Result<u64, NodeFailure>, cx: &NodeContext) -> String {
+pub(crate) async fn tell(#[state] ledger: &Ledger, r: &Result<u64, NodeFailure>, cx: &NodeContext) -> String {
     ledger.begin(cx).await;
     match r {
         Ok(x) => format!("{x}"),
@@ -68,7 +68,11 @@ async fn tell(#[state] ledger: &Ledger, r: &Result<u64, NodeFailure>, cx: &NodeC
 }
 
 #[node]
-async fn tell_all(#[state] ledger: &Ledger, rs: &[Result<u64, NodeFailure>], cx: &NodeContext) -> Vec<String> {
+pub(crate) async fn tell_all(
+    #[state] ledger: &Ledger,
+    rs: &[Result<u64, NodeFailure>],
+    cx: &NodeContext,
+) -> Vec<String> {
     ledger.begin(cx).await;
     let told = rs.iter().map(|r| match r {
         Ok(x) => format!("{x}"),

@@ -58,13 +58,15 @@ impl Driver {
             driver.shared.observers.resumed(&driver.shared, &driver.data);
             return driver;
         }
-        let now = setup.engine.clock.now();
+        let now = setup.engine.clock.now().max(data.updated_at);
         let adopted = Event::PlanAdopted { plan: plan.clone() };
         if let Err(error) = data.apply_event(&adopted, now, &mut Vec::new()) {
             // It was tried on a copy before; were it not so, the run must not go on.
             panic!("{error}");
         }
         let mut driver = Self::new(setup, data, plan);
+        // All events of a delta happen at one time.
+        driver.now = now;
         driver.events.push(adopted);
         driver.shared.observers.resumed(&driver.shared, &driver.data);
         driver
