@@ -5,6 +5,7 @@ mod caught_regions;
 mod definition;
 mod examples;
 mod execution;
+mod branching;
 mod hygiene;
 mod recorder;
 mod resume;

@@ -1,1 +1,3 @@
 //! Branches and fan-outs: what runs, what is bypassed, and what a record says of it.
+
+mod heads;

@@ -7,4 +7,4 @@ mod plans;
 mod power_loss;
 mod protocol;
 mod random_dags;
-mod workflows;
+pub(crate) mod workflows;

@@ -7,7 +7,6 @@ use std::sync::{Arc, OnceLock, RwLock};
 use tokio::sync::{mpsc, watch};
 
 use super::gates::Gates;
-use super::starts::region_kind;
 use super::timers::Timers;
 use super::{Driver, Mode};
 use crate::engine::context::{Committed, RunShared};
@@ -19,7 +18,7 @@ use crate::engine::shared::{EngineShared, Stop};
 use crate::engine::tree::{At, Choice, Tree};
 use crate::engine::values::{Values, items};
 use crate::plan::{Plan, Providers, StepKind};
-use crate::state::{Encoding, Event, RegionKind, RunCreated, StepRef, StepStatus, WorkflowData};
+use crate::state::{Encoding, Event, RunCreated, StepRef, StepStatus, WorkflowData};
 
 /// What a run needs beside its record.
 pub(crate) struct Setup {
@@ -125,11 +124,7 @@ impl Driver {
         for &step in opened.iter().chain(&empty) {
             self.reopen(step);
         }
-        for &step in &opened {
-            if !self.data.step(step).status.has_ended() {
-                self.check_head(step)?;
-            }
-        }
+        self.check_heads()?;
         self.schedule = Schedule::new(&self.data);
         self.cancel_leftovers(|driver, step| decide::is_stopped(&driver.data, step));
         Ok(())
@@ -162,35 +157,6 @@ impl Driver {
         };
         let items = items(&self.data, step.instance);
         self.tree.open(At { step: step.local, items: &items }, choice);
-    }
-
-    /// Refuses the run if a head that was decided now says otherwise.
-    fn check_head(&mut self, step: StepRef) -> Result<(), RunError> {
-        let state = self.data.step(step);
-        let recorded = match &self.data.plan.step(step.local).kind {
-            StepKind::Branch { arms } => {
-                let region = self.data.instances[state.opened as usize].region;
-                let index = arms.iter().position(|&arm| arm == region).unwrap_or_default() as u32;
-                RegionKind::Arm { index, label: self.data.plan.region(region).label.to_string() }
-            }
-            _ => RegionKind::Items(state.opened_len),
-        };
-        let now = match self.evaluate_head(step) {
-            Ok(choice) => region_kind(&self.data.plan, step, choice),
-            Err(error) => {
-                let panic = self.value_error(error)?;
-                return Err(super::super::run::head_changed(
-                    &self.data,
-                    step,
-                    &recorded,
-                    &format!("nothing: it panicked: {panic}"),
-                ));
-            }
-        };
-        if now == recorded {
-            return Ok(());
-        }
-        Err(super::super::run::head_changed(&self.data, step, &recorded, &super::super::run::describe(&now)))
     }
 }
 

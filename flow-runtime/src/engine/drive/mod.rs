@@ -8,6 +8,7 @@ mod begin;
 mod ends;
 mod finish;
 mod gates;
+mod heads;
 mod starts;
 mod timers;
 
