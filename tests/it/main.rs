@@ -1,11 +1,11 @@
 //! All cross-crate suites in one binary, a module per suite.
 
 mod adopted_shapes;
+mod branching;
 mod caught_regions;
 mod definition;
 mod examples;
 mod execution;
-mod branching;
 mod hygiene;
 mod recorder;
 mod resume;

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 
-use super::drive::{Driver, Setup};
+use super::drive::{Driver, OUTPUT, Setup};
 use super::error::RunError;
 use super::journal::Journal;
 use super::live::{Ended, Live, LiveGuard};
@@ -211,9 +211,9 @@ pub(crate) async fn result_of<T: Output>(live: &Live, id: WorkflowId) -> Result<
     let Some(ended) = live.ended().await else {
         return Err(RunError::Interrupted { workflow, id: Some(id) });
     };
-    let (value, payload) = match &*ended {
+    let (value, payload, read_from) = match &*ended {
         Ended::Error(error) => return Err(error.clone()),
-        Ended::Output { value, payload } => (value, payload),
+        Ended::Output { value, payload, read_from } => (value, payload, read_from.as_ref()),
     };
     // A caller that expects another type, of a workflow that only looks the same, gets what the payload says to it.
     let own = value.lock().unwrap_or_else(PoisonError::into_inner).take_if(|value| is::<T>(&**value));
@@ -227,8 +227,8 @@ pub(crate) async fn result_of<T: Output>(live: &Live, id: WorkflowId) -> Result<
     decode::<T>(payload).map_err(|source| RunError::Undecodable {
         workflow,
         id,
-        step: "output".to_owned(),
-        stored: live.output.clone(),
+        step: read_from.map_or(OUTPUT, |from| &from.step).to_owned(),
+        stored: read_from.map_or(&live.output, |from| &from.type_name).clone(),
         expected: source.expected.to_owned(),
         source,
     })

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use super::drive::Finished;
+use super::drive::{Finished, ReadFrom};
 use super::error::RunError;
 use super::tree::Value;
 use crate::state::{Payload, RunCreated, WorkflowId};
@@ -13,7 +13,7 @@ use crate::state::{Payload, RunCreated, WorkflowId};
 /// How a run ended, for all who wait for it.
 pub(crate) enum Ended {
     /// With an output. The value is for the first who asks, the others decode the payload.
-    Output { value: Mutex<Option<Value>>, payload: Option<Payload> },
+    Output { value: Mutex<Option<Value>>, payload: Option<Payload>, read_from: Option<ReadFrom> },
     /// Without one.
     Error(RunError),
 }
@@ -85,7 +85,9 @@ impl LiveGuard {
     /// Tells all who wait how the run ended.
     pub(crate) fn end(self, result: Result<Finished, RunError>) {
         let ended = match result {
-            Ok(Finished { value, payload }) => Ended::Output { value: Mutex::new(value), payload },
+            Ok(Finished { value, payload, read_from }) => {
+                Ended::Output { value: Mutex::new(value), payload, read_from }
+            }
             Err(error) => Ended::Error(error),
         };
         self.leave(ended);

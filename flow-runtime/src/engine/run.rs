@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::drive::{Driver, Finished, Setup};
+use super::drive::{Driver, Finished, OUTPUT, ReadFrom, Setup};
 use super::error::{Failures, PlanChanges, RunError, StepFailure};
 use super::journal::AnyStore;
 use crate::plan::{Plan, StepKind};
@@ -128,10 +128,12 @@ fn ended(data: &WorkflowData) -> Result<Finished, RunError> {
     let id = data.id.clone();
     match (&data.output, data.status) {
         (Some(RunOutput::Step(step)), WorkflowStatus::Completed) => {
-            Ok(Finished { value: None, payload: data.step(*step).output.clone() })
+            let read_from = ReadFrom { step: data.path(*step), type_name: output_type(&data.plan, step.local) };
+            Ok(Finished { value: None, payload: data.step(*step).output.clone(), read_from: Some(read_from) })
         }
         (Some(RunOutput::Payload(payload)), WorkflowStatus::Completed) => {
-            Ok(Finished { value: None, payload: Some(payload.clone()) })
+            let read_from = ReadFrom { step: OUTPUT.to_owned(), type_name: data.plan.output.to_string() };
+            Ok(Finished { value: None, payload: Some(payload.clone()), read_from: Some(read_from) })
         }
         (_, WorkflowStatus::Cancelled) => Err(RunError::Cancelled { workflow, id }),
         (Some(RunOutput::Errors(errors)), _) => {
@@ -152,17 +154,25 @@ pub(crate) fn store_error(data: &WorkflowData, error: StoreError) -> RunError {
 }
 
 pub(crate) fn undecodable(data: &WorkflowData, stored: &Plan, step: StepRef, source: DecodeError) -> RunError {
-    let output = |plan: &Plan| match &plan.step(step.local).kind {
-        StepKind::Call { output, .. } => output.to_string(),
-        StepKind::Branch { .. } | StepKind::Each { .. } => String::new(),
-    };
+    // The stored plan may have the step at another place.
+    let path = path_in_plan(&data.plan, step.local);
+    let stored_local = (0..stored.steps.len() as u32).find(|&local| path_in_plan(stored, local) == path);
+    let stored_type = stored_local.map(|local| output_type(stored, local));
     RunError::Undecodable {
         workflow: data.plan.workflow.to_string(),
         id: data.id.clone(),
         step: data.path(step),
-        stored: output(stored),
-        expected: output(&data.plan),
+        stored: stored_type.unwrap_or_default(),
+        expected: output_type(&data.plan, step.local),
         source,
+    }
+}
+
+/// The type of a call's output as it is written.
+fn output_type(plan: &Plan, local: u32) -> String {
+    match &plan.step(local).kind {
+        StepKind::Call { output, .. } => output.to_string(),
+        StepKind::Branch { .. } | StepKind::Each { .. } => String::new(),
     }
 }
 

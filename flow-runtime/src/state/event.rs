@@ -310,6 +310,11 @@ impl Delta {
 }
 
 impl Event {
+    /// Whether a body has run to its end, well or not.
+    pub(crate) const fn is_end_of_attempt(&self) -> bool {
+        matches!(self, Self::StepCompleted { .. } | Self::StepFailed { .. } | Self::AttemptFailed { .. })
+    }
+
     /// The event's name, as documents and errors write it.
     pub const fn name(&self) -> &'static str {
         match self {

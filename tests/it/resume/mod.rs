@@ -7,4 +7,5 @@ mod plans;
 mod power_loss;
 mod protocol;
 mod random_dags;
+mod values;
 pub(crate) mod workflows;

@@ -197,7 +197,7 @@ fn death() -> impl Strategy<Value = Death> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2048, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn b49_no_effect_saw_a_value_that_was_lost(

@@ -58,12 +58,13 @@ impl Driver {
             return driver;
         }
         let now = setup.engine.clock.now().max(data.updated_at);
-        let adopted = Event::PlanAdopted { plan: plan.clone() };
+        let stored_plan = data.plan.clone();
+        let adopted = Event::PlanAdopted { plan };
         if let Err(error) = data.apply_event(&adopted, now, &mut Vec::new()) {
             // It was tried on a copy before; were it not so, the run must not go on.
             panic!("{error}");
         }
-        let mut driver = Self::new(setup, data, plan);
+        let mut driver = Self::new(setup, data, stored_plan);
         // All events of a delta happen at one time.
         driver.now = now;
         driver.events.push(adopted);
@@ -93,6 +94,7 @@ impl Driver {
             shared,
             journal,
             mode: Mode::Going,
+            refusal: None,
             now: engine.clock.now().max(data.updated_at),
             events: Vec::new(),
             starts: Vec::new(),

@@ -12,8 +12,8 @@ use crate::engine::values::items;
 use crate::plan::StepKind;
 use crate::state::{CompletedBy, Event, FailureKind, Payload, Phase, StepRef, StepStatus};
 
-/// How long bodies may go on when another step has failed, unless their own timeout is shorter.
-const FAILURE_GRACE: Duration = Duration::from_secs(30);
+/// How long bodies may go on when the run stops, unless their own timeout is shorter.
+pub(super) const GRACE: Duration = Duration::from_secs(30);
 
 impl Driver {
     /// Takes in how an attempt ended. What an abandoned attempt gives in the end is not kept.
@@ -114,7 +114,7 @@ impl Driver {
             }
         }
         if !self.running.is_empty() {
-            self.timers.stop_within(FAILURE_GRACE);
+            self.timers.stop_within(GRACE);
         }
     }
 
@@ -133,7 +133,7 @@ impl Driver {
     }
 
     /// Gives back what was about to begin.
-    fn starts_back(&mut self) {
+    pub(super) fn starts_back(&mut self) {
         for start in std::mem::take(&mut self.starts) {
             self.record(Event::StepReleased { step: start.step() });
         }

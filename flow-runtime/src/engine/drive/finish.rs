@@ -7,8 +7,8 @@ use crate::engine::tree::Value;
 use crate::plan::StepKind;
 use crate::state::{Event, FailureKind, NodeFailure, Payload, RunOutcome, RunOutput, StepRef, StepStatus};
 
-/// What stands for the path of a step where the workflow's output expression failed.
-const OUTPUT: &str = "output";
+/// What stands for the path of a step where the workflow's output is meant.
+pub(crate) const OUTPUT: &str = "output";
 
 type End = Result<Finished, RunError>;
 
@@ -17,6 +17,9 @@ impl Driver {
     pub(super) fn finish(&mut self) -> Result<Option<End>, RunError> {
         if !self.running.is_empty() || !self.starts.is_empty() {
             return Ok(None);
+        }
+        if let Some(error) = self.refusal.take() {
+            return Ok(Some(Err(error)));
         }
         let root = &self.data.instances[0];
         if root.open == 0 && !root.failed {
@@ -53,9 +56,9 @@ impl Driver {
         // Under `strict_roundtrip` the caller gets what later callers will get.
         if self.engine.strict_roundtrip && self.journal.is_some() {
             discard(value);
-            return Ok(Ok(Finished { value: None, payload }));
+            return Ok(Ok(Finished { value: None, payload, read_from: None }));
         }
-        Ok(Ok(Finished { value: Some(value), payload }))
+        Ok(Ok(Finished { value: Some(value), payload, read_from: None }))
     }
 
     /// The workflow's output, and how it is stored.

@@ -33,6 +33,8 @@ use crate::plan::Plan;
 use crate::state::{Event, Payload, StepRef, StepStatus, Timestamp, WorkflowData};
 
 pub(crate) use begin::Setup;
+use ends::GRACE;
+pub(crate) use finish::OUTPUT;
 use gates::Gates;
 pub(crate) use gates::Permit;
 use starts::{Running, Start};
@@ -52,6 +54,16 @@ pub(crate) struct Finished {
     pub(crate) value: Option<Value>,
     /// The output as it is stored; `None` for a run without a record.
     pub(crate) payload: Option<Payload>,
+    /// Where it was read from, if the run had ended before.
+    pub(crate) read_from: Option<ReadFrom>,
+}
+
+/// Where a stored output was found, to be named if it cannot be decoded.
+pub(crate) struct ReadFrom {
+    /// The step whose output it is, or what stands for the workflow's own.
+    pub(crate) step: String,
+    /// Its type as it was written then.
+    pub(crate) type_name: String,
 }
 
 /// Whether the run goes on or comes to a stop.
@@ -61,7 +73,7 @@ enum Mode {
     Going,
     /// A step failed: nothing starts, what runs may end within its grace.
     Failing,
-    /// The engine shuts down: nothing starts, what ends within the grace is kept, the rest is given back.
+    /// The engine shuts down, or the run is refused: nothing starts, what ends within the grace is kept, the rest is given back.
     ShuttingDown,
 }
 
@@ -69,7 +81,8 @@ enum Mode {
 pub(crate) struct Driver {
     tree: Arc<dyn Tree>,
     data: WorkflowData,
-    /// The plan as it is stored; its fingerprint is that of the record's plan, its texts may be older.
+    /// The plan as it was stored; its texts may be older than those of the record's plan, and if that was adopted it
+    /// may be of another shape.
     stored_plan: Arc<Plan>,
     schedule: Schedule,
     values: Values,
@@ -77,6 +90,8 @@ pub(crate) struct Driver {
     engine: Arc<EngineShared>,
     journal: Option<Journal>,
     mode: Mode,
+    /// Why the run cannot go on, while what is in flight ends.
+    refusal: Option<RunError>,
     /// The time of this round.
     now: Timestamp,
     /// What happened in this round; in the record already, not yet committed.
@@ -109,8 +124,12 @@ impl Driver {
         self.restore()?;
         loop {
             self.take_stop();
-            self.decide()?;
-            let finished = self.finish()?;
+            let mut finished = self.decide().and_then(|()| self.finish());
+            if let Err(error) = finished {
+                self.refuse(error)?;
+                finished = self.finish();
+            }
+            let finished = finished?;
             self.commit().await?;
             if let Some(finished) = finished {
                 return finished;
@@ -154,6 +173,20 @@ impl Driver {
         for event in &events {
             self.shared.observers.event(&self.shared, &self.data, event);
         }
+        Ok(())
+    }
+
+    /// Takes in that the run cannot go on with the code it has. What is in flight may end and is kept with what has
+    /// ended; if there is neither, the record stays as it is.
+    fn refuse(&mut self, error: RunError) -> Result<(), RunError> {
+        if self.running.is_empty() && !self.events.iter().any(Event::is_end_of_attempt) {
+            return Err(error);
+        }
+        self.refusal = Some(error);
+        self.mode = Mode::ShuttingDown;
+        self.start_nothing_more();
+        self.starts_back();
+        self.timers.stop_within(GRACE);
         Ok(())
     }
 

@@ -92,9 +92,10 @@ impl Driver {
             return Ok(true);
         }
         let number = state.attempts + 1;
+        let filled = self.values.fill_inputs(&*self.tree, &self.data, step);
+        let panic = filled.err().map(|error| self.value_error(error)).transpose()?;
         self.record(Event::StepStarted { step, attempt: number, phase: Phase::Do });
-        if let Err(error) = self.values.fill_inputs(&*self.tree, &self.data, step) {
-            let message = self.value_error(error)?;
+        if let Some(message) = panic {
             self.fail(step, number, AttemptError::new(FailureKind::Panic, message));
             return Ok(true);
         }
