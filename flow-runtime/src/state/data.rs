@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{NodeFailure, Payload, RunOutcome, RunOutput, StepRef, Timestamp, WaitingOn, WorkflowId};
-use crate::plan::Plan;
+use crate::plan::{Plan, StepKind};
 
 /// All that is known of a run: id, plan, input, statuses, outputs, key-value data, metadata, times and errors.
 ///
@@ -178,6 +178,11 @@ impl StepStatus {
     pub const fn has_ended(self) -> bool {
         !matches!(self, Self::Pending | Self::Running | Self::Waiting)
     }
+
+    /// The status of the steps in the arms of a branch of this status that has opened none.
+    const fn of_closed_arms(self) -> Self {
+        if matches!(self, Self::Failed) { Self::Skipped } else { self }
+    }
 }
 
 impl StepState {
@@ -231,7 +236,7 @@ impl WorkflowData {
         let instance = &self.instances[step.instance as usize];
         if let Some(opener) = instance.opened_by {
             self.write_path(opener, path);
-            if matches!(self.plan.step(opener.local).kind, crate::plan::StepKind::Each { .. }) {
+            if matches!(self.plan.step(opener.local).kind, StepKind::Each { .. }) {
                 let _ = write!(path, "[{}]", instance.item);
             }
             path.push('.');
@@ -262,12 +267,13 @@ impl WorkflowData {
     }
 
     /// The status of the step of this path, `Bypassed` if it stands in an arm that was not taken; `None` if the
-    /// workflow has no such step.
+    /// workflow has no such step, or if it stands in an item of a fan-out that has not been opened.
     pub fn status_of(&self, path: &str) -> Option<StepStatus> {
         self.statuses().into_iter().find(|(step, _)| step == path).map(|(_, status)| status)
     }
 
-    /// The paths and statuses of all steps: those of opened regions, and those of arms that were not taken.
+    /// The paths and statuses of all steps: those of opened regions, and those of arms that were not taken or whose
+    /// branch is not decided. What is in a fan-out is known when its number of items is.
     pub fn statuses(&self) -> Vec<(String, StepStatus)> {
         let mut all = Vec::with_capacity(self.steps.len());
         self.collect_statuses(0, &mut all);
@@ -280,23 +286,25 @@ impl WorkflowData {
             let path = self.path(step);
             all.push((path.clone(), self.step(step).status));
             let opened = self.opened_by(step);
-            if let (crate::plan::StepKind::Branch { arms }, Some(taken)) =
-                (&self.plan.step(local).kind, opened.clone().next())
-            {
-                let taken = self.instances[taken as usize].region;
-                arms.iter().filter(|&&arm| arm != taken).for_each(|&arm| self.collect_bypassed(arm, &path, all));
+            if let StepKind::Branch { arms } = &self.plan.step(local).kind {
+                let taken = opened.clone().next().map(|taken| self.instances[taken as usize].region);
+                let status =
+                    if taken.is_some() { StepStatus::Bypassed } else { self.step(step).status.of_closed_arms() };
+                let closed = arms.iter().filter(|&&arm| Some(arm) != taken);
+                closed.for_each(|&arm| self.collect_closed(arm, status, &path, all));
             }
             opened.for_each(|inner| self.collect_statuses(inner, all));
         }
     }
 
-    fn collect_bypassed(&self, region: u32, prefix: &str, all: &mut Vec<(String, StepStatus)>) {
+    /// The steps of an arm that was not taken, or of one whose branch has not been decided.
+    fn collect_closed(&self, region: u32, status: StepStatus, prefix: &str, all: &mut Vec<(String, StepStatus)>) {
         for local in self.plan.region(region).locals() {
             let step = self.plan.step(local);
             let path = format!("{prefix}.{}", step.id);
-            all.push((path.clone(), StepStatus::Bypassed));
-            if let crate::plan::StepKind::Branch { arms } = &step.kind {
-                arms.iter().for_each(|&arm| self.collect_bypassed(arm, &path, all));
+            all.push((path.clone(), status));
+            if let StepKind::Branch { arms } = &step.kind {
+                arms.iter().for_each(|&arm| self.collect_closed(arm, status, &path, all));
             }
         }
     }

@@ -20,12 +20,12 @@ macro_rules! versions {
             pub(super) mod first {
                 #[allow(unused_imports, reason = "not every workflow calls every node")]
                 use crate::branching::heads::{broken, list, sum, think, work};
-                flow_runtime::workflow! { pub(in super::super) fn flow($($param: $type),*) -> u64 $first }
+                flow_runtime::workflow! { #[allow(unused_variables)] pub(in super::super) fn flow($($param: $type),*) -> u64 $first }
             }
             pub(super) mod second {
                 #[allow(unused_imports, reason = "not every workflow calls every node")]
                 use crate::branching::heads::{broken, list, sum, think, work};
-                flow_runtime::workflow! { pub(in super::super) fn flow($($param: $type),*) -> u64 $second }
+                flow_runtime::workflow! { #[allow(unused_variables)] pub(in super::super) fn flow($($param: $type),*) -> u64 $second }
             }
         }
     };
@@ -163,9 +163,9 @@ async fn is_refused<A, B>(
     let mut seen = Vec::new();
     for before in records_of(first()).await {
         let decided = before.find(head).is_some_and(|step| before.step(step).started_at != 0);
-        let used = before.status_of(user) == Some(StepStatus::Completed);
+        let over = before.status_of(user) == Some(StepStatus::Completed);
         let result = go_on(&before, second()).await;
-        if !decided || used {
+        if !decided || over {
             result.unwrap();
             continue;
         }

@@ -1,3 +1,4 @@
 //! Branches and fan-outs: what runs, what is bypassed, and what a record says of it.
 
+mod arms;
 mod heads;

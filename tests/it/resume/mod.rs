@@ -2,7 +2,7 @@
 
 mod durability;
 mod every_commit;
-mod outcome;
+pub(crate) mod outcome;
 mod plans;
 mod power_loss;
 mod protocol;

@@ -58,9 +58,9 @@ impl Disk {
 
     /// A new process begins; this is how it ends.
     fn restart(&self, death: Option<Death>) {
-        let mut files = self.files();
+        let files = &mut *self.files();
         if files.death.is_some_and(|death| death.loses_power) {
-            files.written = files.synced.clone();
+            files.written.clone_from(&files.synced);
         }
         files.death = death;
         files.commits = 0;
@@ -114,9 +114,12 @@ impl WorkflowStore for Disk {
     }
 }
 
-/// What the bodies with effects saw, over all processes: the step and the values of its inputs.
+/// What the bodies with effects saw, over all processes.
 #[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<(u32, Vec<u64>)>>>);
+struct Seen(Arc<Mutex<Vec<Sight>>>);
+
+/// A step and the values of its inputs.
+type Sight = (u32, Vec<u64>);
 
 type Shape = (Vec<prop::sample::Index>, bool, u8);
 

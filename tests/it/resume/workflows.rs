@@ -187,7 +187,7 @@ workflow! {
     pub(crate) fn notes(x: u64) -> u64 {
         let a = note(x);
         let b = #[after(a)] #[id = "b_note"] note(x);
-        let ys = for y in [b.clone(), 7] { note(y) };
+        let ys = for y in [a.clone(), b, 7] { note(y) };
         #[id = "ys_sum"]
         sum(ys)
     }
