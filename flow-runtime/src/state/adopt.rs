@@ -74,26 +74,24 @@ impl WorkflowData {
             if !moves.is_same(&self.plan, local, plan, target) {
                 return Err(format!("step `{}` has begun and is another now", self.path(step)));
             }
-            if state.status.has_ended() && !moves.gives_same(&self.plan, local, plan) {
-                return Err(format!("step `{}` has ended and gives the value of another step now", self.path(step)));
-            }
             steps[base + (target - region.first) as usize] = state.clone();
         }
-        self.check_ended(instance, plan, new, moves)
+        self.check_ended(instance, plan, moves, (old, new))
     }
 
-    /// Refuses more steps in a region that has ended: nothing would run them.
-    fn check_ended(&self, instance: u32, plan: &Plan, new: u32, moves: &Moves) -> Result<(), String> {
+    /// Refuses more steps in a region that has ended, which nothing would run, and another value of it.
+    fn check_ended(&self, instance: u32, plan: &Plan, moves: &Moves, (old, new): (u32, u32)) -> Result<(), String> {
         let opener = self.instances[instance as usize].opened_by;
         let Some(opener) = opener.filter(|&opener| self.step(opener).status.has_ended()) else { return Ok(()) };
         let mut added = plan.region(new).locals().filter(|local| !moves.steps.contains(&Some(*local)));
-        match added.next() {
-            Some(added) => {
-                let (opener, added) = (self.path(opener), &plan.step(added).id);
-                Err(format!("`{opener}` has ended, and step `{added}` was added to it"))
-            }
-            None => Ok(()),
+        if let Some(added) = added.next() {
+            let (opener, added) = (self.path(opener), &plan.step(added).id);
+            return Err(format!("`{opener}` has ended, and step `{added}` was added to it"));
         }
+        if !moves.uses_same(&self.plan.region(old).tail, &plan.region(new).tail) {
+            return Err(format!("`{}` has ended and gives the value of another step now", self.path(opener)));
+        }
+        Ok(())
     }
 }
 
@@ -140,19 +138,6 @@ impl Moves {
             _ => false,
         };
         same_kind && old.catch == new.catch && self.uses_same(&old.inputs, &new.inputs)
-    }
-
-    /// Whether the regions of a step make their values of the same steps in both plans.
-    fn gives_same(&self, old: &Plan, local: u32, new: &Plan) -> bool {
-        let regions = match &old.step(local).kind {
-            StepKind::Call { .. } => &[],
-            StepKind::Branch { arms } => &**arms,
-            StepKind::Each { body } => std::slice::from_ref(body),
-        };
-        regions.iter().all(|&region| {
-            self.regions[region as usize]
-                .is_none_or(|target| self.uses_same(&old.region(region).tail, &new.region(target).tail))
-        })
     }
 
     fn uses_same(&self, old: &[u32], new: &[u32]) -> bool {
