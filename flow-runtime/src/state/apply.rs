@@ -130,7 +130,9 @@ impl WorkflowData {
                     RunOutcome::Cancelled => WorkflowStatus::Cancelled,
                     RunOutcome::RolledBack => WorkflowStatus::RolledBack,
                 };
-                self.skip_in_regions();
+                if *outcome != RunOutcome::Completed {
+                    self.end_regions(at);
+                }
                 Ok(())
             }
         };

@@ -120,11 +120,20 @@ impl WorkflowData {
         self.instances[step.instance as usize].open -= 1;
     }
 
-    /// Marks the pending steps of nested regions that depend on a failed step of a region around theirs.
-    pub(super) fn skip_in_regions(&mut self) {
-        if !self.instances[0].failed {
-            return;
+    /// Settles what a run leaves open that ends without an output: pending steps of nested regions that depend on a
+    /// failed step of a region around theirs are skipped, and open branches and fan-outs are cut off.
+    pub(super) fn end_regions(&mut self, at: Timestamp) {
+        if self.instances[0].failed {
+            self.skip_in_regions();
         }
+        for step in self.steps.iter_mut().filter(|step| step.status == StepStatus::Running) {
+            (step.status, step.ended_at) = (StepStatus::Cancelled, at);
+        }
+        // An instance that this ended is not open any more for the step that opened it.
+        self.recount();
+    }
+
+    fn skip_in_regions(&mut self) {
         let plan = self.plan.clone();
         for instance in 1..self.instances.len() as u32 {
             for local in plan.region(self.instances[instance as usize].region).locals() {
@@ -135,8 +144,6 @@ impl WorkflowData {
                 }
             }
         }
-        // An instance that this ended is not open any more for the step that opened it.
-        self.recount();
     }
 
     fn depends_on_failure(&self, step: StepRef, plan: &Plan) -> bool {
@@ -195,11 +202,26 @@ impl WorkflowData {
         let (open, status) = (self.step(opener).open + self.step(opener).held, self.step(opener).status);
         let caught_branch = failed && matches!(self.plan.step(opener.local).kind, StepKind::Branch { .. });
         if status == StepStatus::Running && open == 0 {
-            let status = if caught_branch { StepStatus::Failed } else { StepStatus::Completed };
+            let status = if caught_branch {
+                StepStatus::Failed
+            } else if self.is_cut_off(opener) {
+                StepStatus::Cancelled
+            } else {
+                StepStatus::Completed
+            };
             self.finish(opener, status, at, ended);
         } else if status == StepStatus::Failed && self.step(opener).ended_at == 0 {
             self.finish_failed_region(opener, at, ended);
         }
+    }
+
+    /// Whether a step that this one opened was cancelled, so that there is no value.
+    fn is_cut_off(&self, opener: StepRef) -> bool {
+        self.opened_by(opener).any(|instance| {
+            let state = &self.instances[instance as usize];
+            let mut steps = self.plan.region(state.region).locals().map(|local| StepRef::new(instance, local));
+            !state.failed && steps.any(|step| self.step(step).status == StepStatus::Cancelled)
+        })
     }
 
     /// Ends a branch or a fan-out in which something failed uncaught, once nothing runs in it any more.

@@ -364,3 +364,47 @@ async fn b18_a_run_that_was_stopping_when_its_process_died_ends_failed_and_start
     }
     panic!("the run never ended");
 }
+
+#[node]
+async fn hang(x: u64) -> u64 {
+    std::future::pending::<()>().await;
+    x
+}
+
+#[node]
+async fn add(x: u64, y: u64) -> u64 {
+    x + y
+}
+
+workflow! {
+    fn stuck_inside(x: u64) -> u64 {
+        let bad = refuse_by_text(x);
+        let branch = match x { 0 => 0, n => { let stuck = hang(n); stuck } };
+        let open = match x { 0 => 0, n => { let a = hang(n); let b = #[id = "never"] hang(a); b } };
+        let each = for y in [x, x, x] { hang(y) };
+        let sum = add(branch, each[0]);
+        add(bad, sum + open)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn b11_a_branch_or_fan_out_in_which_something_was_cancelled_is_not_completed() {
+    let store = TestStore::new();
+    let error = stuck_inside(1).run(&Engine::new(store.clone()), "r").await.unwrap_err();
+    assert_eq!(error.failures().len(), 1, "{error}");
+    let expected = [
+        ("bad", StepStatus::Failed),
+        ("branch", StepStatus::Cancelled),
+        ("branch.stuck", StepStatus::Cancelled),
+        ("open", StepStatus::Cancelled),
+        ("open.a", StepStatus::Cancelled),
+        ("open.b", StepStatus::Pending),
+        ("each", StepStatus::Cancelled),
+        ("each[0].hang", StepStatus::Cancelled),
+        ("each[1].hang", StepStatus::Cancelled),
+        ("each[2].hang", StepStatus::Cancelled),
+        ("sum", StepStatus::Pending),
+        ("add", StepStatus::Skipped),
+    ];
+    assert_eq!(statuses(&store.record("r").await), expected.map(|(step, status)| (step.to_owned(), status)));
+}
