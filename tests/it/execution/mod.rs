@@ -11,6 +11,7 @@ mod data;
 mod failure;
 mod limits;
 mod panics;
+mod permits;
 mod probe;
 mod queue;
 mod retry;

@@ -73,6 +73,12 @@ impl Gates {
         self.all.iter().any(|gate| !gate.queue.is_empty())
     }
 
+    /// Whether steps wait at a gate, or a permit is on its way that was asked for: it may be wanted by nobody any more,
+    /// and must go back when it comes.
+    pub(super) fn is_busy(&self) -> bool {
+        self.has_waiting() || self.all.iter().any(|gate| gate.asked)
+    }
+
     pub(super) fn clear(&mut self) {
         for gate in &mut self.all {
             gate.queue.clear();

@@ -118,7 +118,7 @@ impl Driver {
         let [start] = self.starts.as_slice() else { return None };
         let policy = &self.data.plan.step(start.step().local).policy;
         let limited = policy.timeout.is_some() || policy.deadline.is_some() || policy.blocking;
-        let alone = self.running.is_empty() && !self.timers.has_retries() && !self.gates.has_waiting();
+        let alone = self.running.is_empty() && !self.timers.has_retries() && !self.gates.is_busy();
         if alone && !limited { self.starts.pop() } else { None }
     }
 
