@@ -58,7 +58,8 @@ pub struct Step {
     pub region: u32,
     /// What the step does.
     pub kind: StepKind,
-    /// The steps whose values this one uses in its arguments or its head. They may stand in regions around it.
+    /// The steps whose values this one uses in its arguments or its head, each once. They may stand in regions around
+    /// it.
     pub inputs: Cow<'static, [Local]>,
     /// The steps that must have ended before this one starts, without using their values (`#[after]`).
     pub after: Cow<'static, [Local]>,

@@ -5,7 +5,7 @@
 //! compiler checks.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
@@ -37,13 +37,19 @@ type Action<T> = Arc<dyn for<'a> Fn(&'a NodeContext, Vec<&'a T>) -> GraphBody<'a
 pub struct Graph<T> {
     name: String,
     steps: Vec<Step>,
-    actions: Vec<Action<T>>,
+    bodies: Vec<StepBody<T>>,
+}
+
+struct StepBody<T> {
+    /// The steps whose outputs it gets, in the order it gets them; one may be there several times.
+    arguments: Arc<[u32]>,
+    action: Action<T>,
 }
 
 impl<T: Output + Clone> Graph<T> {
     /// A graph without steps.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), steps: Vec::new(), actions: Vec::new() }
+        Self { name: name.into(), steps: Vec::new(), bodies: Vec::new() }
     }
 
     /// Adds a step that uses the outputs of these steps, and gives its index. The step added last is the output.
@@ -78,14 +84,14 @@ impl<T: Output + Clone> Graph<T> {
             kind: StepKind::Call { node: Cow::Owned(id.clone()), output: Cow::Borrowed(std::any::type_name::<T>()) },
             id: Cow::Owned(id),
             region: 0,
-            inputs: Cow::Owned(inputs.to_vec()),
+            inputs: Cow::Owned(BTreeSet::from_iter(inputs.iter().copied()).into_iter().collect()),
             after: Cow::Borrowed(&[]),
             next: Cow::Borrowed(&[]),
             policy,
             catch: false,
             source: Source::default(),
         });
-        self.actions.push(Arc::new(action));
+        self.bodies.push(StepBody { arguments: inputs.into(), action: Arc::new(action) });
         local
     }
 
@@ -143,7 +149,7 @@ impl<T: Output + Clone> Graph<T> {
         assert!(!self.steps.is_empty(), "a graph without steps has no output");
         Arc::new(GraphTree {
             plan: self.plan(),
-            actions: self.actions.clone(),
+            bodies: self.bodies.clone(),
             slots: self.steps.iter().map(|_| OnceLock::new()).collect(),
         })
     }
@@ -151,7 +157,7 @@ impl<T: Output + Clone> Graph<T> {
 
 struct GraphTree<T> {
     plan: Plan,
-    actions: Vec<Action<T>>,
+    bodies: Vec<StepBody<T>>,
     slots: Vec<OnceLock<T>>,
 }
 
@@ -174,8 +180,8 @@ impl<T: Output + Clone> Tree for GraphTree<T> {
     }
 
     fn start<'a>(&'a self, at: At<'a>, cx: &'a NodeContext) -> Body<'a> {
-        let inputs = self.plan.step(at.step).inputs.iter().map(|&input| self.value(input)).collect();
-        let body = self.actions[at.step as usize](cx, inputs);
+        let StepBody { arguments, action } = &self.bodies[at.step as usize];
+        let body = action(cx, arguments.iter().map(|&input| self.value(input)).collect());
         Box::pin(async move {
             match body.await {
                 Ok(value) => {
@@ -211,6 +217,12 @@ impl<T: Output + Clone> Tree for GraphTree<T> {
     fn join(&self, _at: At<'_>) {}
 
     fn caught(&self, _at: At<'_>, _item: Option<u32>, _failure: NodeFailure) {}
+}
+
+impl<T> Clone for StepBody<T> {
+    fn clone(&self) -> Self {
+        Self { arguments: self.arguments.clone(), action: self.action.clone() }
+    }
 }
 
 impl<T> std::fmt::Debug for Graph<T> {

@@ -13,6 +13,7 @@ mod limits;
 mod panics;
 mod permits;
 mod probe;
+mod property;
 mod queue;
 mod retry;
 mod shutdown;
