@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::disk::DiskError;
 use crate::state::WorkflowId;
+use crate::state::codec::CodecError;
 
 /// A store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +106,22 @@ pub enum StoreError {
     /// A store of the user's own failed.
     #[error("the store failed: {0}")]
     Other(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl StoreError {
+    /// That the record of this run could not be turned into bytes, or its bytes into a record.
+    ///
+    /// For stores that keep what [`WorkflowData::to_bytes`](crate::WorkflowData::to_bytes) gives.
+    pub fn from_codec(id: &WorkflowId, error: CodecError) -> Self {
+        let id = id.clone();
+        match error {
+            CodecError::Broken { reason } => Self::Corrupt { id, path: None, reason },
+            CodecError::Newer { found, known } => {
+                Self::Newer { what: format!("the record of run `{id}`"), found, known }
+            }
+            CodecError::Unstorable { reason } => Self::Unstorable { id, reason },
+        }
+    }
 }
 
 impl From<DiskError> for StoreError {

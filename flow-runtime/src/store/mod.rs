@@ -10,6 +10,7 @@ mod memory;
 mod worker;
 
 use std::future::Future;
+use std::sync::Arc;
 
 pub use error::{Damaged, StoreError};
 pub use flat::{FlatBuffersOptions, FlatBuffersStore};
@@ -28,10 +29,112 @@ pub struct Listing {
     pub damaged: Vec<Damaged>,
 }
 
+impl Listing {
+    /// A listing of these runs, which are put in order, with nothing damaged.
+    pub fn new(mut workflows: Vec<WorkflowId>) -> Self {
+        workflows.sort();
+        Self { workflows, damaged: Vec::new() }
+    }
+}
+
 /// Keeps the records of runs.
 ///
-/// Four methods make a store; the others have defaults that a store overrides to do better. All calls may come at
-/// once from many tasks. A future may be dropped at any point: what it began either happens whole or not at all.
+/// All calls may come at once from many tasks. A future may be dropped at any point: what it began either happens
+/// whole or not at all, and before anything that is asked later.
+///
+/// # A store of your own
+/// Four methods make a store. What it keeps are bytes: [`WorkflowData::to_bytes`] gives them, with a checksum, and
+/// [`WorkflowData::from_bytes`] makes the record of them again, in this version and later ones. This one keeps them
+/// behind a mutex; a database or a key-value service does the same with a table of ids and bytes.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use std::sync::{Arc, Mutex};
+///
+/// use flow_runtime::store::Listing;
+/// use flow_runtime::{StoreError, WorkflowData, WorkflowId, WorkflowStore};
+///
+/// #[derive(Clone, Default)]
+/// struct Table {
+///     rows: Arc<Mutex<BTreeMap<WorkflowId, Vec<u8>>>>,
+/// }
+///
+/// impl WorkflowStore for Table {
+///     async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {
+///         let bytes = data.to_bytes().map_err(|error| StoreError::from_codec(&data.id, error))?;
+///         self.rows.lock().unwrap().insert(data.id.clone(), bytes);
+///         Ok(())
+///     }
+///
+///     async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
+///         let bytes = self.rows.lock().unwrap().get(id).cloned();
+///         let bytes = bytes.ok_or_else(|| StoreError::NotFound { id: id.clone() })?;
+///         WorkflowData::from_bytes(bytes).map_err(|error| StoreError::from_codec(id, error))
+///     }
+///
+///     async fn list_workflows(&self) -> Result<Listing, StoreError> {
+///         Ok(Listing::new(self.rows.lock().unwrap().keys().cloned().collect()))
+///     }
+///
+///     async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
+///         let row = self.rows.lock().unwrap().remove(id);
+///         row.map(drop).ok_or_else(|| StoreError::NotFound { id: id.clone() })
+///     }
+/// }
+///
+/// // An engine over it: a run that is stopped half-way goes on in the next engine, and runs no step twice.
+/// # use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+/// # use std::time::Duration;
+/// use flow_runtime::prelude::*;
+///
+/// # #[derive(Clone, Default)]
+/// # struct App { reserved: Arc<AtomicU32>, is_open: Arc<AtomicU32>, reached: Arc<tokio::sync::Notify> }
+/// #[node]
+/// async fn reserve(#[state] app: &App, item: &String) -> u32 {
+///     app.reserved.fetch_add(1, Relaxed) + 1
+/// }
+///
+/// #[node]
+/// async fn ship(#[state] app: &App, number: &u32) -> String {
+/// #   if app.is_open.load(Relaxed) == 0 {
+/// #       app.reached.notify_one();
+/// #       std::future::pending::<()>().await;
+/// #   }
+///     format!("parcel {number}")
+/// }
+///
+/// workflow! {
+///     fn order(item: String) -> String { ship(reserve(item)) }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let app = App::default();
+/// let table = Table::default();
+/// let first = Engine::builder(table.clone()).state(app.clone()).build();
+/// let run = order("tea".to_owned()).start(&first, "order-1")?;
+/// # app.reached.notified().await;
+/// first.shutdown(Duration::ZERO).await;               // while `ship` is under way
+/// assert!(matches!(run.result().await, Err(RunError::Interrupted { .. })));
+///
+/// # app.is_open.store(1, Relaxed);
+/// let second = Engine::builder(table.clone()).state(app.clone()).build();
+/// assert_eq!(order("tea".to_owned()).run(&second, "order-1").await?, "parcel 1");
+/// assert_eq!(app.reserved.load(Relaxed), 1);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Doing better
+/// [`commit`](Self::commit) is what an engine calls; as the trait has it, it saves the whole record after every
+/// step. A store that overrides it keeps the change alone, so that a step costs as much in a run of ten thousand
+/// steps as in a run of ten, and refuses changes that do not follow, which keeps two engines from writing one run.
+/// [`encoding`](Self::encoding) says whether values that are not bytes or text are to be MessagePack, the default,
+/// or JSON for people to read.
+///
+/// The store passes if it passes the conformance kit: `flow_runtime::testing::store_conformance!`, behind the feature
+/// `conformance`, makes some 150 tests of one line. `store_conformance!(four_methods, ..)` is for stores without a
+/// `commit` of their own.
 pub trait WorkflowStore: Send + Sync + 'static {
     /// Keeps this record in place of any record of the same id, durably, before it returns.
     ///
@@ -73,5 +176,32 @@ pub trait WorkflowStore: Send + Sync + 'static {
     /// How payloads are to be encoded for this store, where a value has no better encoding.
     fn encoding(&self) -> Encoding {
         Encoding::MessagePack
+    }
+}
+
+/// A store that several own is that store.
+impl<S: WorkflowStore> WorkflowStore for Arc<S> {
+    fn save(&self, data: &WorkflowData) -> impl Future<Output = Result<(), StoreError>> + Send {
+        S::save(self, data)
+    }
+
+    fn load(&self, id: &WorkflowId) -> impl Future<Output = Result<WorkflowData, StoreError>> + Send {
+        S::load(self, id)
+    }
+
+    fn list_workflows(&self) -> impl Future<Output = Result<Listing, StoreError>> + Send {
+        S::list_workflows(self)
+    }
+
+    fn delete(&self, id: &WorkflowId) -> impl Future<Output = Result<(), StoreError>> + Send {
+        S::delete(self, id)
+    }
+
+    fn commit(&self, after: &WorkflowData, delta: &Delta) -> impl Future<Output = Result<(), StoreError>> + Send {
+        S::commit(self, after, delta)
+    }
+
+    fn encoding(&self) -> Encoding {
+        S::encoding(self)
     }
 }
