@@ -4,6 +4,8 @@ mod adopted_shapes;
 mod branching;
 mod caught_regions;
 mod definition;
+mod conformance;
+mod conformance_mutants;
 mod examples;
 mod execution;
 mod hygiene;

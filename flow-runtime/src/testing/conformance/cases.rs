@@ -1,0 +1,311 @@
+//! The list of cases, and the macro that makes tests of them.
+//!
+//! A case that is written and does not stand in this list is unused code, of which the compiler tells.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use super::place::{Place, StoreFixture};
+
+/// How long a case may take before its store is said to hang.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// Calls a macro with the names of the cases: those for every store, those for stores with a `commit` of their own,
+/// those for stores without.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __store_conformance_cases {
+    ($with:ident!($($what:tt)*)) => {
+        $crate::$with! {
+            $($what)*
+            every: [
+                b18_a_failed_run_gives_its_failure_after_reopening
+                b19_an_ended_run_gives_its_output_after_reopening
+                b29_integers_come_back_to_their_ends
+                b29_unsigned_integers_come_back_to_their_ends
+                b29_small_integers_come_back
+                b29_floats_come_back_bit_for_bit
+                b29_nan_and_infinities_come_back
+                b29_booleans_options_and_units_come_back
+                b29_texts_of_any_unicode_come_back
+                b29_bytes_of_every_value_come_back
+                b29_empty_values_come_back
+                b29_structures_maps_and_enums_come_back
+                b29_payloads_of_several_encodings_stand_side_by_side
+                b29_every_status_of_a_step_comes_back
+                b29_every_status_of_a_run_comes_back
+                b29_every_outcome_and_output_comes_back
+                b29_timers_come_back
+                b29_waits_for_signals_and_doubts_come_back
+                b29_every_kind_of_failure_comes_back
+                b29_the_causes_of_a_failure_come_back_in_order
+                b29_counts_of_attempts_come_back
+                b29_times_come_back_to_the_nanosecond
+                b29_numbers_of_runs_come_back_to_their_ends
+                b29_metadata_comes_back
+                b29_the_data_of_a_run_comes_back
+                b29_what_was_asked_comes_back
+                b29_parent_and_origin_come_back
+                b29_payloads_of_any_bytes_come_back_untouched
+                b29_transforms_and_flags_of_payloads_come_back
+                b29_a_record_with_every_field_comes_back
+                b29_records_in_random_states_come_back
+                b29_a_plan_without_steps_comes_back
+                b29_branches_and_the_arms_they_took_come_back
+                b29_fan_outs_and_their_items_come_back
+                b29_nested_regions_come_back
+                b29_policies_of_steps_come_back
+                b29_the_texts_of_a_plan_come_back
+                b29_the_edges_of_a_plan_come_back
+                b29_runs_of_different_plans_keep_their_own
+                b29_payloads_of_several_mebibytes_come_back
+                b29_large_values_are_committed_whole
+                b29_long_texts_come_back
+                b29_thousands_of_keys_come_back
+                b29_thousands_of_items_come_back
+                b30_many_commits_of_one_run_are_kept
+                b30_a_save_replaces_the_whole_record
+                b30_no_step_of_an_earlier_save_remains
+                b30_no_key_of_an_earlier_save_remains
+                b30_no_timer_of_an_earlier_save_remains
+                b30_no_output_of_an_earlier_save_remains
+                b30_no_failure_of_an_earlier_save_remains
+                b30_no_metadata_of_an_earlier_save_remains
+                b30_no_end_or_origin_of_an_earlier_save_remains
+                b30_a_save_of_an_earlier_state_replaces_a_later_one
+                b30_a_save_replaces_a_run_of_another_number
+                b30_saving_a_record_again_changes_nothing
+                b30_a_save_touches_no_other_run
+                b30_a_save_replaces_what_commits_have_made
+                b30_commits_and_saves_take_turns
+                b30_every_commit_of_a_random_walk_is_kept
+                b30_commits_and_saves_lead_to_equal_records
+                b30_a_delta_of_many_events_is_kept_whole
+                b30_a_first_delta_may_hold_a_whole_run
+                b30_a_delta_without_events_is_kept
+                b30_an_adopted_plan_is_kept
+                b30_the_encoding_of_a_store_does_not_change
+                b30_runs_committed_at_once_are_all_kept
+                b30_records_saved_at_once_are_all_kept
+                b30_saves_of_one_run_at_once_leave_one_of_them_whole
+                b32_loading_an_unknown_run_is_not_found
+                b32_deleting_an_unknown_run_is_not_found
+                b32_deleting_a_run_twice_is_not_found
+                b32_a_deleted_run_is_not_found
+                b32_looking_for_a_run_makes_none
+                b32_a_run_is_not_found_by_a_part_of_its_id
+                b32_of_deletions_at_once_one_finds_the_run
+                b33_ids_that_differ_in_case_are_kept_apart
+                b33_ids_in_several_unicode_forms_are_kept_apart
+                b33_ids_that_lead_elsewhere_are_kept_apart
+                b33_ids_within_ids_are_kept_apart
+                b33_ids_with_dots_and_spaces_at_their_ends_are_kept_apart
+                b33_names_of_devices_are_ids
+                b33_names_of_a_stores_own_files_are_ids
+                b33_ids_that_look_encoded_are_kept_apart
+                b33_ids_with_quotes_and_wildcards_are_kept_apart
+                b33_the_longest_ids_are_kept_apart
+                b33_random_ids_are_kept_apart
+                b33_listed_ids_are_those_that_were_given
+                b33_runs_created_by_commits_are_kept_apart
+                b35_a_dropped_save_happens_whole_or_not_at_all
+                b35_a_dropped_first_save_happens_whole_or_not_at_all
+                b35_a_dropped_commit_happens_whole_or_not_at_all
+                b35_a_dropped_creation_happens_whole_or_not_at_all
+                b35_a_dropped_deletion_happens_whole_or_not_at_all
+                b35_dropped_loads_and_listings_change_nothing
+                b36_an_empty_store_lists_nothing
+                b36_the_listing_is_sorted_by_the_bytes_of_ids
+                b36_runs_of_every_status_are_listed
+                b36_a_run_that_was_saved_often_is_listed_once
+                b36_runs_created_by_commits_are_listed
+                b36_deleted_runs_are_not_listed
+                b36_a_thousand_runs_are_listed
+                b36_listings_beside_writers_miss_nothing
+                b37_changing_a_saved_record_changes_nothing_in_the_store
+                b37_changing_a_committed_record_changes_nothing_in_the_store
+                b37_changing_a_loaded_record_changes_nothing_in_the_store
+                b37_a_loaded_record_is_a_snapshot
+                b37_a_listing_is_a_snapshot
+                b37_runs_that_began_alike_do_not_share
+                b37_readers_beside_a_writer_see_whole_records_in_order
+                b39_a_dropped_save_does_not_bring_back_a_run_deleted_after_it
+                b39_a_deleted_run_stays_deleted
+                b39_changes_that_were_pending_do_not_bring_a_run_back
+                b39_a_pending_creation_does_not_bring_a_run_back
+                b39_a_deletion_touches_no_other_run
+                b39_a_deleted_id_can_be_used_again
+                b39_an_id_is_used_and_deleted_many_times
+                b39_a_run_that_is_being_deleted_is_whole_or_gone
+                b42_a_save_is_there_after_reopening
+                b42_every_commit_is_there_after_reopening
+                b42_ended_runs_are_there_after_reopening
+                b42_lazy_commits_are_there_after_closing
+                b42_lazy_and_durable_commits_keep_their_order
+                b42_a_deletion_is_there_after_reopening
+                b42_reopening_again_and_again_changes_nothing
+                b42_a_reopened_store_takes_all_calls
+                b42_a_run_goes_on_after_reopening
+                b42_many_runs_at_once_are_served
+                b71_a_commit_sent_again_after_it_was_dropped_is_applied_once
+                b71_a_creation_sent_again_after_it_was_dropped_creates_one_run
+                b71_a_delta_that_is_sent_again_is_applied_once
+                b71_a_creation_that_is_sent_again_creates_one_run
+                b71_an_end_that_is_sent_again_is_applied_once
+                b71_a_delta_kept_before_reopening_is_not_applied_again
+            ]
+            commit: [
+                b39_a_dropped_commit_does_not_bring_back_a_run_deleted_after_it
+                b39_a_late_commit_does_not_bring_a_run_back
+                b39_a_late_commit_does_not_touch_the_next_run_of_its_id
+                b71_of_creations_at_once_one_is_taken
+                b71_of_rival_deltas_at_once_one_is_taken
+                b71_a_delta_that_skips_one_is_a_conflict
+                b71_an_older_delta_is_not_applied_again
+                b71_another_delta_of_the_same_number_is_a_conflict
+                b71_creating_a_run_that_exists_is_a_conflict
+                b71_creating_a_run_that_was_just_created_is_a_conflict
+                b71_creating_a_run_that_was_saved_is_a_conflict
+                b71_a_delta_of_another_run_is_a_conflict
+                b71_a_delta_of_an_unknown_run_is_a_conflict
+                b71_a_run_goes_on_after_a_conflict
+                b71_conflicts_are_known_after_reopening
+                b71_a_delta_must_follow_what_was_saved
+                b71_a_conflict_touches_no_other_run
+            ]
+            four_methods: [
+                four_methods_a_commit_is_a_save
+            ]
+        }
+    };
+}
+
+/// Makes a test of each case of the [conformance kit](crate::testing::conformance) for one store.
+///
+/// Put it in a module of its own: the tests are named after the cases. The expression is evaluated for each test and
+/// gives a [`StoreFixture`](crate::testing::conformance::StoreFixture), most easily an async closure that opens the
+/// store; what the closure owns, such as a temporary folder, lives as long as the test. The tests need neither a
+/// runtime nor a dependency of their own.
+///
+/// ```
+/// #[cfg(test)]
+/// mod conformance {
+///     use flow_runtime::FlatBuffersStore;
+///
+///     flow_runtime::testing::store_conformance!({
+///         let folder = tempfile::tempdir().unwrap();
+///         async move || FlatBuffersStore::open(folder.path()).unwrap()
+///     });
+/// }
+/// ```
+///
+/// A store that leaves [`commit`](crate::WorkflowStore::commit) as the trait has it says so with
+/// `store_conformance!(four_methods, ..)`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __store_conformance {
+    (four_methods, $open:expr $(,)?) => {
+        $crate::__store_conformance_cases!(__store_conformance_tests!(four_methods { $open }));
+    };
+    ($open:expr $(,)?) => {
+        $crate::__store_conformance_cases!(__store_conformance_tests!(commit { $open }));
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __store_conformance_tests {
+    (commit $open:tt every: [$($every:ident)*] commit: [$($commit:ident)*] four_methods: $four:tt) => {
+        $crate::__store_conformance_tests!($open $($every)* $($commit)*);
+    };
+    (four_methods $open:tt every: [$($every:ident)*] commit: $commit:tt four_methods: [$($four:ident)*]) => {
+        $crate::__store_conformance_tests!($open $($every)* $($four)*);
+    };
+    ($open:tt $($case:ident)*) => {
+        fn __place() -> impl $crate::testing::conformance::StoreFixture {
+            $open
+        }
+
+        $(
+            #[::core::prelude::v1::test]
+            fn $case() {
+                $crate::testing::conformance::run_case(::core::stringify!($case), &__place());
+            }
+        )*
+    };
+}
+
+/// One case: something that a store must do.
+pub struct Case {
+    name: &'static str,
+    run: for<'a> fn(&'a dyn Place) -> Pin<Box<dyn Future<Output = ()> + 'a>>,
+}
+
+impl Case {
+    /// The case's name. It begins with the number of the behaviour that it is of.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Runs the case on an empty place.
+    ///
+    /// # Panics
+    /// If the store does not do what the case demands; the message says what that is and what came instead.
+    pub fn run(&self, place: &impl StoreFixture) {
+        self.run_on(place);
+    }
+
+    fn run_on(&self, place: &dyn Place) {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => panic!("cannot make a runtime for the case: {error}"),
+        };
+        let end = runtime.block_on(async { tokio::time::timeout(LIMIT, (self.run)(place)).await });
+        assert!(end.is_ok(), "a store must answer every call; instead the case was not through after {LIMIT:?}");
+    }
+}
+
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Case({})", self.name)
+    }
+}
+
+/// The cases for every store.
+pub fn cases() -> &'static [Case] {
+    EVERY
+}
+
+/// The cases for stores that override [`commit`](crate::WorkflowStore::commit), beside those for every store.
+pub fn commit_cases() -> &'static [Case] {
+    COMMIT
+}
+
+/// The cases for stores that leave [`commit`](crate::WorkflowStore::commit) as it is, beside those for every store.
+pub fn four_methods_cases() -> &'static [Case] {
+    FOUR_METHODS
+}
+
+/// Runs the case of this name; for the tests that `store_conformance!` makes.
+#[doc(hidden)]
+pub fn run_case(name: &str, place: &impl StoreFixture) {
+    let mut all = EVERY.iter().chain(COMMIT).chain(FOUR_METHODS);
+    match all.find(|case| case.name == name) {
+        Some(case) => case.run(place),
+        None => panic!("the kit has no case `{name}`"),
+    }
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __store_conformance_lists {
+    (every: [$($every:ident)*] commit: [$($commit:ident)*] four_methods: [$($four:ident)*]) => {
+        const EVERY: &[Case] = &[$(Case { name: stringify!($every), run: |place| Box::pin(super::$every(place)) }),*];
+        const COMMIT: &[Case] = &[$(Case { name: stringify!($commit), run: |place| Box::pin(super::$commit(place)) }),*];
+        const FOUR_METHODS: &[Case] = &[$(Case { name: stringify!($four), run: |place| Box::pin(super::$four(place)) }),*];
+    };
+}
+
+crate::__store_conformance_cases!(__store_conformance_lists!());

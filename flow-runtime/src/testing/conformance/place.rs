@@ -1,0 +1,123 @@
+//! How the kit gets at a store, and how it runs a case on it.
+//!
+//! Cases know stores without their types, so that they are compiled once and not anew for each store.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::state::{Delta, Encoding, WorkflowData, WorkflowId};
+use crate::store::{Listing, StoreError, WorkflowStore};
+
+/// A place for one store: a folder, a database, a piece of memory. It is empty when a case gets it.
+///
+/// Every async closure that gives a store is one, and that is all most stores need:
+///
+/// ```
+/// use flow_runtime::FlatBuffersStore;
+/// use flow_runtime::testing::conformance::StoreFixture;
+///
+/// fn in_a_folder() -> impl StoreFixture {
+///     let folder = tempfile::tempdir().unwrap();
+///     // The closure owns the folder, which is removed with it.
+///     async move || FlatBuffersStore::open(folder.path()).unwrap()
+/// }
+/// ```
+pub trait StoreFixture {
+    /// The store.
+    type Store: WorkflowStore;
+
+    /// Opens the store. When it is called again, after the store it gave before was dropped, the new store must hold
+    /// what that one held: so the kit finds out what lasts. It panics if the store cannot be opened.
+    fn open(&self) -> impl Future<Output = Self::Store>;
+}
+
+impl<F, S> StoreFixture for F
+where
+    F: AsyncFn() -> S,
+    S: WorkflowStore,
+{
+    type Store = S;
+
+    async fn open(&self) -> S {
+        self().await
+    }
+}
+
+/// A [`StoreFixture`] of any type.
+pub(super) trait Place {
+    fn open(&self) -> Pin<Box<dyn Future<Output = OpenStore> + '_>>;
+}
+
+impl<F: StoreFixture> Place for F {
+    fn open(&self) -> Pin<Box<dyn Future<Output = OpenStore> + '_>> {
+        Box::pin(async { OpenStore(Arc::new(StoreFixture::open(self).await)) })
+    }
+}
+
+/// An open store of any type; it is closed when the last clone is dropped.
+#[derive(Clone)]
+pub(super) struct OpenStore(Arc<dyn AnyStore>);
+
+type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+trait AnyStore: Send + Sync {
+    fn save<'a>(&'a self, data: &'a WorkflowData) -> Answer<'a, ()>;
+    fn load<'a>(&'a self, id: &'a WorkflowId) -> Answer<'a, WorkflowData>;
+    fn list_workflows(&self) -> Answer<'_, Listing>;
+    fn delete<'a>(&'a self, id: &'a WorkflowId) -> Answer<'a, ()>;
+    fn commit<'a>(&'a self, after: &'a WorkflowData, delta: &'a Delta) -> Answer<'a, ()>;
+    fn encoding(&self) -> Encoding;
+}
+
+impl<S: WorkflowStore> AnyStore for S {
+    fn save<'a>(&'a self, data: &'a WorkflowData) -> Answer<'a, ()> {
+        Box::pin(WorkflowStore::save(self, data))
+    }
+
+    fn load<'a>(&'a self, id: &'a WorkflowId) -> Answer<'a, WorkflowData> {
+        Box::pin(WorkflowStore::load(self, id))
+    }
+
+    fn list_workflows(&self) -> Answer<'_, Listing> {
+        Box::pin(WorkflowStore::list_workflows(self))
+    }
+
+    fn delete<'a>(&'a self, id: &'a WorkflowId) -> Answer<'a, ()> {
+        Box::pin(WorkflowStore::delete(self, id))
+    }
+
+    fn commit<'a>(&'a self, after: &'a WorkflowData, delta: &'a Delta) -> Answer<'a, ()> {
+        Box::pin(WorkflowStore::commit(self, after, delta))
+    }
+
+    fn encoding(&self) -> Encoding {
+        WorkflowStore::encoding(self)
+    }
+}
+
+impl WorkflowStore for OpenStore {
+    async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {
+        self.0.save(data).await
+    }
+
+    async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
+        self.0.load(id).await
+    }
+
+    async fn list_workflows(&self) -> Result<Listing, StoreError> {
+        self.0.list_workflows().await
+    }
+
+    async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
+        self.0.delete(id).await
+    }
+
+    async fn commit(&self, after: &WorkflowData, delta: &Delta) -> Result<(), StoreError> {
+        self.0.commit(after, delta).await
+    }
+
+    fn encoding(&self) -> Encoding {
+        self.0.encoding()
+    }
+}

@@ -1,0 +1,242 @@
+//! A store that is sound, but for what is put in the place of its parts.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use flow_runtime::state::{Delta, Durability, Encoding};
+use flow_runtime::store::Listing;
+use flow_runtime::testing::conformance::StoreFixture;
+use flow_runtime::{StoreError, WorkflowData, WorkflowId, WorkflowStore};
+
+/// What is kept of a run.
+#[derive(Clone)]
+pub(super) struct Entry {
+    pub(super) data: WorkflowData,
+    /// The delta applied last.
+    pub(super) last: Option<Delta>,
+    /// The record before the last change.
+    pub(super) before: Option<WorkflowData>,
+}
+
+/// What the store has, in memory and on its disk alike.
+#[derive(Default)]
+pub(super) struct Core {
+    pub(super) runs: BTreeMap<String, Entry>,
+    /// The runs that were deleted, as they were.
+    pub(super) deleted: Vec<(String, Entry)>,
+    /// The ids of all runs in the order of their saves.
+    pub(super) saves: Vec<WorkflowId>,
+    /// The ids that were looked for and not found.
+    pub(super) missed: Vec<WorkflowId>,
+    /// What calls have begun and not ended.
+    pub(super) begun: Vec<(String, Entry)>,
+    /// How often the store was opened.
+    pub(super) opened: u32,
+    /// How often it was read.
+    pub(super) loads: u32,
+    /// Whether it refuses everything.
+    pub(super) stuck: bool,
+}
+
+type Done = Result<(), StoreError>;
+
+/// The parts of a store, of which a mutant replaces some.
+#[derive(Clone, Copy)]
+pub(super) struct Parts {
+    /// Under which key a run is kept.
+    pub(super) key: fn(&str) -> String,
+    /// What happens when the store is opened again.
+    pub(super) reopen: fn(&mut Core),
+    /// What a record goes through on its way out.
+    pub(super) show: fn(&mut WorkflowData),
+    /// What a record takes over from the one it replaces.
+    pub(super) merge: fn(&mut WorkflowData, &WorkflowData),
+    pub(super) save: fn(&mut Core, &str, &WorkflowData) -> Done,
+    pub(super) load: fn(&mut Core, &str, &WorkflowId) -> Result<WorkflowData, StoreError>,
+    pub(super) list: fn(&Core) -> Vec<WorkflowId>,
+    pub(super) delete: fn(&mut Core, &str, &WorkflowId) -> Done,
+    pub(super) commit: fn(&mut Core, &str, &WorkflowData, &Delta) -> Done,
+    /// What a save or a commit does before it waits for the rest of it.
+    pub(super) begin: Option<fn(&mut Core, &str, &WorkflowData)>,
+    /// What a load or a delete does before it waits for the rest of it.
+    pub(super) begin_load: Option<fn(&mut Core, &str)>,
+    pub(super) begin_delete: Option<fn(&mut Core, &str)>,
+    pub(super) encoding: fn(&Core) -> Encoding,
+}
+
+/// The parts of a store that is right.
+pub(super) const SOUND: Parts = Parts {
+    key: |id| id.to_owned(),
+    reopen: |_| (),
+    show: |_| (),
+    merge: |_, _| (),
+    save: sound_save,
+    load: sound_load,
+    list: |core| core.runs.values().map(|entry| entry.data.id.clone()).collect(),
+    delete: sound_delete,
+    commit: |core, key, after, delta| commit_with(ALL_CHECKS, core, key, after, delta),
+    begin: None,
+    begin_load: None,
+    begin_delete: None,
+    encoding: |_| Encoding::Json,
+};
+
+pub(super) fn sound_save(core: &mut Core, key: &str, data: &WorkflowData) -> Done {
+    core.saves.push(data.id.clone());
+    let before = core.runs.get(key).map(|entry| entry.data.clone());
+    core.runs.insert(key.to_owned(), Entry { data: data.clone(), last: None, before });
+    Ok(())
+}
+
+pub(super) fn sound_load(core: &mut Core, key: &str, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
+    core.loads += 1;
+    core.runs.get(key).map(|entry| entry.data.clone()).ok_or_else(|| {
+        core.missed.push(id.clone());
+        not_found(id)
+    })
+}
+
+pub(super) fn sound_delete(core: &mut Core, key: &str, id: &WorkflowId) -> Done {
+    let entry = core.runs.remove(key).ok_or_else(|| not_found(id))?;
+    core.deleted.push((key.to_owned(), entry));
+    Ok(())
+}
+
+pub(super) fn not_found(id: &WorkflowId) -> StoreError {
+    StoreError::NotFound { id: id.clone() }
+}
+
+pub(super) fn other(text: &str) -> StoreError {
+    StoreError::Other(text.into())
+}
+
+pub(super) fn conflict(id: &WorkflowId) -> StoreError {
+    StoreError::Conflict { id: id.clone(), reason: "it does not follow".to_owned() }
+}
+
+/// What a commit looks at before it is taken.
+#[derive(Clone, Copy)]
+pub(super) struct Checks {
+    pub(super) run_no: bool,
+    pub(super) gap: bool,
+    pub(super) old: bool,
+    pub(super) content: bool,
+    pub(super) absent: bool,
+    pub(super) exists: bool,
+    pub(super) again: bool,
+}
+
+pub(super) const ALL_CHECKS: Checks =
+    Checks { run_no: true, gap: true, old: true, content: true, absent: true, exists: true, again: true };
+
+pub(super) fn commit_with(checks: Checks, core: &mut Core, key: &str, after: &WorkflowData, delta: &Delta) -> Done {
+    let refused = Err(conflict(&after.id));
+    match core.runs.get(key) {
+        None if checks.absent && delta.seq > 0 => return refused,
+        None => {}
+        Some(_) if delta.seq == 0 && !checks.exists => {}
+        Some(Entry { data, last, .. }) => {
+            let is_again = delta.seq + 1 == data.seq && (delta.run_no == data.run_no || !checks.run_no);
+            if checks.again && is_again && (last.as_ref() == Some(delta) || !checks.content) {
+                return Ok(());
+            }
+            let is_wrong = (checks.run_no && delta.run_no != data.run_no)
+                || (checks.gap && delta.seq > data.seq)
+                || (checks.old && delta.seq < data.seq);
+            if is_wrong {
+                return refused;
+            }
+        }
+    }
+    let before = core.runs.get(key).map(|entry| entry.data.clone());
+    core.runs.insert(key.to_owned(), Entry { data: after.clone(), last: Some(delta.clone()), before });
+    Ok(())
+}
+
+/// Whether the last change of a run was acknowledged before it was durable.
+pub(super) fn is_lazy(entry: &Entry) -> bool {
+    entry.last.as_ref().is_some_and(|delta| delta.durability == Durability::Lazy)
+}
+
+pub(super) struct Store {
+    core: Arc<Mutex<Core>>,
+    parts: Parts,
+}
+
+/// An empty place for a store of these parts.
+pub(super) fn place(parts: Parts) -> impl StoreFixture {
+    let core = Arc::new(Mutex::new(Core::default()));
+    async move || {
+        let mut open = core.lock().unwrap();
+        open.opened += 1;
+        if open.opened > 1 {
+            (parts.reopen)(&mut open);
+        }
+        drop(open);
+        Store { core: core.clone(), parts }
+    }
+}
+
+impl Store {
+    fn key(&self, id: &WorkflowId) -> String {
+        (self.parts.key)(id.as_str())
+    }
+
+    /// Does the first half of a write, and lets others go first.
+    async fn begin(&self, key: &str, data: &WorkflowData) {
+        if let Some(begin) = self.parts.begin {
+            begin(&mut self.core.lock().unwrap(), key, data);
+            tokio::task::yield_now().await;
+        }
+    }
+
+    async fn begin_other(&self, begin: Option<fn(&mut Core, &str)>, key: &str) {
+        if let Some(begin) = begin {
+            begin(&mut self.core.lock().unwrap(), key);
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl WorkflowStore for Store {
+    async fn save(&self, data: &WorkflowData) -> Done {
+        let key = self.key(&data.id);
+        self.begin(&key, data).await;
+        let mut core = self.core.lock().unwrap();
+        let mut data = data.clone();
+        if let Some(entry) = core.runs.get(&key) {
+            (self.parts.merge)(&mut data, &entry.data);
+        }
+        (self.parts.save)(&mut core, &key, &data)
+    }
+
+    async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
+        let key = self.key(id);
+        self.begin_other(self.parts.begin_load, &key).await;
+        let mut data = (self.parts.load)(&mut self.core.lock().unwrap(), &key, id)?;
+        (self.parts.show)(&mut data);
+        Ok(data)
+    }
+
+    async fn list_workflows(&self) -> Result<Listing, StoreError> {
+        let mut listing = Listing::default();
+        listing.workflows = (self.parts.list)(&self.core.lock().unwrap());
+        Ok(listing)
+    }
+
+    async fn delete(&self, id: &WorkflowId) -> Done {
+        let key = self.key(id);
+        self.begin_other(self.parts.begin_delete, &key).await;
+        (self.parts.delete)(&mut self.core.lock().unwrap(), &key, id)
+    }
+
+    async fn commit(&self, after: &WorkflowData, delta: &Delta) -> Done {
+        let key = self.key(&after.id);
+        self.begin(&key, after).await;
+        (self.parts.commit)(&mut self.core.lock().unwrap(), &key, after, delta)
+    }
+
+    fn encoding(&self) -> Encoding {
+        (self.parts.encoding)(&self.core.lock().unwrap())
+    }
+}
