@@ -3,9 +3,9 @@
 mod adopted_shapes;
 mod branching;
 mod caught_regions;
-mod definition;
 mod conformance;
 mod conformance_mutants;
+mod definition;
 mod examples;
 mod execution;
 mod hygiene;
