@@ -84,7 +84,7 @@ impl<T: Output + Clone> Graph<T> {
             kind: StepKind::Call { node: Cow::Owned(id.clone()), output: Cow::Borrowed(std::any::type_name::<T>()) },
             id: Cow::Owned(id),
             region: 0,
-            inputs: Cow::Owned(BTreeSet::from_iter(inputs.iter().copied()).into_iter().collect()),
+            inputs: Cow::Owned(inputs.iter().copied().collect::<BTreeSet<_>>().into_iter().collect()),
             after: Cow::Borrowed(&[]),
             next: Cow::Borrowed(&[]),
             policy,

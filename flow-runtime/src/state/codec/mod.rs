@@ -21,8 +21,6 @@ mod sealed;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use check::check_record;
-
 /// Bytes could not be turned into a record, or a record into bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

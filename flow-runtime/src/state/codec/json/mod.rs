@@ -4,7 +4,6 @@
 //! times are written as people write them, payloads that are JSON or text stand as they are. The first line is a
 //! header with a checksum over the whole file; what is behind it is refused if it is not exactly of this form.
 
-mod base64;
 mod header;
 mod list;
 mod names;

@@ -6,15 +6,17 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use bytes::Bytes;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use super::CodecError;
 use super::list::Mirror;
 use super::names::Name;
 use super::value::is_default;
-use super::{CodecError, base64};
 use crate::state::{self, Encoding};
 
 /// The deepest JSON that stands in a document as it is. With what is around it, it stays below the depth that
@@ -53,7 +55,7 @@ impl<'a> Payload<'a> {
             (Encoding::Json, _, Some(json)) => mirror.json = Some(json),
             (Encoding::Raw, Some(text), _) => mirror.text = Some(Cow::Borrowed(text)),
             _ => {
-                mirror.base64 = Some(Cow::Owned(base64::encode(bytes)));
+                mirror.base64 = Some(Cow::Owned(BASE64.encode(bytes)));
                 mirror.encoding = Some(Name::of(*encoding));
             }
         }
@@ -75,7 +77,7 @@ impl Mirror for Payload<'_> {
             }
             (None, Some(text), None, None) => (Encoding::Raw, Bytes::from(text.into_owned())),
             (None, None, Some(text), Some(encoding)) => {
-                let bytes = base64::decode(&text).ok_or_else(|| CodecError::broken("a payload is no base64"))?;
+                let bytes = BASE64.decode(&*text).map_err(|_| CodecError::broken("a payload is no base64"))?;
                 (encoding.known()?, Bytes::from(bytes))
             }
             _ => return Err(CodecError::broken("a payload is not one of json, text, or base64 with its encoding")),
