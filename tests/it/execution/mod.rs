@@ -9,6 +9,7 @@ mod clock;
 mod commits;
 mod data;
 mod failure;
+mod identity;
 mod limits;
 mod panics;
 mod permits;
