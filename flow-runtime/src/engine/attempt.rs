@@ -10,11 +10,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::NodeContext;
 use super::tree::{Body, BodyError, Tree, Value};
-use crate::observe::spans;
 use crate::state::{Cause, Encoding, FailureKind, NodeFailure, Payload, StepRef};
 
 /// An attempt that has its permit and may begin.
@@ -25,6 +24,8 @@ pub(crate) struct Attempt {
     pub(crate) cx: NodeContext,
     /// How to encode the output; `None` for a run without a record.
     pub(crate) encoding: Option<Encoding>,
+    /// Within that of its run, wherever it runs.
+    pub(crate) span: Span,
     /// Whether dependents get the decoded value instead of the original.
     pub(crate) strict_roundtrip: bool,
 }
@@ -56,23 +57,19 @@ pub(crate) struct AttemptError {
 impl Attempt {
     /// Runs the body to its end.
     pub(crate) async fn run(self) -> AttemptEnd {
-        let body = self.body();
-        let result = if tracing::level_enabled!(tracing::Level::DEBUG) {
-            body.instrument(spans::step(&self.cx.step(), self.number)).await
-        } else {
-            body.await
-        };
+        let result = self.body().instrument(self.span.clone()).await;
         self.end(result)
     }
 
     /// Runs a body that blocks its thread; to be called where that is allowed.
     pub(crate) fn run_blocking(self) -> AttemptEnd {
+        let entered = self.span.enter();
         let mut body = Caught::new(&*self.tree, &self.cx);
         let result = match body.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(result) => result,
             Poll::Pending => Err(AttemptError::new(FailureKind::Error, "a blocking node waited".to_owned())),
         };
-        drop(body);
+        drop((body, entered));
         self.end(result)
     }
 

@@ -9,9 +9,9 @@ pub(crate) fn run(workflow: &str, id: Option<&WorkflowId>) -> Span {
     info_span!("workflow.run", workflow, id = id.map(WorkflowId::as_str))
 }
 
-/// An attempt: `step.run { step, attempt }`.
-pub(crate) fn step(step: &str, attempt: u32) -> Span {
-    debug_span!("step.run", step, attempt)
+/// An attempt: `step.run { step, attempt }`. Its path is made only if somebody listens.
+pub(crate) fn step(path: impl FnOnce() -> String, attempt: u32) -> Span {
+    debug_span!("step.run", step = path(), attempt)
 }
 
 /// A commit: `store.commit { events }`.

@@ -13,6 +13,7 @@ use crate::engine::position::Position;
 use crate::engine::tasks::{self, Task};
 use crate::engine::tree::{At, Choice};
 use crate::engine::values::{ValueError, items};
+use crate::observe::spans;
 use crate::plan::{Plan, StepKind};
 use crate::state::{Event, FailureKind, Phase, RegionKind, StepRef};
 
@@ -100,11 +101,13 @@ impl Driver {
             return Ok(true);
         }
         let cx = NodeContext::new(self.shared.clone(), Position::of(&self.data, step), number);
+        let span = spans::step(|| cx.step(), number);
         let attempt = Attempt {
             step,
             number,
             tree: self.tree.clone(),
             cx,
+            span,
             encoding: self.journal.is_some().then_some(self.shared.encoding),
             strict_roundtrip: self.engine.strict_roundtrip,
         };
