@@ -53,9 +53,7 @@ impl Driver {
         if data.plan.fingerprint == plan.fingerprint {
             // The shape is the same; texts, policies and source lines are those of the code that runs now.
             let stored_plan = std::mem::replace(&mut data.plan, plan);
-            let driver = Self::new(setup, data, stored_plan);
-            driver.shared.observers.resumed(&driver.shared, &driver.data);
-            return driver;
+            return Self::new(setup, data, stored_plan);
         }
         let now = setup.engine.clock.now().max(data.updated_at);
         let stored_plan = data.plan.clone();
@@ -68,7 +66,6 @@ impl Driver {
         // All events of a delta happen at one time.
         driver.now = now;
         driver.events.push(adopted);
-        driver.shared.observers.resumed(&driver.shared, &driver.data);
         driver
     }
 

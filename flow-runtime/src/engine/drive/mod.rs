@@ -122,6 +122,9 @@ impl Driver {
 
     async fn drive_on(&mut self) -> Result<Finished, RunError> {
         self.restore()?;
+        if self.data.seq > 0 {
+            self.shared.observers.resumed(&self.shared, &self.data);
+        }
         loop {
             self.take_stop();
             let mut finished = self.decide().and_then(|()| self.finish());
