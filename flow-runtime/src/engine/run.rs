@@ -34,7 +34,7 @@ pub(crate) async fn run(store: Arc<dyn AnyStore>, setup: Setup, created: RunCrea
                 return ended(&data);
             }
             check_shape(&data, &created.plan, setup.engine.adopt_changed_plans)?;
-            Driver::resume(setup, data).drive().await
+            Driver::resume(setup, data, created.plan).drive().await
         }
     }
 }

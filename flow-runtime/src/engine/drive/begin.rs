@@ -47,9 +47,8 @@ impl Driver {
         driver
     }
 
-    /// A run as it was stored, which can follow the tree's plan.
-    pub(crate) fn resume(setup: Setup, mut data: WorkflowData) -> Self {
-        let plan = Arc::new(setup.tree.plan().clone());
+    /// A run as it was stored, which can follow this plan, the tree's.
+    pub(crate) fn resume(setup: Setup, mut data: WorkflowData, plan: Arc<Plan>) -> Self {
         if data.plan.fingerprint == plan.fingerprint {
             // The shape is the same; texts, policies and source lines are those of the code that runs now.
             let stored_plan = std::mem::replace(&mut data.plan, plan);
@@ -75,7 +74,7 @@ impl Driver {
         let (outbox, inbox) = mpsc::unbounded_channel();
         let shared = Arc::new(RunShared {
             id: journal.is_some().then(|| data.id.clone()),
-            plan: Arc::new(tree.plan().clone()),
+            plan: data.plan.clone(),
             state,
             providers,
             observers: engine.observers.clone(),
