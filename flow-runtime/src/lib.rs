@@ -1,4 +1,55 @@
 //! Durable workflows for Rust that the compiler checks.
+//!
+//! A [`node`](macro@node) is a function; [`workflow!`] composes nodes in ordinary Rust syntax and turns the body into a
+//! static DAG; an [`Engine`] runs it over a [`store`], commits each output, and goes on after a crash from exactly
+//! the steps that had not been committed.
+//!
+//! ```
+//! use flow_runtime::prelude::*;
+//!
+//! #[node]
+//! async fn double(x: u64) -> u64 { x * 2 }
+//! #[node]
+//! async fn sum(xs: &[u64]) -> u64 { xs.iter().sum() }
+//!
+//! workflow! {
+//!     /// Twice the sum.
+//!     pub fn twice(xs: Vec<u64>) -> u64 {
+//!         let doubled = for x in xs { double(x) };     // all at the same time, each committed alone
+//!         sum(doubled)
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), RunError> {
+//! let engine = Engine::new(InMemoryStore::default());
+//! assert_eq!(twice(vec![1, 2, 3]).run(&engine, "run-1").await?, 12);
+//! // The same id again gives the stored result; another input under it is an error.
+//! assert_eq!(twice(vec![1, 2, 3]).run(&engine, "run-1").await?, 12);
+//! assert!(twice(vec![4]).run(&engine, "run-1").await.is_err());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to look
+//!
+//! | for | see |
+//! | --- | --- |
+//! | what a function must be to be a node, retries, timeouts | [`node`](macro@node) |
+//! | what may stand in a workflow, and what it means | [`workflow!`] |
+//! | running, resuming, shutting down | [`Engine`], [`Invocation`], [`RunError`] |
+//! | ids, attempts, idempotency keys, progress, key-value data, inside a node | [`NodeContext`], [`Key`] |
+//! | where runs are kept; a store of your own | [`store`], [`WorkflowStore`] |
+//! | the DAG as data, and as a picture | [`plan`], [`Plan`] |
+//! | what is stored of a run | [`state`], [`WorkflowData`] |
+//! | watching runs | [`observe`] |
+//! | graphs made when the program runs, for tests | [`testing`] |
+//!
+//! # What holds
+//!
+//! A step whose output was committed does not run again. A step that ran without its commit does, under the same
+//! idempotency key: effects are at least once, and once for what honours the key. A failed run never gives success, and
+//! a run whose record does not fit the workflow any more is refused by name and left as it is.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "unit tests damage files and start tasks as they need"))]
 
@@ -20,3 +71,8 @@ pub use flow_macros::{node, workflow};
 pub use plan::{Node, Plan, Provide};
 pub use state::{Key, NodeError, NodeFailure, Output, WorkflowData, WorkflowId};
 pub use store::{FlatBuffersStore, InMemoryStore, JsonFileStore, StoreError, WorkflowStore};
+
+/// The example of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

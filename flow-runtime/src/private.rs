@@ -123,7 +123,7 @@ pub fn output<W: Workflow>(value: W::Output) -> Value {
 /// # Errors
 /// If serde refuses the input.
 pub fn encode_input<W: Workflow>(input: &W::Input, encoding: Encoding) -> Result<Payload, EncodeError> {
-    input.encode(encoding)
+    crate::engine::tree::Input::encode(input, encoding)
 }
 
 /// Tells whether a type is a `Result`, also under another name: an inherent constant wins against a trait's.

@@ -1,7 +1,7 @@
 //! Making it happen: the engine runs plans over a store.
 //!
-//! [`decide`] says what may happen next and does nothing, [`drive`] is the one loop that acts, [`attempt`] is one try
-//! of one step, [`journal`] knows what must be durable before what. The engine knows stores only by their trait and
+//! `decide` says what may happen next and does nothing, `drive` is the one loop that acts, `attempt` is one try
+//! of one step, `journal` knows what must be durable before what. The engine knows stores only by their trait and
 //! types only through [`tree`].
 
 pub mod place;

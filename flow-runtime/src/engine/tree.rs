@@ -148,10 +148,20 @@ pub trait Tree: Send + Sync + 'static {
     label = "not `Serialize + DeserializeOwned + Send + Sync + 'static`",
     note = "derive `serde::Serialize` and `serde::Deserialize` for the type of each parameter"
 )]
-pub trait Input: Output {}
+pub trait Input: Send + Sync + Sized + 'static {
+    /// The parameters as a payload.
+    ///
+    /// # Errors
+    /// If serde refuses one of them.
+    fn encode(&self, encoding: Encoding) -> Result<Payload, EncodeError>;
+}
 
 #[diagnostic::do_not_recommend]
-impl<T: Output> Input for T {}
+impl<T: Output> Input for T {
+    fn encode(&self, encoding: Encoding) -> Result<Payload, EncodeError> {
+        Output::encode(self, encoding)
+    }
+}
 
 /// A workflow declared by `workflow!`: implemented by the type of the workflow's own name.
 #[diagnostic::on_unimplemented(message = "`{Self}` is not a workflow", note = "declare it in `workflow!`")]
