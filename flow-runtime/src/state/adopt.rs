@@ -47,7 +47,7 @@ impl WorkflowData {
         for instance in (0..self.instances.len()).rev() {
             let Some(opener) = self.instances[instance].opened_by else { continue };
             let state = self.step(opener);
-            if state.status == StepStatus::Running && state.open == 0 {
+            if state.status == StepStatus::Running && state.open + state.held == 0 {
                 self.finish(opener, StepStatus::Completed, at, ended);
             }
         }
@@ -74,22 +74,27 @@ impl WorkflowData {
             if !moves.is_same(&self.plan, local, plan, target) {
                 return Err(format!("step `{}` has begun and is another now", self.path(step)));
             }
+            if state.status.has_ended() {
+                self.check_ended(step, plan, moves)?;
+            }
             steps[base + (target - region.first) as usize] = state.clone();
         }
-        self.check_ended(instance, plan, moves, (old, new))
+        Ok(())
     }
 
-    /// Refuses more steps in a region that has ended, which nothing would run, and another value of it.
-    fn check_ended(&self, instance: u32, plan: &Plan, moves: &Moves, (old, new): (u32, u32)) -> Result<(), String> {
-        let opener = self.instances[instance as usize].opened_by;
-        let Some(opener) = opener.filter(|&opener| self.step(opener).status.has_ended()) else { return Ok(()) };
+    /// Refuses other steps or another value in what a branch or a fan-out that has ended had opened: nothing would run
+    /// the steps, and the value is decided.
+    fn check_ended(&self, step: StepRef, plan: &Plan, moves: &Moves) -> Result<(), String> {
+        // All that one step opens is of one region. If that is gone, it is refused with the steps in it.
+        let opened = self.opened_by(step).next().map(|opened| self.instances[opened as usize].region);
+        let Some((old, new)) = opened.and_then(|old| Some((old, moves.regions[old as usize]?))) else { return Ok(()) };
         let mut added = plan.region(new).locals().filter(|local| !moves.steps.contains(&Some(*local)));
         if let Some(added) = added.next() {
-            let (opener, added) = (self.path(opener), &plan.step(added).id);
-            return Err(format!("`{opener}` has ended, and step `{added}` was added to it"));
+            let (step, added) = (self.path(step), &plan.step(added).id);
+            return Err(format!("`{step}` has ended, and step `{added}` was added to it"));
         }
         if !moves.uses_same(&self.plan.region(old).tail, &plan.region(new).tail) {
-            return Err(format!("`{}` has ended and gives the value of another step now", self.path(opener)));
+            return Err(format!("step `{}` has ended and gives the value of another step now", self.path(step)));
         }
         Ok(())
     }
@@ -142,7 +147,7 @@ impl Moves {
 
     fn uses_same(&self, old: &[u32], new: &[u32]) -> bool {
         let moved: Option<BTreeSet<u32>> = old.iter().map(|&step| self.steps[step as usize]).collect();
-        moved.is_some_and(|moved| moved.iter().eq(&new.iter().copied().collect::<BTreeSet<_>>()))
+        moved.is_some_and(|moved| moved.iter().eq(&BTreeSet::from_iter(new.iter().copied())))
     }
 
     fn update(&self, step: &mut StepRef) -> Result<(), String> {

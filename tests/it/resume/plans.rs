@@ -99,6 +99,25 @@ version! { less_in_regions(x):
     #[id = "all_sum"]
     sum(all)
 }
+version! { slow_around(x):
+    let b = if x > 0 { let d = work(x); let e = work(d); e } else { 0 };
+    let s = think(x);
+    let t = think(s);
+    let u = think(t);
+    let c = work(b);
+    let all = [c.clone(), u].to_vec();
+    sum(all)
+}
+version! { slow_around_is_the_value(x):
+    let s = think(x);
+    let t = think(s);
+    let u = think(t);
+    let b = if x > 0 { let d = work(x); d + u } else { 0 };
+    let c = work(b);
+    let all = [c.clone(), u].to_vec();
+    sum(all)
+}
+
 version! { other_arm_not_taken(x):
     let a = work(x);
     let b = if a > 1 { let d = work(a); let e = work(d); e } else { let t = work(a); #[id = "t_think"] think(t) };
@@ -285,6 +304,25 @@ async fn b44_a_region_ends_when_the_steps_it_still_waited_for_are_gone() {
         }
     }
     assert!(seen, "the run was killed between `b.d` and `b.e`");
+}
+
+#[tokio::test]
+async fn b44_a_region_whose_steps_are_gone_still_waits_for_what_its_value_is_made_of() {
+    let mut seen = false;
+    for before in records_of(slow_around::flow(1)).await {
+        let result = go_on(&before, true, slow_around_is_the_value::flow(1)).await;
+        let begun = before.find("b.e").is_some_and(|step| before.step(step).attempts > 0);
+        if begun {
+            changes(result.unwrap_err());
+            continue;
+        }
+        let (output, store) = result.unwrap();
+        assert_eq!(output, (2 + 8 + 1) + 8);
+        adopted(&before, &store, slow_around_is_the_value::flow::plan()).await;
+        let waits = before.status_of("b.d") == Some(StepStatus::Completed);
+        seen |= waits && before.status_of("u") == Some(StepStatus::Pending);
+    }
+    assert!(seen, "the run was killed between `b.d` and `b.e`, before `u`");
 }
 
 #[tokio::test]
