@@ -5,6 +5,7 @@ mod branching;
 mod caught_regions;
 mod conformance;
 mod conformance_mutants;
+mod crash;
 mod definition;
 mod examples;
 mod execution;
