@@ -8,6 +8,7 @@ mod apply;
 mod canonical;
 pub mod codec;
 mod data;
+mod discreet;
 mod event;
 mod failure;
 mod id;

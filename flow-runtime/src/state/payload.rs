@@ -90,7 +90,7 @@ pub struct EncodeError {
 pub struct DecodeError {
     /// The type that was expected.
     pub expected: &'static str,
-    /// What the decoder said.
+    /// What the decoder said, without the value.
     pub reason: String,
 }
 
@@ -162,7 +162,7 @@ pub fn decode<T: DeserializeOwned + 'static>(payload: &Payload) -> Result<T, Dec
         return Err(error(format!("transform {} is unknown to this version", payload.transform)));
     }
     match payload.encoding {
-        Encoding::Json => serde_json::from_slice(&payload.bytes).map_err(|e| error(e.to_string())),
+        Encoding::Json => serde_json::from_slice(&payload.bytes).map_err(|e| error(super::discreet::json(&e))),
         Encoding::MessagePack => super::msgpack::from_slice(&payload.bytes).map_err(error),
         Encoding::Raw => from_raw(&payload.bytes).ok_or_else(|| error("they are raw text or bytes".to_owned())),
     }
