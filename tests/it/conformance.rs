@@ -38,12 +38,12 @@ impl WorkflowStore for FourMethods {
     }
 }
 
+/// What the macro writes needs neither Rust's prelude nor a name of the module around it.
+#[no_implicit_prelude]
 mod in_memory {
-    use super::*;
-
-    store_conformance!({
-        let store = InMemoryStore::default();
-        async move || store.clone()
+    ::flow_runtime::testing::store_conformance!({
+        let store: ::flow_runtime::InMemoryStore = ::std::default::Default::default();
+        async move || ::std::clone::Clone::clone(&store)
     });
 }
 

@@ -66,7 +66,9 @@ fn stale_parts() -> Vec<Mutant> {
         merges(
             "keeps keys of an earlier save",
             |new, old| {
-                old.data.iter().for_each(|(key, entries)| drop(new.data.entry(key.clone()).or_insert(entries.clone())))
+                for (key, entries) in &old.data {
+                    new.data.entry(key.clone()).or_insert_with(|| entries.clone());
+                }
             },
             &["b30_no_key_of_an_earlier_save_remains", "b30_a_save_replaces_what_commits_have_made"],
         ),

@@ -20,7 +20,7 @@ pub(super) fn mutants() -> Vec<Mutant> {
     vec![
         folds(
             "folds the case of ids",
-            |id| id.to_lowercase(),
+            str::to_lowercase,
             &[
                 "b33_ids_that_differ_in_case_are_kept_apart",
                 "b33_runs_created_by_commits_are_kept_apart",

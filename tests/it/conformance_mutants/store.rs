@@ -81,6 +81,7 @@ pub(super) const SOUND: Parts = Parts {
     encoding: |_| Encoding::Json,
 };
 
+#[expect(clippy::unnecessary_wraps, reason = "it stands where others fail")]
 pub(super) fn sound_save(core: &mut Core, key: &str, data: &WorkflowData) -> Done {
     core.saves.push(data.id.clone());
     let before = core.runs.get(key).map(|entry| entry.data.clone());

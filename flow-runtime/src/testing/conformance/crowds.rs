@@ -125,7 +125,7 @@ pub(super) async fn b71_of_rival_deltas_at_once_one_is_taken(place: &dyn Place) 
         let before = run.data.clone();
         let rival = move |thread: usize| {
             let mut run = Run { first: crate::state::Delta::new(0, 0, 0, Vec::new()), data: before.clone() };
-            run.data.updated_at += thread as i64;
+            run.data.updated_at += i64::try_from(thread).unwrap_or_default();
             run.complete(local)
         };
         let (shared, rival) = (store.clone(), Arc::new(rival));

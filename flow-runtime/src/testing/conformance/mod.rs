@@ -2,7 +2,12 @@
 //!
 //! [`store_conformance!`](crate::testing::store_conformance) makes one test of each case. In: a [`StoreFixture`], in
 //! most crates an async closure that opens the store. Out: tests named after the behaviour they demand, whose
-//! messages say what was expected of the store and what came instead.
+//! messages say what was expected of the store and what came instead. The kit is behind the feature `conformance`:
+//!
+//! ```toml
+//! [dev-dependencies]
+//! flow-runtime = { version = "0.1", features = ["conformance"] }
+//! ```
 //!
 //! ```
 //! # struct MyStore;
@@ -64,20 +69,5 @@ mod together;
 mod values;
 mod walk;
 
-use absent::*;
 pub use cases::{Case, cases, commit_cases, four_methods_cases, run_case};
-use conflicts::*;
-use crowds::*;
-use deleting::*;
-use dropped::*;
-use ids::*;
-use large::*;
-use listing::*;
 pub use place::StoreFixture;
-use reopening::*;
-use replace::*;
-use runs::*;
-use shapes::*;
-use snapshots::*;
-use states::*;
-use values::*;

@@ -122,7 +122,7 @@ pub(super) async fn b29_every_kind_of_failure_comes_back(place: &dyn Place) {
             let kind = kinds[index % kinds.len()];
             let permanent = index >= kinds.len();
             let attempt = if permanent { u32::MAX } else { 0 };
-            let failed = NodeFailure { kind, permanent, attempt, ..failure("a[1].b", "\0 line\nline \u{202e}\"") };
+            let failed = NodeFailure { kind, attempt, permanent, ..failure("a[1].b", "\0 line\nline \u{202e}\"") };
             (step.status, step.error) = (StepStatus::Failed, Some(Box::new(failed)));
         }
     });

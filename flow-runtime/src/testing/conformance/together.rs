@@ -7,7 +7,7 @@ use std::sync::{Arc, Barrier};
 use std::task::Poll;
 
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 
 /// How many threads call a store at once.
 pub(super) const THREADS: usize = 4;
@@ -16,6 +16,10 @@ pub(super) const THREADS: usize = 4;
 pub(super) const MAX_POLLS: usize = 50;
 
 /// Does a task in this many threads at once, each with its number, and gives what they gave.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "calls that truly come at once need threads, of which a case has no other"
+)]
 pub(super) async fn at_once<T, F, A>(count: usize, task: F) -> Vec<T>
 where
     T: Send + 'static,
@@ -23,26 +27,20 @@ where
     A: Future<Output = T>,
 {
     let shared = Arc::new((Barrier::new(count), task));
-    let threads: Vec<_> = (0..count)
-        .map(|index| {
-            let (shared, handle) = (shared.clone(), Handle::current());
-            let (ended, has_ended) = oneshot::channel::<()>();
-            let thread = std::thread::spawn(move || {
-                // Dropped at the end, also when the task panics.
-                let _ended = ended;
-                shared.0.wait();
-                // The runtime's own thread goes on driving timers and sockets meanwhile.
-                handle.block_on((shared.1)(index))
-            });
-            (thread, has_ended)
+    let thread = |index: usize| {
+        let (shared, runtime) = (shared.clone(), Handle::current());
+        // The case's own thread goes on driving timers and sockets meanwhile.
+        spawn_blocking(move || {
+            shared.0.wait();
+            runtime.block_on((shared.1)(index))
         })
-        .collect();
+    };
+    let threads: Vec<_> = (0..count).map(thread).collect();
     let mut all = Vec::with_capacity(count);
-    for (thread, has_ended) in threads {
-        let _ = has_ended.await;
-        match thread.join() {
+    for thread in threads {
+        match thread.await {
             Ok(value) => all.push(value),
-            Err(panic) => resume_unwind(panic),
+            Err(error) => resume_unwind(error.into_panic()),
         }
     }
     all

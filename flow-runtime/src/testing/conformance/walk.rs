@@ -45,10 +45,10 @@ impl Walk {
     /// All deltas of a walk of at most this many, with the records after them.
     pub(super) fn all(id: &WorkflowId, seed: u64, most: usize) -> Vec<(Delta, WorkflowData)> {
         let (walk, first) = Self::new(id, seed);
-        walk.to_the_end(first, most)
+        walk.until_its_end(first, most)
     }
 
-    fn to_the_end(mut self, first: Delta, most: usize) -> Vec<(Delta, WorkflowData)> {
+    fn until_its_end(mut self, first: Delta, most: usize) -> Vec<(Delta, WorkflowData)> {
         let mut all = vec![(first, self.data.clone())];
         while all.len() < most
             && let Some(delta) = self.next()
@@ -280,7 +280,7 @@ mod tests {
     fn b30_a_walk_at_the_time_0_comes_back_through_its_bytes() {
         for seed in 0..400 {
             let (walk, first) = Walk::starting_at(0, 1, &records::id("walk"), seed);
-            comes_back_through_bytes(walk.to_the_end(first, 60));
+            comes_back_through_bytes(walk.until_its_end(first, 60));
         }
     }
 
