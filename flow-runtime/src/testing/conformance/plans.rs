@@ -19,6 +19,8 @@ pub(super) struct Item {
     pub(super) inputs: Vec<usize>,
     /// The items of the region around, before the one that opens this region, whose values it uses.
     pub(super) outer: Vec<usize>,
+    /// The items before it in the same region whose values are used by the values of the regions it opens.
+    pub(super) values: Vec<usize>,
     pub(super) policy: Policy,
     pub(super) catch: bool,
 }
@@ -36,8 +38,8 @@ pub(super) enum Opens {
 
 impl Item {
     fn new(id: impl Into<String>, opens: Opens) -> Self {
-        let (inputs, outer) = (Vec::new(), Vec::new());
-        Self { id: id.into(), opens, inputs, outer, policy: Policy::DEFAULT, catch: false }
+        let (inputs, outer, values) = (Vec::new(), Vec::new(), Vec::new());
+        Self { id: id.into(), opens, inputs, outer, values, policy: Policy::DEFAULT, catch: false }
     }
 
     pub(super) fn call(id: impl Into<String>) -> Self {
@@ -60,6 +62,11 @@ impl Item {
 
     pub(super) fn using_outer(mut self, outer: &[usize]) -> Self {
         self.outer = outer.to_vec();
+        self
+    }
+
+    pub(super) fn with_values_of(mut self, values: &[usize]) -> Self {
+        self.values = values.to_vec();
         self
     }
 
@@ -101,7 +108,9 @@ pub(super) fn every_construct() -> Vec<Item> {
             ],
         )
         .using(&[0, 1]),
-        Item::each("labels", vec![Item::call("print"), Item::call("stick").using(&[0]).caught()]).caught(),
+        Item::each("labels", vec![Item::call("print"), Item::call("stick").using(&[0]).caught()])
+            .with_values_of(&[0])
+            .caught(),
         Item::call("receipt").using(&[2, 3]),
     ]
 }
@@ -118,7 +127,7 @@ fn region(rng: &mut Rng, depth: usize, around: usize) -> Vec<Item> {
 
 fn item(rng: &mut Rng, depth: usize, around: usize, index: usize) -> Item {
     let mut some_of = |count: usize| (0..count).filter(|_| rng.u8(0..3) == 0).collect::<Vec<_>>();
-    let (inputs, outer) = (some_of(index), some_of(around));
+    let (inputs, outer, values) = (some_of(index), some_of(around), some_of(index));
     let id = format!("s{index}");
     let item = match rng.u8(0..10) {
         0..2 if depth < 2 => {
@@ -129,7 +138,7 @@ fn item(rng: &mut Rng, depth: usize, around: usize, index: usize) -> Item {
         _ => Item::call(id),
     };
     let policy = Policy::DEFAULT.with_pure(rng.bool());
-    Item { inputs, outer, catch: rng.u8(0..4) == 0, policy, ..item }
+    Item { inputs, outer, values, catch: rng.u8(0..4) == 0, policy, ..item }
 }
 
 /// The plan of these items.
@@ -158,25 +167,25 @@ struct Layout {
 impl Layout {
     /// Gives steps and regions their places: those of a region behind those of the region around it.
     fn fill(&mut self, root: &[Item]) {
-        let mut queue = VecDeque::from([(0, root)]);
+        let mut queue = VecDeque::from([Unplaced { items: root, around: 0, values: &[] }]);
         let mut region = 0;
-        while let Some((around, items)) = queue.pop_front() {
+        while let Some(unplaced) = queue.pop_front() {
             let first = self.steps.len() as u32;
-            for item in items {
+            for item in unplaced.items {
                 let kind = self.open(first, item, &mut queue);
-                self.add(item, kind, region, (first, around));
+                self.add(item, kind, region, (first, unplaced.around));
             }
-            self.close(region, first);
+            self.close(region, first, &unplaced);
             region += 1;
         }
     }
 
     /// Makes the regions that an item opens; `first` is where the steps of the item's own region begin.
-    fn open<'a>(&mut self, first: u32, item: &'a Item, queue: &mut VecDeque<(u32, &'a [Item])>) -> StepKind {
+    fn open<'a>(&mut self, first: u32, item: &'a Item, queue: &mut VecDeque<Unplaced<'a>>) -> StepKind {
         let local = self.steps.len() as u32;
         let mut nested = |label: &str, items: &'a [Item]| {
             self.regions.push(region_of(Some(local), label));
-            queue.push_back((first, items));
+            queue.push_back(Unplaced { items, around: first, values: &item.values });
             self.regions.len() as u32 - 1
         };
         match &item.opens {
@@ -210,13 +219,24 @@ impl Layout {
         });
     }
 
-    fn close(&mut self, region: u32, first: u32) {
+    fn close(&mut self, region: u32, first: u32, unplaced: &Unplaced<'_>) {
         let len = self.steps.len() as u32 - first;
         let last = (len > 0).then(|| first + len - 1);
+        let outer = unplaced.values.iter().map(|&index| unplaced.around + index as u32);
         let region = &mut self.regions[region as usize];
-        (region.first, region.len, region.value) = (first, len, last);
-        region.tail = last.into_iter().collect();
+        (region.first, region.len) = (first, len);
+        region.value = last.filter(|_| unplaced.values.is_empty());
+        region.tail = last.into_iter().chain(outer).collect();
     }
+}
+
+/// A region whose steps have no places yet.
+struct Unplaced<'a> {
+    items: &'a [Item],
+    /// Where the steps of the region around begin.
+    around: u32,
+    /// The items of the region around whose values its own value uses.
+    values: &'a [usize],
 }
 
 fn region_of(parent: Option<u32>, label: &str) -> Region {
