@@ -82,3 +82,25 @@ async fn b28_the_next_item_begins_when_one_that_failed_has_come_to_rest() {
     let run = one_order_at_a_time(vec![1, 2, 3], vec![5, 6]).run(&engine, "orders");
     assert_eq!(failed_items(run).await, ["all[0].bad", "all[1].bad", "all[2].bad"]);
 }
+
+#[node]
+async fn nothing(x: &()) {
+    let () = x;
+}
+
+workflow! {
+    fn for_each_of_nothing(xs: Vec<()>) -> usize {
+        let all = for x in xs { nothing(x) };
+        all.len()
+    }
+}
+
+#[tokio::test]
+async fn b27_more_items_than_a_run_can_have_fail_the_fan_out() {
+    let many = vec![(); 20_000_000];
+    let error = for_each_of_nothing(many).run_ephemeral(&Engine::ephemeral().build()).await.unwrap_err();
+    let RunError::Failed { failures, .. } = error else { panic!("{error}") };
+    let failure = &failures.iter().next().unwrap().failure;
+    assert_eq!(failure.step, "all");
+    assert_eq!(failure.message, "20000000 items are more than fit into the 16777216 steps of a run");
+}

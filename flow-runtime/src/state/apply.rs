@@ -24,6 +24,10 @@ pub struct ApplyError {
 
 type Applied = Result<(), String>;
 
+/// The most steps of one run, over all its regions. It bounds what a few bytes, or a list that is longer than anyone
+/// thought, can make of memory.
+const MAX_STEPS: usize = 1 << 24;
+
 impl WorkflowData {
     /// The record that a run's first delta makes.
     ///
@@ -159,6 +163,7 @@ impl WorkflowData {
                 1
             }
             (RegionKind::Items(len), StepKind::Each { body }) => {
+                self.check_room(*body, *len)?;
                 self.instances.reserve(*len as usize);
                 self.steps.reserve(*len as usize * plan.region(*body).len as usize);
                 (0..*len).for_each(|item| self.open_instance(Some(step), *body, item));
@@ -178,6 +183,15 @@ impl WorkflowData {
             (first_instance..first_instance + len).for_each(|inner| self.settle(inner, at, ended));
         }
         Ok(())
+    }
+
+    /// Refuses more items than a run can have.
+    pub(crate) fn check_room(&self, body: u32, items: u32) -> Applied {
+        // An item without steps of its own takes room as well.
+        let each = self.plan.region(body).len.max(1) as usize;
+        let fits =
+            (items as usize).checked_mul(each).is_some_and(|new| new <= MAX_STEPS - self.steps.len().min(MAX_STEPS));
+        if fits { Ok(()) } else { Err(format!("{items} items are more than fit into the {MAX_STEPS} steps of a run")) }
     }
 
     fn start(&mut self, step: StepRef, attempt: u32, at: Timestamp) -> Applied {

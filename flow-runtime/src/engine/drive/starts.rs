@@ -50,6 +50,12 @@ impl Driver {
                 return Ok(());
             }
         };
+        if let (Choice::Items(items), StepKind::Each { body }) = (choice, &self.data.plan.step(step.local).kind)
+            && let Err(reason) = self.data.check_room(*body, items)
+        {
+            self.fail(step, 0, AttemptError::new(FailureKind::Error, reason));
+            return Ok(());
+        }
         let items = items(&self.data, step.instance);
         self.tree.open(At { step: step.local, items: &items }, choice);
         let kind = region_kind(&self.data.plan, step, choice);
