@@ -16,26 +16,36 @@ use crate::store::StoreError;
 const BATCH_BYTES: usize = 1 << 20;
 
 /// Rewrites the log if that gives back more than it costs. A damaged log is left as it is.
-pub(super) fn compact(log: &mut Log, old: &[Arc<Segment>]) -> Result<(), StoreError> {
+pub(super) fn compact(mut log: Log, old: &[Arc<Segment>]) -> Result<Log, StoreError> {
     let is_worth_it = {
         let index = log.index();
         !index.is_damaged() && index.taken_bytes > 2 * index.live_bytes() + log.segment_bytes()
     };
     if !is_worth_it {
-        return Ok(());
+        return Ok(log);
     }
-    match rewrite(log) {
+    match rewrite(&mut log) {
         Ok(()) => {}
-        // There is no room for the copies. Those that were made do no harm, and the log can be used without.
-        Err(StoreError::Full { .. }) => return Ok(()),
+        Err(StoreError::Full { .. }) if !log.is_poisoned() => return give_up(log, old),
         Err(error) => return Err(error),
     }
     for segment in old {
         segment::remove(log.dir(), segment.number)?;
     }
-    let mut index = log.index();
-    index.taken_bytes = index.live_bytes();
-    Ok(())
+    {
+        let mut index = log.index();
+        index.taken_bytes = index.live_bytes();
+    }
+    Ok(log)
+}
+
+/// There is no room for the copies: those that were made go, the newest first, and the log is as it was.
+fn give_up(log: Log, old: &[Arc<Segment>]) -> Result<Log, StoreError> {
+    let last = old.last().map_or(0, |segment| segment.number);
+    for number in (last + 1..=log.last_segment()).rev() {
+        segment::remove(log.dir(), number)?;
+    }
+    log.reload()
 }
 
 fn rewrite(log: &mut Log) -> Result<(), StoreError> {

@@ -4,6 +4,7 @@
 //! and synced once, however many runs it serves; then the answers. A change that need not be durable at once waits
 //! in memory for the next batch, for 50 ms at most.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -86,6 +87,8 @@ pub(super) struct Log {
     size: u64,
     next_batch: u64,
     pending: Pending,
+    /// Runs of which changes were acknowledged that could not be written, with the reason.
+    lost: HashMap<u64, Failure>,
     poisoned: Option<Failure>,
     _lock: Lock,
 }
@@ -94,30 +97,39 @@ impl Log {
     /// Opens the log of a folder whose lock is held, or begins one.
     pub(super) fn open(dir: Arc<dyn Dir>, lock: Lock, segment_bytes: u64) -> Result<Self, StoreError> {
         let Some(scan) = scan::scan(&*dir, true)? else { return Self::begin(dir, lock, segment_bytes) };
+        let segments = scan.segments.clone();
+        super::compact::compact(Self::at_end_of(scan, dir, lock, segment_bytes)?, &segments)
+    }
+
+    /// The log as it was found, with what the power cut off at its end cut away.
+    fn at_end_of(scan: Scan, dir: Arc<dyn Dir>, lock: Lock, segment_bytes: u64) -> Result<Self, StoreError> {
         let Scan { index, store, segments, next_batch, end, torn, size } = scan;
         let segment = segments.last().cloned().ok_or_else(|| no_segment(&*dir))?;
         if let (Some(end), false) = (end, torn.is_empty()) {
             segment.file.write_at(&vec![0; torn.len()], end)?;
             segment.file.sync()?;
         }
-        let index = Arc::new(Mutex::new(index));
-        let pending = Pending::default();
-        let place = end.unwrap_or(size);
-        let mut log = Self {
+        Ok(Self {
             dir,
-            index,
+            index: Arc::new(Mutex::new(index)),
             store,
             segment_bytes,
             segment,
-            end: place,
+            end: end.unwrap_or(size),
             size,
             next_batch,
-            pending,
+            pending: Pending::default(),
+            lost: HashMap::new(),
             poisoned: None,
             _lock: lock,
-        };
-        super::compact::compact(&mut log, &segments)?;
-        Ok(log)
+        })
+    }
+
+    /// Reads the log again from the disk, in place of what is known of it.
+    pub(super) fn reload(self) -> Result<Self, StoreError> {
+        let Self { dir, segment_bytes, _lock: lock, .. } = self;
+        let scan = scan::scan(&*dir, true)?.ok_or_else(|| no_segment(&*dir))?;
+        Self::at_end_of(scan, dir, lock, segment_bytes)
     }
 
     fn begin(dir: Arc<dyn Dir>, lock: Lock, segment_bytes: u64) -> Result<Self, StoreError> {
@@ -133,6 +145,7 @@ impl Log {
             size: segment_bytes,
             next_batch: 1,
             pending: Pending::default(),
+            lost: HashMap::new(),
             poisoned: None,
             _lock: lock,
         })
@@ -194,7 +207,11 @@ impl Log {
                 if is_same_run && head.next == commit.seq + 1 && head.delta_crc == commit.delta_crc {
                     return Ok(!commit.lazy);
                 }
+                let failure = self.lost.remove(&run);
                 if !is_same_run || head.next != commit.seq {
+                    if let Some(failure) = failure {
+                        return Err(failure.to_error());
+                    }
                     let (found, sent) = (head.next, commit.seq);
                     return conflict(format!("it is at change {found}, and change {sent} does not follow"));
                 }
@@ -294,6 +311,11 @@ impl Log {
         let pending = std::mem::take(&mut self.pending);
         let written = if pending.is_empty() { Ok(()) } else { self.write(&pending) };
         self.index().lagging = false;
+        if let Err(failure) = &written {
+            // Changes of these runs may have been acknowledged; who commits the next one is told what became of them.
+            let runs = pending.waiting.iter().map(|frame| frame.head.run);
+            self.lost.extend(runs.map(|run| (run, failure.clone())));
+        }
         for reply in pending.replies {
             let _ = reply.send(written.as_ref().map(|&()| ()).map_err(Failure::to_error));
         }
@@ -344,6 +366,16 @@ impl Log {
         &mut self.pending
     }
 
+    /// Whether nothing may be written any more.
+    pub(super) fn is_poisoned(&self) -> bool {
+        self.poisoned.is_some()
+    }
+
+    /// The segment that is written to.
+    pub(super) fn last_segment(&self) -> u64 {
+        self.segment.number
+    }
+
     fn poison_error(&self) -> StoreError {
         let reason = self.poisoned.as_ref().map(ToString::to_string).unwrap_or_default();
         StoreError::Poisoned { path: self.dir.path().to_owned(), reason }
@@ -364,7 +396,7 @@ impl Work for Log {
         }
         let left = MAX_LAG.saturating_sub(self.pending.lag());
         if must_write || is_wake_up || left.is_zero() || self.pending.frames.len() > MAX_WAITING_BYTES {
-            // Who waits has been told; a lazy change that is lost shows as a gap to the next one of its run.
+            // Who waits has been told, and who does not wait is told at the next change.
             let _ = self.flush();
             return None;
         }

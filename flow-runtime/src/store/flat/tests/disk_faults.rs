@@ -28,13 +28,8 @@ async fn b35_a_write_that_fails_leaves_the_previous_state_and_no_temp_file() {
             let what = format!("{fault:?} at {at}, for ever: {for_ever}");
             let (done, error) = run(&fs, &walk).await;
             let error = error.unwrap_or_else(|| panic!("{what}: it went unnoticed"));
-            let is_typed = matches!(
-                error,
-                StoreError::Io { .. }
-                    | StoreError::Full { .. }
-                    | StoreError::Poisoned { .. }
-                    | StoreError::Conflict { .. }
-            );
+            let is_typed =
+                matches!(error, StoreError::Io { .. } | StoreError::Full { .. } | StoreError::Poisoned { .. });
             assert!(is_typed, "{what}: {error}");
             let store = open(disk.clone()).unwrap_or_else(|error| panic!("{what}: {error}"));
             let found = store.load(&id("a")).await.ok();
@@ -102,4 +97,62 @@ async fn a_full_disk_stops_the_change_and_nothing_else() {
     store.save(&data).await.unwrap();
     commit(&store, &live[2..]).await;
     assert_eq!(store.load(&id("live")).await.unwrap(), live[4].0);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_to_a_run_whose_acknowledged_change_was_lost() {
+    let disk = SimFs::default();
+    let fs = FaultFs::new(disk.clone());
+    let store = open(fs.clone()).unwrap();
+    let live = walk("live", 1);
+    commit(&store, &live[..2]).await;
+    // A lazy change that no longer fits into the segment, as large as it takes.
+    let mut lazy = live[2].clone();
+    let Event::StepCompleted { payload, .. } = &mut lazy.1.events[0] else { panic!("the walk has changed") };
+    *payload = Payload::new(Encoding::Raw, vec![7; 2 * SEGMENT as usize]);
+    fs.fail(0, false, Fault::Errno(ENOSPC));
+    store.commit(&lazy.0, &lazy.1).await.unwrap();
+    let flushed = store.load(&id("live")).await;
+    assert!(matches!(flushed, Err(StoreError::Full { .. })), "who waits for it is told: {flushed:?}");
+    let next = store.commit(&live[3].0, &live[3].1).await;
+    assert!(matches!(next, Err(StoreError::Full { .. })), "and so is the run: {next:?}");
+    assert_eq!(store.load(&id("live")).await.unwrap(), live[1].0);
+    commit(&store, &live[2..]).await;
+}
+
+#[tokio::test]
+async fn a_disk_too_full_to_give_back_room_loses_nothing() {
+    let disk = SimFs::default();
+    let store = open(disk.clone()).unwrap();
+    let kept: Vec<_> = (0..12).map(|n| walk(&format!("kept-{n}"), n + 1)).collect();
+    for walk in &kept {
+        commit(&store, &walk[..3]).await;
+    }
+    for n in 0..60 {
+        let name = format!("gone-{n}");
+        commit(&store, &walk(&name, n + 100)).await;
+        store.delete(&id(&name)).await.unwrap();
+    }
+    drop(store);
+    let counting = FaultFs::new(disk.after_kill());
+    drop(open(counting.clone()).unwrap());
+    let before = log_files(&disk);
+    let mut given_up = 0;
+    for at in 0..counting.count() {
+        let found = disk.after_kill();
+        let fs = FaultFs::new(found.clone());
+        fs.fail(at, false, Fault::Errno(ENOSPC));
+        if let Ok(store) = open(fs) {
+            for walk in &kept {
+                assert_eq!(store.load(&walk[0].0.id).await.unwrap(), walk[2].0, "full at operation {at}");
+            }
+            given_up += usize::from(log_files(&found) == before);
+            commit(&store, &walk("new", 1_000)).await;
+        }
+        let store = open(found).unwrap_or_else(|error| panic!("full at operation {at}: {error}"));
+        for walk in &kept {
+            assert_eq!(store.load(&walk[0].0.id).await.unwrap(), walk[2].0, "full at operation {at}, opened again");
+        }
+    }
+    assert!(given_up > 0, "no fault came while room was given back");
 }
