@@ -12,6 +12,7 @@ mod execution;
 mod hygiene;
 mod recorder;
 mod resume;
+mod tidy;
 mod ui;
 mod unusual;
 mod workflow;

@@ -3,6 +3,7 @@
 
 pub(crate) mod fallback;
 pub(crate) mod node;
+mod policy;
 pub(crate) mod workflow;
 
 use proc_macro2::TokenStream;

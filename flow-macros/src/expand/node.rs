@@ -6,10 +6,10 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::visit_mut::{self, VisitMut};
 use syn::{GenericParam, Generics, Lifetime, Type, TypeReference};
 
+use super::policy::policy;
 use crate::check::Checked;
-use crate::model::bounds::{depends, needs_bounds, predicates, without_bounds};
+use crate::model::bounds::{depends, is_relaxed, needs_bounds, without_bounds};
 use crate::model::node::{Failure, NodeModel, Parameter, Role};
-use crate::model::policy::policy;
 
 /// The code of a node.
 pub(crate) fn node(checked: &Checked<NodeModel>) -> TokenStream {
@@ -53,10 +53,9 @@ fn code(model: &NodeModel, body: &TokenStream, states: &[Type], checks: &TokenSt
     let policy = policy(&flow, quote!(#flow::Policy::DEFAULT), &model.options);
     let requires = requires(model, &generics, states, &flow);
     let call = call(model, &generics, &flow, body);
-    // A node is async because a step is, whether or not its body waits for anything.
-    let lint = function.sig.asyncness.map(|_| quote!(#[allow(clippy::unused_async)]));
     quote! {
-        #lint
+        // A node is async because a step is, whether or not it waits; and outputs are borrowed by their very types.
+        #[allow(clippy::unused_async, clippy::ref_option)]
         #function
         #(#cfg)*
         #marker
@@ -282,6 +281,17 @@ fn type_generics(generics: &Generics) -> Generics {
         clause.predicates = types.collect();
     }
     generics
+}
+
+/// All that the generics ask for, one predicate each.
+fn predicates(generics: &Generics) -> Vec<TokenStream> {
+    let inline = generics.type_params().filter_map(|parameter| {
+        let (ident, bounds) = (&parameter.ident, parameter.bounds.iter().filter(|bound| !is_relaxed(bound)));
+        let bounds: Vec<_> = bounds.collect();
+        (!bounds.is_empty()).then(|| quote!(#ident: #(#bounds)+*))
+    });
+    let clause = generics.where_clause.iter().flat_map(|clause| &clause.predicates);
+    inline.chain(clause.map(ToTokens::to_token_stream)).collect()
 }
 
 fn with_call_lifetime(generics: &Generics) -> Generics {

@@ -3,7 +3,7 @@
 //! breaks one is a single mistake, reported at the call.
 
 use proc_macro2::{TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use quote::ToTokens;
 use syn::{GenericArgument, GenericParam, Generics, Ident, PathArguments, Type, TypeParamBound};
 
 /// Types that are known to ask nothing of their arguments.
@@ -52,19 +52,8 @@ pub(crate) fn without_bounds(generics: &Generics) -> Generics {
     generics
 }
 
-/// All that the generics ask for, one predicate each.
-pub(crate) fn predicates(generics: &Generics) -> Vec<TokenStream> {
-    let inline = generics.type_params().filter_map(|parameter| {
-        let (ident, bounds) = (&parameter.ident, parameter.bounds.iter().filter(|bound| !is_relaxed(bound)));
-        let bounds: Vec<_> = bounds.collect();
-        (!bounds.is_empty()).then(|| quote!(#ident: #(#bounds)+*))
-    });
-    let clause = generics.where_clause.iter().flat_map(|clause| &clause.predicates);
-    inline.chain(clause.map(ToTokens::to_token_stream)).collect()
-}
-
-/// `?Sized`.
-fn is_relaxed(bound: &TypeParamBound) -> bool {
+/// Whether this asks for nothing: `?Sized`.
+pub(crate) fn is_relaxed(bound: &TypeParamBound) -> bool {
     matches!(bound, TypeParamBound::Trait(bound) if bound.maybe.is_some())
 }
 

@@ -3,7 +3,8 @@
 use quote::ToTokens;
 use syn::{BinOp, Expr, ExprIf, ExprMatch, Ident, LitStr, Pat, Stmt};
 
-use super::resolve::{Resolver, ends, id};
+use super::resolve::{Resolver, ends};
+use super::step::id;
 use super::text::text;
 use super::workflow::{ArmHead, Binding, Branch, Condition, Head, Kind, Origin, RegionIx, Step, StepIx, Tail};
 use crate::parse::attributes::{self, StepAttributes};

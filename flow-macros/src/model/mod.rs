@@ -11,5 +11,6 @@ pub(crate) mod order;
 pub(crate) mod pattern;
 pub(crate) mod policy;
 pub(crate) mod resolve;
+pub(crate) mod step;
 pub(crate) mod text;
 pub(crate) mod workflow;

@@ -116,9 +116,9 @@ impl Names {
         Some(name.meaning)
     }
 
-    /// Names that nothing uses.
+    /// Names that nothing uses, but for those that say so of themselves.
     pub(crate) fn unused(&self) -> Vec<Unused> {
-        let unused = self.all.iter().filter(|name| name.used == 0);
+        let unused = self.all.iter().filter(|name| name.used == 0 && !key(&name.ident).starts_with('_'));
         unused.map(|name| Unused { ident: name.ident.clone(), lints: name.lints.clone() }).collect()
     }
 

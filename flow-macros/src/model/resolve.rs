@@ -1,20 +1,13 @@
 //! In: a workflow as written. Out: its graph, with every name resolved. Reports unknown names, shadowing, use before
 //! declaration and cycles; goes on after each, so that one compile shows all.
 
-use std::collections::BTreeSet;
-
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::Span;
 use quote::ToTokens;
-use syn::spanned::Spanned;
-use syn::{Attribute, Expr, ExprCall, ExprForLoop, ExprPath, Ident, LitStr, Local, Pat, Path, Stmt};
+use syn::{Attribute, Expr, Ident, Local, Pat, Path, Stmt};
 
-use super::names::{Meaning, Names, key};
+use super::names::{Meaning, Names};
 use super::pattern;
-use super::policy::{self, Options, Place};
-use super::text::text;
-use super::workflow::{
-    Binding, BindingIx, Call, Each, Expression, Id, Kind, Model, Origin, Region, RegionIx, Step, StepIx, Tail,
-};
+use super::workflow::{Binding, BindingIx, Expression, Model, Origin, Region, RegionIx, Step, StepIx, Tail};
 use crate::diagnostics::{Errors, begins_like_a_constant};
 use crate::parse::attributes::{self, StepAttributes};
 use crate::parse::language;
@@ -72,7 +65,7 @@ pub(crate) fn workflow(errors: &mut Errors, workflow: Workflow, runtime: Option<
 pub(super) struct Resolver<'e> {
     pub(super) errors: &'e mut Errors,
     /// The workflow's own name.
-    workflow: &'e Ident,
+    pub(super) workflow: &'e Ident,
     pub(super) names: Names,
     pub(super) steps: Vec<Step>,
     pub(super) regions: Vec<Region>,
@@ -220,165 +213,6 @@ impl Resolver<'_> {
         }
     }
 
-    /// The step that an expression is, if it is one as a whole; else its attributes back.
-    fn step(
-        &mut self,
-        expr: &Expr,
-        attrs: StepAttributes,
-        name: Option<&Ident>,
-        region: RegionIx,
-    ) -> Result<StepIx, StepAttributes> {
-        match language::bare(expr) {
-            Expr::Call(call) => match language::node_path(call) {
-                Some(path) => Ok(self.call(call, path, attrs, name, region)),
-                None => Err(attrs),
-            },
-            branch @ (Expr::Match(_) | Expr::If(_)) if language::is_branch(branch) => {
-                Ok(self.branch(branch, attrs, name, region))
-            }
-            Expr::ForLoop(each) => Ok(self.each(each, attrs, name, region)),
-            _ => Err(attrs),
-        }
-    }
-
-    /// A call of a node: first the calls in its arguments, then itself.
-    pub(super) fn call(
-        &mut self,
-        call: &ExprCall,
-        path: &ExprPath,
-        attrs: StepAttributes,
-        name: Option<&Ident>,
-        region: RegionIx,
-    ) -> StepIx {
-        self.refuse_reserved(&path.path);
-        if path.path.is_ident(self.workflow) {
-            let help = "fan out with `for`, or loop inside a node";
-            self.errors.report(path, format!("`{}` runs itself, and so without end\nhelp: {help}", self.workflow));
-        }
-        let args = call.args.iter().map(|arg| self.expression(arg, region)).collect();
-        let named = name.or_else(|| path.path.segments.last().map(|segment| &segment.ident));
-        let id = id(attrs.id.as_ref(), named);
-        let kind = Kind::Call(Call { path: path.path.clone(), paren: call.paren_token, args });
-        self.push(
-            id,
-            kind,
-            attrs,
-            path.path.segments.first().map_or_else(|| path.span(), |first| first.ident.span()),
-            region,
-        )
-    }
-
-    /// The names of the language itself, which are not available yet, and those of the standard library.
-    fn refuse_reserved(&mut self, path: &Path) {
-        let mut segments = path.segments.iter();
-        let is_std =
-            |first: &str| first == "std" || (path.leading_colon.is_some() && ["core", "alloc"].contains(&first));
-        if path.segments.len() > 1 && path.segments.first().is_some_and(|first| is_std(&first.ident.to_string())) {
-            let help = "call it inside a node; methods can be called here, as in `a.max(b)`";
-            self.errors.report(path, format!("`{}` is no node\nhelp: {help}", text(path)));
-            return;
-        }
-        let (Some(only), None) = (segments.next(), segments.next()) else { return };
-        let what = match only.ident.to_string().as_str() {
-            "sleep" | "sleep_until" => "durable timers are",
-            "wait_for" => "durable signals are",
-            _ => return,
-        };
-        let ident = &only.ident;
-        let help = format!("remove it; a node of your own cannot be called `{ident}` here, but `module::{ident}` can");
-        self.errors.report(ident, format!("`{ident}`: {what} not available yet\nhelp: {help}"));
-    }
-
-    fn each(&mut self, each: &ExprForLoop, attrs: StepAttributes, name: Option<&Ident>, region: RegionIx) -> StepIx {
-        if let Some(label) = &each.label {
-            self.errors.report(&label.name, "a workflow has no loops to label\nhelp: remove the label");
-        }
-        if let Expr::Range(range) = language::bare(&each.expr) {
-            let help = "fan out over the items of a committed slice or `Vec`";
-            self.errors.report(range.limits, format!("a range has no items to borrow\nhelp: {help}"));
-        }
-        let items = self.expression(&each.expr, region);
-        let id = id(attrs.id.as_ref(), name);
-        let body = self.open(None, String::new(), self.depth(region) + 1);
-        let step = self.push(id, Kind::Each(Each { items, body }), attrs, each.for_token.span, region);
-        self.enter_region(body, step);
-        self.names.enter(&[]);
-        self.bind_pattern(&each.pat, Origin::Item(step), &[]);
-        self.block(&each.body.stmts, body);
-        self.names.leave();
-        step
-    }
-
-    pub(super) fn enter_region(&mut self, region: RegionIx, step: StepIx) {
-        if let Some(region) = self.regions.get_mut(region) {
-            region.parent = Some(step);
-        }
-    }
-
-    /// Adds a step to its region.
-    pub(super) fn push(
-        &mut self,
-        id: Option<Id>,
-        kind: Kind,
-        attrs: StepAttributes,
-        span: Span,
-        region: RegionIx,
-    ) -> StepIx {
-        let after = self.after(&attrs.after);
-        let step = self.steps.len();
-        if let Some(id) = &id {
-            self.names.step(&id.text, step);
-        }
-        let StepAttributes { catch, with, .. } = attrs;
-        let with = self.with(with, &kind);
-        self.steps.push(Step { id, region, kind, after, catch, with, span, local: 0 });
-        if let Some(region) = self.regions.get_mut(region) {
-            region.steps.push(step);
-        }
-        step
-    }
-
-    /// What `#[with(..)]` says. A branch does nothing that could be retried or limited.
-    fn with(&mut self, with: Option<(Ident, TokenStream)>, kind: &Kind) -> Options {
-        let Some((name, options)) = with else { return Options::default() };
-        let place = match kind {
-            Kind::Call(_) => Place::Call,
-            Kind::Each(_) => Place::FanOut,
-            Kind::Branch(_) => {
-                self.errors
-                    .report(name, "a branch has no policy\nhelp: put `#[with(..)]` before a step inside its arms");
-                return Options::default();
-            }
-        };
-        policy::from_tokens(self.errors, options, place)
-    }
-
-    /// The steps that `#[after(..)]` names, by what is bound to them or by their id.
-    fn after(&mut self, names: &[Ident]) -> Vec<StepIx> {
-        let mut steps = BTreeSet::new();
-        for name in names {
-            let meaning = self.names.look_up(name);
-            let step = match meaning {
-                Some(Meaning::Binding(binding)) => {
-                    let Some(Origin::Step(step)) = self.bindings.get(binding).map(|binding| &binding.origin) else {
-                        let help = "name a step; a plain value is there when what it uses is";
-                        self.errors.report(name, format!("`{name}` is no step to wait for\nhelp: {help}"));
-                        continue;
-                    };
-                    Some(*step)
-                }
-                _ => self.names.step_of_id(name),
-            };
-            match step {
-                Some(step) => {
-                    steps.insert(step);
-                }
-                None => self.names.report_missing(self.errors, name),
-            }
-        }
-        steps.into_iter().collect()
-    }
-
     /// Lets the value of a step move on where the region's tail is the only one to use it.
     fn release_tails(&mut self) {
         for index in 0..self.regions.len() {
@@ -409,13 +243,6 @@ fn pattern_hint(pat: &Pat) -> Option<&Ident> {
     match pat {
         Pat::Type(typed) => pattern_hint(&typed.pat),
         pat => pattern::plain_name(pat),
-    }
-}
-
-pub(super) fn id(given: Option<&LitStr>, named: Option<&Ident>) -> Option<Id> {
-    match given {
-        Some(text) => Some(Id { text: text.value(), span: text.span() }),
-        None => named.map(|name| Id { text: key(name), span: name.span() }),
     }
 }
 

@@ -12,8 +12,7 @@ pub(crate) fn text(tokens: &impl ToTokens) -> String {
     let mut before = "";
     let mut spaces = Spaces::default();
     for word in &words {
-        let spaced = spaces.between(before, word);
-        if !out.is_empty() && spaced {
+        if spaces.between(before, word) && !out.is_empty() {
             out.push(' ');
         }
         out.push_str(word);

@@ -138,6 +138,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::many_single_char_names, reason = "the steps of a drawn graph")]
     fn ancestors_are_those_that_had_to_end_before_the_last_one_first() {
         let mut graph = Graph::<u8>::new("diamond");
         let mut step = |inputs: &[u32]| graph.step("", inputs, |_, _| Box::pin(async { Ok(0) }));

@@ -147,7 +147,7 @@ impl Moves {
 
     fn uses_same(&self, old: &[u32], new: &[u32]) -> bool {
         let moved: Option<BTreeSet<u32>> = old.iter().map(|&step| self.steps[step as usize]).collect();
-        moved.is_some_and(|moved| moved.iter().eq(&new.iter().copied().collect::<BTreeSet<_>>()))
+        moved == Some(new.iter().copied().collect())
     }
 
     fn update(&self, step: &mut StepRef) -> Result<(), String> {

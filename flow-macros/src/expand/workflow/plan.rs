@@ -6,8 +6,8 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Expr, Lit, Meta};
 
+use super::super::policy;
 use super::layout::Layout;
-use crate::model::policy;
 use crate::model::text::text;
 use crate::model::workflow::{Kind, Model, RegionIx, StepIx};
 
