@@ -5,7 +5,7 @@ use super::source::{Path, Source};
 /// A line that breaks a rule.
 pub(super) type Finding = (usize, String);
 
-/// Which module of the runtime may import which; nothing imports itself from here.
+/// Which module of the runtime may import which. The front door and `testing` may import all.
 const RUNTIME: &[(&str, &[&str])] = &[
     ("plan", &[]),
     ("state", &["plan"]),
@@ -13,22 +13,19 @@ const RUNTIME: &[(&str, &[&str])] = &[
     ("store", &["state", "disk", "plan"]),
     ("observe", &["plan", "state"]),
     ("engine", &["plan", "state", "observe", "store"]),
-    ("testing", &["plan", "state", "disk", "store", "observe", "engine"]),
     ("private", &["plan", "state", "engine"]),
 ];
 
 /// The stages of the macros; none sees a later one, and all may see what stands before them.
 const STAGES: &[&str] = &["diagnostics", "parse", "model", "check", "expand"];
 
-/// The longest file, in lines.
-const LINES: usize = 400;
+/// The longest file, in lines: about 400, so that one line more is no reason to tear a file apart.
+const LINES: usize = 420;
 
 /// Files that may be longer, and why.
 pub(super) const LONG_FILES: &[(&str, &str)] = &[
     ("flow-runtime/src/state/codec/generated.rs", "made by flatc"),
     ("flow-runtime/src/state/codec/random.rs", "random values of every type of the record"),
-    ("flow-runtime/src/disk/sim.rs", "one disk: what it keeps, what it shows, what a power loss leaves"),
-    ("flow-runtime/src/engine/place.rs", "all places of values that generated code names"),
     ("tests/it/execution/shutdown.rs", "all that can be under way when an engine stops"),
 ];
 
@@ -130,7 +127,9 @@ pub(super) fn files_have_one_place(source: &Source) -> Vec<Finding> {
 /// Tasks are started in one file, threads in another.
 pub(super) fn tasks_have_one_place(source: &Source) -> Vec<Finding> {
     const PLACES: &[&str] = &["flow-runtime/src/engine/tasks.rs", "flow-runtime/src/store/worker.rs"];
-    if !source.path.starts_with("flow-runtime/src/") || PLACES.contains(&source.path.as_str()) {
+    let elsewhere =
+        !source.path.starts_with("flow-runtime/src/") || source.path.starts_with("flow-runtime/src/testing/");
+    if elsewhere || PLACES.contains(&source.path.as_str()) {
         return Vec::new();
     }
     let starts = |path: &Path| {
