@@ -284,6 +284,67 @@ mod tests {
         }
     }
 
+    /// Some event about some step, whether or not it fits.
+    fn anything(walk: &mut Walk) -> Event {
+        let rng = &mut walk.rng;
+        let instances = walk.data.instances.len() as u32;
+        let instance = rng.u32(0..instances);
+        let locals = walk.data.plan.region(walk.data.instances[instance as usize].region).locals();
+        let step = match rng.u8(0..6) {
+            1.. if !locals.is_empty() => StepRef::new(instance, rng.u32(locals)),
+            _ => StepRef::new(rng.u32(0..=instances), rng.u32(0..=walk.data.plan.steps.len() as u32)),
+        };
+        let attempt = rng.u32(0..4);
+        let error = records::random_failure(rng, String::new(), attempt);
+        let payload = records::random_payload(rng);
+        let first_instance = instances;
+        match rng.u8(0..13) {
+            0 => Event::StepStarted { step, attempt, phase: Phase::Do },
+            1 => Event::AttemptFailed { step, attempt, phase: Phase::Do, error, retry_at: rng.i64(..) },
+            2 => Event::StepWaiting { step, on: WaitingOn::Doubt(1) },
+            3 => Event::StepFailed { step, attempt, error },
+            4 => Event::StepCancelled { step, attempt },
+            5 => Event::StepReleased { step },
+            6 => Event::UndoCompleted { step },
+            7 => Event::UndoFailed { step, error },
+            8 => Event::RegionOpened { step, first_instance, kind: RegionKind::Items(rng.u32(0..4)) },
+            9 => {
+                let kind = RegionKind::Arm { index: rng.u32(0..3), label: String::new() };
+                Event::RegionOpened { step, first_instance, kind }
+            }
+            10 => Event::PlanAdopted { plan: plans::plan("walk", &plans::random(rng)) },
+            11 if rng.u8(0..4) == 0 => {
+                Event::RunEnded { outcome: RunOutcome::Failed, output: RunOutput::Errors(Vec::new()) }
+            }
+            _ => {
+                let data = vec![("key".to_owned(), payload.clone())];
+                Event::StepCompleted { step, attempt, payload, data, by: CompletedBy::Body }
+            }
+        }
+    }
+
+    /// A log may say anything: what does not fit is refused, and whatever is taken leaves a record that can be kept.
+    #[test]
+    fn b34_events_of_any_kind_are_taken_or_refused() {
+        let mut taken = 0;
+        for seed in 0..500 {
+            let (mut walk, _) = Walk::new(&records::id("anything"), seed);
+            (0..walk.rng.u8(0..20)).for_each(|_| drop(walk.next()));
+            for _ in 0..60 {
+                let event = anything(&mut walk);
+                let mut next = walk.data.clone();
+                if next.apply_event(&event, walk.at, &mut Vec::new()).is_ok() {
+                    next.statuses();
+                    next.failures();
+                    let bytes = next.to_bytes().unwrap();
+                    assert!(WorkflowData::from_bytes(bytes).is_ok(), "seed {seed}: {event:?}");
+                    (walk.data, taken) = (next, taken + 1);
+                }
+            }
+        }
+        assert!(taken > 2_000, "{taken} events were taken");
+    }
+
     #[test]
     fn walks_reach_every_event_and_every_status() {
         let mut events = std::collections::BTreeSet::new();
