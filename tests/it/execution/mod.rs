@@ -18,6 +18,7 @@ mod probe;
 mod property;
 mod queue;
 mod retry;
+mod scale;
 mod secrecy;
 mod shutdown;
 mod stores;
