@@ -67,9 +67,9 @@ pub enum What<'a> {
         /// How long until the next one.
         retry_in: Duration,
     },
-    /// The step has its output, or the branch or fan-out has ended.
+    /// The step has its output. Of a branch or a fan-out it is not told: it ends with the steps in it.
     StepCompleted {
-        /// The attempt, from 1; 0 for a branch or a fan-out.
+        /// The attempt, from 1.
         attempt: u32,
         /// How long it took from the first start, by the clock of the records.
         took: Duration,

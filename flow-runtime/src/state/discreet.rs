@@ -29,7 +29,7 @@ const KINDS: [&str; 17] = [
 /// What stands for words that may quote the value, because the type's own decoder chose them.
 const UNSAID: &str = "its own decoder refuses it";
 
-/// What serde_json says, without the value.
+/// What `serde_json` says, without the value.
 pub(super) fn json(error: &serde_json::Error) -> String {
     let text = error.to_string();
     if error.classify() != Category::Data {
@@ -42,7 +42,7 @@ pub(super) fn json(error: &serde_json::Error) -> String {
     }
 }
 
-/// What rmp_serde says, without the value.
+/// What `rmp_serde` says, without the value.
 pub(super) fn message_pack(error: &MessagePackError) -> String {
     match error {
         // The marker of a small number is the number.

@@ -220,7 +220,7 @@ async fn b11_all_failures_in_flight_are_reported_in_order_with_their_causes() {
         let step = &failure.failure.step;
         let expected = [format!("step `{step}` failed at attempt 1: {step} top"), format!("{step} top")];
         let expected = expected.into_iter().chain([format!("{step} middle"), format!("{step} root")]);
-        assert_eq!(chain(failure), Vec::from_iter(expected));
+        assert_eq!(chain(failure), expected.collect::<Vec<_>>());
         let own = failure.error.as_ref().unwrap().downcast_ref::<Layered>().unwrap();
         assert_eq!(own.message, format!("{step} top"));
     }

@@ -9,6 +9,7 @@ mod clock;
 mod commits;
 mod data;
 mod failure;
+mod hosting;
 mod identity;
 mod limits;
 mod observers;

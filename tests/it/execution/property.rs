@@ -238,7 +238,8 @@ proptest! {
                 let mut steps: Vec<&str> = error.failures().iter().map(|one| one.failure.step.as_str()).collect();
                 prop_assert!(steps.is_sorted());
                 let mut failed: Vec<&str> = failed.iter().map(String::as_str).collect();
-                (steps.sort_unstable(), failed.sort_unstable());
+                steps.sort_unstable();
+                failed.sort_unstable();
                 prop_assert_eq!(steps, failed);
             }
         }

@@ -29,7 +29,7 @@ async fn note(x: u64, cx: &NodeContext) -> u64 {
 
 #[node]
 async fn refuse(x: u64) -> Result<u64, String> {
-    if x % 2 == 0 { Ok(x) } else { Err("odd".to_owned()) }
+    if x.is_multiple_of(2) { Ok(x) } else { Err("odd".to_owned()) }
 }
 
 #[node]

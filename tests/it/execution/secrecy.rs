@@ -1,7 +1,7 @@
 //! No payload in anything that is written for people: errors, spans, events, progress, `Debug`.
 
 use std::error::Error;
-use std::fmt::{Debug, Display};
+use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
 
 use flow_runtime::observe::{LineProgress, Notice, Observer};
@@ -78,7 +78,7 @@ struct Shown(Arc<Mutex<String>>);
 
 impl Observer for Shown {
     fn observe(&self, notice: &Notice<'_>) {
-        self.0.lock().unwrap().push_str(&format!("{notice:?}\n"));
+        writeln!(self.0.lock().unwrap(), "{notice:?}").unwrap();
     }
 }
 
@@ -99,10 +99,10 @@ fn is_silent(what: &str, text: &str) {
     assert!(!text.contains(MARKER), "{what} gives a payload away: {text}");
 }
 
-fn is_discreet(error: &(impl Error + Debug + Display)) -> String {
+fn is_discreet(error: &impl Error) -> String {
     let mut texts = format!("{error} {error:?} {error:#?}");
     for cause in std::iter::successors(error.source(), |error| (*error).source()) {
-        texts.push_str(&format!("{cause} {cause:?}"));
+        write!(texts, "{cause} {cause:?}").unwrap();
     }
     is_silent("an error", &texts);
     error.to_string()

@@ -1,7 +1,7 @@
 //! How a run begins: with an empty record, or where a loaded one stands.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock, RwLock};
 
 use tokio::sync::{mpsc, watch};
@@ -94,7 +94,7 @@ impl Driver {
             now: engine.clock.now().max(data.updated_at),
             events: Vec::new(),
             starts: Vec::new(),
-            running: HashMap::new(),
+            running: BTreeMap::new(),
             gates: Gates::new(engine.clone(), outbox.clone()),
             timers: Timers::default(),
             errors: HashMap::new(),

@@ -67,14 +67,13 @@ impl Driver {
     /// Records that a step has failed for good; under `#[catch]` its failure is its value.
     pub(super) fn fail(&mut self, step: StepRef, attempt: u32, error: AttemptError) {
         let failure = error.to_failure(self.data.path(step), attempt);
-        if let Some(live) = error.live {
-            self.errors.insert(step, live);
-        }
-        let plan = self.data.plan.step(step.local);
-        if plan.catches_own_failure() {
+        if self.data.plan.step(step.local).catches_own_failure() {
+            discard(error);
             let items = items(&self.data, step.instance);
             self.tree.caught(At { step: step.local, items: &items }, None, failure.clone());
             self.values.set_filled(&self.data, step);
+        } else if let Some(live) = error.live {
+            self.errors.insert(step, live);
         }
         self.record(Event::StepFailed { step, attempt, error: failure });
     }

@@ -1,5 +1,7 @@
 //! How a run ends: with its output, with its failures, or given back at a shutdown.
 
+use std::collections::HashMap;
+
 use super::{Driver, Finished, Mode};
 use crate::engine::attempt::{AttemptError, catch, discard};
 use crate::engine::error::{Failures, RunError, StepFailure};
@@ -112,11 +114,9 @@ impl Driver {
     fn finish_failed(&mut self) -> End {
         self.cancel_leftovers(|_, _| true);
         let failures = self.data.failures_in(0);
-        let errors = &self.errors;
-        let by_path: Vec<(String, _)> = errors.iter().map(|(&step, error)| (self.data.path(step), error)).collect();
-        let error_of = |failure: &NodeFailure| {
-            by_path.iter().find(|(path, _)| *path == failure.step).map(|(_, error)| (*error).clone())
-        };
+        let errors: HashMap<String, _> =
+            self.errors.iter().map(|(&step, error)| (self.data.path(step), error)).collect();
+        let error_of = |failure: &NodeFailure| errors.get(&failure.step).map(|&error| error.clone());
         let failures = failures.into_iter().map(|failure| StepFailure { error: error_of(&failure), failure }).collect();
         self.end_failed(failures)
     }

@@ -12,7 +12,7 @@ mod heads;
 mod starts;
 mod timers;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::sync::Arc;
 
@@ -98,7 +98,7 @@ pub(crate) struct Driver {
     events: Vec<Event>,
     /// What begins when this round is committed.
     starts: Vec<Start>,
-    running: HashMap<StepRef, Running>,
+    running: BTreeMap<StepRef, Running>,
     gates: Gates,
     timers: Timers,
     /// The nodes' own errors, for callers in this process.
