@@ -50,6 +50,8 @@ pub(crate) struct AttemptError {
     pub(crate) message: String,
     pub(crate) cause: Option<Cause>,
     pub(crate) permanent: bool,
+    /// Whether the node returned the error after it was told to stop.
+    pub(crate) gave_up: bool,
     /// The node's own error, for callers in this process.
     pub(crate) live: Option<Arc<dyn Error + Send + Sync>>,
 }
@@ -79,6 +81,10 @@ impl Attempt {
     }
 
     fn end(self, result: Result<Value, AttemptError>) -> AttemptEnd {
+        let result = result.map_err(|error| {
+            let gave_up = error.kind == FailureKind::Error && self.cx.was_told_to_stop();
+            AttemptError { gave_up, ..error }
+        });
         let panicked = |message| Err(AttemptError::new(FailureKind::Panic, message));
         let result = result.and_then(|value| catch(|| self.finish(value)).unwrap_or_else(panicked));
         AttemptEnd { step: self.step, number: self.number, result }
@@ -140,7 +146,7 @@ impl Drop for Caught<'_> {
 impl AttemptError {
     pub(crate) fn new(kind: FailureKind, message: String) -> Self {
         let permanent = kind == FailureKind::Encode;
-        Self { kind, message, cause: None, permanent, live: None }
+        Self { kind, message, cause: None, permanent, gave_up: false, live: None }
     }
 
     fn from_body(failed: BodyError) -> Self {
@@ -149,6 +155,7 @@ impl AttemptError {
             message: failed.error.to_string(),
             cause: Cause::of(failed.error.as_ref()),
             permanent: failed.permanent,
+            gave_up: false,
             live: Some(failed.error.into()),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use serde::Serialize;
@@ -69,12 +70,14 @@ pub struct NodeContext {
     run: Arc<RunShared>,
     position: Position,
     attempt: u32,
+    /// Whether the body has learned that the run is stopping.
+    told: AtomicBool,
     writes: Mutex<Vec<(String, Payload)>>,
 }
 
 impl NodeContext {
     pub(crate) fn new(run: Arc<RunShared>, position: Position, attempt: u32) -> Self {
-        Self { run, position, attempt, writes: Mutex::default() }
+        Self { run, position, attempt, told: AtomicBool::new(false), writes: Mutex::default() }
     }
 
     pub(crate) fn at(&self) -> At<'_> {
@@ -128,16 +131,24 @@ impl NodeContext {
     }
 
     /// Whether the run is stopping: a step has failed, or the engine shuts down. What a node returns after that is
-    /// still kept if it comes within the grace.
+    /// still kept if it comes within the grace; an error that it returns after it was told so counts as giving up,
+    /// and not as a failure of its own.
     pub fn is_cancelled(&self) -> bool {
-        *self.run.stopping.borrow()
+        let stopping = *self.run.stopping.borrow();
+        self.told.fetch_or(stopping, Ordering::Relaxed);
+        stopping
     }
 
-    /// Waits until the run is stopping.
+    /// Waits until the run is stopping; see [`is_cancelled`](Self::is_cancelled).
     pub async fn cancelled(&self) {
         let mut stopping = self.run.stopping.clone();
         // An error means that the run is gone, which is a stop as well.
         let _ = stopping.wait_for(|stopping| *stopping).await;
+        self.told.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn was_told_to_stop(&self) -> bool {
+        self.told.load(Ordering::Relaxed)
     }
 
     /// Tells observers how far the step is, from 0.0 to 1.0. It is not stored.

@@ -134,9 +134,7 @@ impl WorkflowData {
                     RunOutcome::Cancelled => WorkflowStatus::Cancelled,
                     RunOutcome::RolledBack => WorkflowStatus::RolledBack,
                 };
-                if *outcome != RunOutcome::Completed {
-                    self.end_regions(at);
-                }
+                self.end_regions(at);
                 Ok(())
             }
         };

@@ -120,17 +120,22 @@ impl WorkflowData {
         self.instances[step.instance as usize].open -= 1;
     }
 
-    /// Settles what a run leaves open that ends without an output: pending steps of nested regions that depend on a
-    /// failed step of a region around theirs are skipped, and open branches and fan-outs are cut off.
+    /// Settles what a run leaves open when it ends: pending steps of nested regions that depend on a failed step of a
+    /// region around theirs are skipped, and open branches and fan-outs are cut off. Those are there in a run that
+    /// failed, and in an item or an arm whose failure was caught.
     pub(super) fn end_regions(&mut self, at: Timestamp) {
-        if self.instances[0].failed {
+        let mut changed = self.instances[0].failed;
+        if changed {
             self.skip_in_regions();
         }
         for step in self.steps.iter_mut().filter(|step| step.status == StepStatus::Running) {
             (step.status, step.ended_at) = (StepStatus::Cancelled, at);
+            changed = true;
         }
-        // An instance that this ended is not open any more for the step that opened it.
-        self.recount();
+        if changed {
+            // An instance that this ended is not open any more for the step that opened it.
+            self.recount();
+        }
     }
 
     fn skip_in_regions(&mut self) {

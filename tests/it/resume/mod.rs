@@ -1,7 +1,7 @@
 //! Crash and resume: a run goes on from any of its commits, and nothing committed runs again.
 
 mod durability;
-mod every_commit;
+pub(crate) mod every_commit;
 pub(crate) mod outcome;
 mod plans;
 mod power_loss;

@@ -26,7 +26,7 @@ impl Driver {
         }
         match result {
             Ok(done) => self.complete(step, number, done),
-            Err(error) if self.mode == Mode::ShuttingDown => {
+            Err(error) if self.mode == Mode::ShuttingDown || error.gave_up => {
                 discard(error);
                 self.give_up(step, number);
             }
