@@ -14,7 +14,7 @@ async fn fail_on_five(#[state] ledger: &Ledger, x: &u64, cx: &NodeContext) -> Re
     if *x == 5 {
         return Err("five".to_owned());
     }
-    if x % 2 == 0 {
+    if x.is_multiple_of(2) {
         cx.cancelled().await;
     } else {
         while !cx.is_cancelled() {
@@ -164,8 +164,7 @@ async fn b28_under_catch_every_item_runs_and_each_has_its_result() {
                 (format!("ys[{x}].b.c"), format!("no {}", x + 1))
             );
             let statuses = (item("b"), item("b.c"), item("b.never"), item("d"));
-            use StepStatus::{Failed, Skipped};
-            assert_eq!(statuses, (Failed, Failed, Skipped, Skipped));
+            assert_eq!(statuses, (StepStatus::Failed, StepStatus::Failed, StepStatus::Skipped, StepStatus::Skipped));
         }
     }
     assert_eq!(record.status_of("ys"), Some(StepStatus::Completed));

@@ -5,7 +5,8 @@ use std::fmt::Debug;
 
 use flow_runtime::engine::tree::Workflow;
 use flow_runtime::plan::{Requires, StepKind};
-use flow_runtime::{Invocation, WorkflowData};
+use flow_runtime::prelude::*;
+use flow_runtime::{Invocation, JsonFileStore, WorkflowData, WorkflowStore};
 
 use super::outcome::{Outcome, run};
 use super::protocol;
@@ -97,7 +98,7 @@ async fn b27_fan_outs_go_on_from_every_commit() {
 }
 
 #[tokio::test]
-async fn b42_caught_failures_and_retries_go_on_from_every_commit() {
+async fn b14_b42_caught_failures_and_retries_go_on_from_every_commit() {
     for n in [0, 2, 5] {
         goes_on_from_every_commit(|| catches(n)).await;
     }
@@ -118,4 +119,33 @@ async fn b42_runs_on_several_threads_go_on_from_every_commit() {
     goes_on_from_every_commit(|| mixed(3)).await;
     goes_on_from_every_commit(|| fans(3)).await;
     goes_on_from_every_commit(|| catches(3)).await;
+}
+
+/// What is derived is counted again when a record is loaded, and must come out as it was counted event by event.
+#[tokio::test]
+async fn b29_the_record_after_every_commit_comes_back_equal_from_every_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let flat = FlatBuffersStore::open(folder.path().join("flat")).unwrap();
+    let json = JsonFileStore::open(folder.path().join("json")).unwrap();
+    let ledgers = [
+        ledger_of(branches(3)).await,
+        ledger_of(fans(3)).await,
+        ledger_of(catches(4)).await,
+        ledger_of(notes(2)).await,
+        ledger_of(fails(1)).await,
+    ];
+    for data in ledgers.iter().flat_map(Ledger::snapshots) {
+        flat.save(&data).await.unwrap();
+        let reader = FlatBuffersStore::open_read_only(folder.path().join("flat")).unwrap();
+        assert_eq!(reader.load(&data.id).await.unwrap(), data);
+        json.save(&data).await.unwrap();
+        let reader = JsonFileStore::open_read_only(folder.path().join("json")).unwrap();
+        assert_eq!(reader.load(&data.id).await.unwrap(), data);
+    }
+}
+
+async fn ledger_of<W: Workflow + Requires<Ledger>>(invocation: Invocation<W>) -> Ledger {
+    let store = Recorder::default();
+    let _ = run(&store, invocation).await;
+    store.ledger
 }

@@ -213,6 +213,67 @@ async fn b45_what_ends_while_a_run_is_refused_is_kept() {
     assert_eq!(store.ledger.counts(), calls, "what was kept does not run again");
 }
 
+#[node(retry(times = 2, backoff = "1ms..1ms"))]
+async fn fail_deeply(#[state] ledger: &Ledger, x: u64, cx: &NodeContext) -> anyhow::Result<u64> {
+    ledger.begin(cx).await;
+    Err(anyhow::anyhow!("root of {x}").context(format!("middle of {x}")).context(format!("top of {x}")))
+}
+
+#[node]
+async fn keep(
+    #[state] ledger: &Ledger,
+    call: &Result<u64, NodeFailure>,
+    arm: &Result<u64, NodeFailure>,
+    items: &[Result<u64, NodeFailure>],
+    cx: &NodeContext,
+) -> Vec<Result<u64, NodeFailure>> {
+    ledger.begin(cx).await;
+    [call, arm].into_iter().chain(items).cloned().collect()
+}
+
+workflow! {
+    fn failures(x: u64) -> Vec<Result<u64, NodeFailure>> {
+        #[catch]
+        let call = fail_deeply(x);
+        #[catch]
+        let arm = if x > 0 { let w = work(x); fail_deeply(w) } else { x };
+        #[catch]
+        let items = for y in [10, 0] { let z = if y > 5 { fail_deeply(y) } else { y }; z };
+        let seen = work(x);
+        #[after(seen)]
+        keep(call, arm, items)
+    }
+}
+
+/// From a commit on after which nothing fails any more, so that no attempt is interrupted and counted.
+#[tokio::test]
+async fn b15_b22_a_caught_failure_is_the_same_value_after_a_resume() {
+    let undisturbed = Recorder::default();
+    let expected = run(&undisturbed, failures(1)).await.unwrap();
+    let messages = |result: &Result<u64, NodeFailure>| {
+        let failure = result.as_ref().unwrap_err();
+        let causes = failure.cause.iter().flat_map(|cause| cause.messages()).map(str::to_owned);
+        (failure.step.clone(), failure.attempt, [failure.message.clone()].into_iter().chain(causes).collect::<Vec<_>>())
+    };
+    let chain = |x: u64| ["top", "middle", "root"].map(|part| format!("{part} of {x}")).to_vec();
+    assert_eq!(messages(&expected[0]), ("call".to_owned(), 3, chain(1)));
+    assert_eq!(messages(&expected[1]), ("arm.fail_deeply".to_owned(), 3, chain(2)));
+    assert_eq!(messages(&expected[2]), ("items[0].z.fail_deeply".to_owned(), 3, chain(10)));
+    assert_eq!(expected[3], Ok(0));
+
+    let have_failed = |data: &WorkflowData| {
+        let failing = ["call", "arm.fail_deeply", "items[0].z.fail_deeply"];
+        failing.iter().all(|step| data.status_of(step) == Some(StepStatus::Failed))
+    };
+    let mut resumed = 0;
+    for before in undisturbed.ledger.snapshots().iter().filter(|data| have_failed(data)) {
+        let store = Recorder::holding(before).await;
+        assert_eq!(go_on(&store, failures(1)).await.unwrap(), expected);
+        resumed += 1;
+    }
+    assert!(resumed > 1, "the run was killed before and after `keep` ran");
+}
+
 thread_local! {
     /// How often each value was decoded.
     static DECODED: RefCell<BTreeMap<String, u32>> = const { RefCell::new(BTreeMap::new()) };
