@@ -15,7 +15,16 @@ workflow! {
     /// Adds one to each, and counts them.
     pub fn flow(xs: Vec<u64>) -> u64 {
         let ys = for x in xs { one(x) };
-        one(ys.len() as u64)
+        let first = if let Some(y) = ys.first() { one(y) } else { 0 };
+        #[catch]
+        let last = match (ys.last(), first) {
+            (Some(y), f) if *y > f => #[id = "more"] one(y),
+            (_, 0..=9) => first,
+            _ => { let z = #[id = "z"] one(2); z + 1 }
+        };
+        let dyn_name = if let Ok(found) = last { ys.len() as u64 + found - found } else { 0 };
+        #[id = "sum"]
+        one(dyn_name)
     }
 }
 
@@ -30,6 +39,6 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let engine = Engine::ephemeral().build();
         assert_eq!(runtime.block_on(flow(vec![1, 2]).run_ephemeral(&engine)).unwrap(), 3);
-        assert_eq!(flow::plan().steps.len(), 3);
+        assert_eq!(flow::plan().steps.len(), 8);
     }
 }

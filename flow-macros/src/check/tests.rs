@@ -126,6 +126,15 @@ fn a_step_stands_where_it_always_runs() {
 }
 
 #[test]
+fn a_plan_numbers_at_most_4096_steps() {
+    let steps = |count: usize| -> String { (0..count).map(|step| format!("let s{step} = f(x); ")).collect() };
+    let (_, errors) = read(&format!("fn flow(x: u64) {{ {} }}", steps(4096)));
+    assert_eq!(errors, Vec::<String>::new());
+    let (_, errors) = read(&format!("fn flow(x: u64) {{ {} }}", steps(4097)));
+    assert_eq!(errors, ["1:4 this workflow has 4097 steps, more than 4096"]);
+}
+
+#[test]
 fn attributes_need_a_step_that_they_fit() {
     check("#[catch] let a = x + 1; a", &["2:3 `#[catch]` needs a step, and this is a plain value"]);
     check("#[retry] f(x)", &["2:3 `#[retry]` has no meaning before a step"]);
