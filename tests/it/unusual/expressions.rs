@@ -1,6 +1,8 @@
 //! Plain Rust as an argument.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use super::*;
 
@@ -106,4 +108,41 @@ async fn any_plain_expression_is_an_argument() {
         "[2, 2, 1, 4, 9, 31, 3, 4, 4, 1, 11, -3, -5, 3] \
          (Some(7), Some((4, \"4\")), Some(6), 4, -3, -3, -1, -4) text"
     );
+}
+
+#[node]
+async fn optional(text: Option<&str>, or: Cow<'_, str>) -> String {
+    text.map_or(or.into_owned(), str::to_owned)
+}
+#[node]
+async fn any(shown: &(dyn Display + Sync), other: &Box<Point>) -> String {
+    format!("{shown} {}", other.x)
+}
+
+workflow! {
+    fn borrows(p: Point, name: Option<String>, list: Vec<Option<Point>>) -> (String, String, i64, Vec<i64>) {
+        let a = optional(name.as_deref(), Cow::Borrowed("nobody"));
+        let b = any(p.x, Box::new(Point { y: 5, ..p }));
+        let (c, d) = (a.len(), &b);
+        let e = &#[id = "e"] any(&c, Box::new(p));
+        let f = #[id = "f1"] add(#[id = "f2"] add(1, 2), #[id = "f3"] add(3, 4)) + #[id = "f4"] neg(p.x);
+        let g = for (x, y) in #[id = "pairs"] pairs(list) { #[id = "in"] add(x, y) };
+        let h = match #[id = "chosen"] next(if f > 3 { Some(f) } else { None }) { Some(x) => x, None => -1 };
+        (d.clone(), e.clone() + &a, h, g.clone())
+    }
+}
+#[node]
+async fn pairs(list: &[Option<Point>]) -> Vec<(i64, i64)> {
+    list.iter().flatten().map(|point| (point.x, point.y)).collect()
+}
+
+#[tokio::test]
+async fn parameters_borrow_in_every_way() {
+    let p = Point { x: 3, y: 4 };
+    let run = async |name: Option<&str>| {
+        let list = vec![Some(p), None, Some(Point { x: 1, y: 1 })];
+        borrows(p, name.map(str::to_owned), list).run_ephemeral(&engine()).await.unwrap()
+    };
+    assert_eq!(run(None).await, ("3 3".to_owned(), "6 3nobody".to_owned(), 8, vec![7, 2]));
+    assert_eq!(run(Some("x")).await.1, "1 3x");
 }
