@@ -5,9 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use flow_runtime::store::Listing;
 use flow_runtime::testing::store_conformance;
-use flow_runtime::{
-    FlatBuffersStore, InMemoryStore, JsonFileStore, StoreError, WorkflowData, WorkflowId, WorkflowStore,
-};
+use flow_runtime::{FlatBuffersStore, JsonFileStore, StoreError, WorkflowData, WorkflowId, WorkflowStore};
 
 /// A store as a user would write it: the four methods, over bytes.
 #[derive(Default)]
@@ -42,7 +40,7 @@ impl WorkflowStore for FourMethods {
 #[no_implicit_prelude]
 mod in_memory {
     ::flow_runtime::testing::store_conformance!({
-        let store: ::flow_runtime::InMemoryStore = ::std::default::Default::default();
+        let store = <::flow_runtime::InMemoryStore as ::std::default::Default>::default();
         async move || ::std::clone::Clone::clone(&store)
     });
 }

@@ -127,7 +127,9 @@ fn a_step_stands_where_it_always_runs() {
 
 #[test]
 fn a_plan_numbers_at_most_4096_steps() {
-    let steps = |count: usize| -> String { (0..count).map(|step| format!("let s{step} = f(x); ")).collect::<Vec<_>>().concat() };
+    let steps = |count: usize| -> String {
+        (0..count).map(|step| format!("let s{step} = f(x); ")).collect::<Vec<_>>().concat()
+    };
     let (_, errors) = read(&format!("fn flow(x: u64) {{ {} }}", steps(4096)));
     assert_eq!(errors, Vec::<String>::new());
     let (_, errors) = read(&format!("fn flow(x: u64) {{ {} }}", steps(4097)));

@@ -6,18 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::task::yield_now;
 
 use super::expect::{commit, done, holds, is_gone, list, lists, must, save};
-use super::place::Place;
+use super::place::{OpenStore, Place};
 use super::plans;
 use super::records::{Run, bare, full, id};
 use super::together::{THREADS, at_once};
 use super::walk::Walk;
-use crate::state::{WorkflowData, WorkflowId};
+use crate::state::{Delta, WorkflowData, WorkflowId};
 use crate::store::{StoreError, WorkflowStore};
 
 /// How many runs each thread takes forward.
 const RUNS: usize = 8;
 
-fn walk_of(thread: usize, run: usize) -> Vec<(crate::state::Delta, WorkflowData)> {
+fn walk_of(thread: usize, run: usize) -> Vec<(Delta, WorkflowData)> {
     Walk::all(&id(&format!("thread {thread} run {run}")), (thread * RUNS + run) as u64, 25)
 }
 
@@ -124,7 +124,7 @@ pub(super) async fn b71_of_rival_deltas_at_once_one_is_taken(place: &dyn Place) 
     for local in 0..10 {
         let before = run.data.clone();
         let rival = move |thread: usize| {
-            let mut run = Run { first: crate::state::Delta::new(0, 0, 0, Vec::new()), data: before.clone() };
+            let mut run = Run { first: Delta::new(0, 0, 0, Vec::new()), data: before.clone() };
             run.data.updated_at += i64::try_from(thread).unwrap_or_default();
             run.complete(local)
         };
@@ -154,32 +154,48 @@ fn is_taken(answer: Result<(), StoreError>, id: &WorkflowId) -> bool {
 /// Whoever reads beside a writer sees whole records, and never an earlier one after a later one.
 pub(super) async fn b37_readers_beside_a_writer_see_whole_records_in_order(place: &dyn Place) {
     let store = place.open().await;
-    let walk = Arc::new(Walk::all(&id("watched"), 37, 60));
+    let mut run = Run::new("watched", &plans::chain(40));
+    let mut walk = vec![run.creation()];
+    walk.extend((0..40).map(|local| run.complete(local)));
     commit(&store, (&walk[0].0, &walk[0].1)).await;
-    let (shared, ended) = (store.clone(), Arc::new(AtomicBool::new(false)));
+    let (store, walk, ended) = (store.clone(), Arc::new(walk), Arc::new(AtomicBool::new(false)));
     at_once(THREADS, move |thread| {
-        let (store, walk, ended) = (shared.clone(), walk.clone(), ended.clone());
+        let (store, walk, ended) = (store.clone(), walk.clone(), ended.clone());
         async move {
-            if thread == 0 {
-                for (delta, after) in &walk[1..] {
-                    commit(&store, (delta, after)).await;
-                    yield_now().await;
-                }
-                ended.store(true, Ordering::Release);
-                return;
+            if thread > 0 {
+                return read_until(&ended, &store, &walk).await;
             }
-            let (mut last, mut loads) = (0, 0);
-            while loads < 20 || !ended.load(Ordering::Acquire) {
-                let found = done(store.load(&id("watched")).await, "load a run beside its writer");
-                let expected = &walk[found.seq as usize - 1].1;
-                must(found == *expected, "show a reader whole records", "one saw a mixture");
-                must(found.seq >= last, "show a reader no earlier record after a later one", "one went back");
-                (last, loads) = (found.seq, loads + 1);
+            let _ended = Ended(ended);
+            for (delta, after) in &walk[1..] {
+                commit(&store, (delta, after)).await;
                 yield_now().await;
             }
         }
     })
     .await;
+}
+
+/// Reads a run while it is written, and a little longer.
+async fn read_until(ended: &AtomicBool, store: &OpenStore, walk: &[(Delta, WorkflowData)]) {
+    let (mut last, mut left) = (0, 20);
+    while left > 0 {
+        left -= u32::from(ended.load(Ordering::Acquire));
+        let found = done(store.load(&walk[0].1.id).await, "load a run beside its writer");
+        let is_whole = walk.iter().any(|(_, after)| found == *after);
+        must(is_whole, "show a reader whole records", "one saw a mixture");
+        must(found.seq >= last, "show a reader no earlier record after a later one", "one went back");
+        last = found.seq;
+        yield_now().await;
+    }
+}
+
+/// Says when it is dropped that the writer has ended, so that readers do not wait for one that failed.
+struct Ended(Arc<AtomicBool>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
 }
 
 /// Listings beside writers are sorted, and miss no run that is there throughout.
