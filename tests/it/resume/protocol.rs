@@ -58,7 +58,7 @@ impl Run {
             && !self.first_of_resumed
         {
             self.check_starts(&before, delta);
-            self.check_end(delta);
+            Self::check_end(delta);
         }
         self.first_of_resumed = false;
     }
@@ -107,7 +107,7 @@ impl Run {
     }
 
     /// Rule 7: the end of the run rides with the last end in it.
-    fn check_end(&self, delta: &Delta) {
+    fn check_end(delta: &Delta) {
         if let Some(Event::RunEnded { .. }) = delta.events.last() {
             let last = delta.events.iter().rev().nth(1).map(Event::name);
             let rides = matches!(last, Some("StepCompleted" | "StepFailed" | "StepCancelled" | "RegionOpened"));

@@ -252,7 +252,7 @@ async fn b15_b22_a_caught_failure_is_the_same_value_after_a_resume() {
     let expected = run(&undisturbed, failures(1)).await.unwrap();
     let messages = |result: &Result<u64, NodeFailure>| {
         let failure = result.as_ref().unwrap_err();
-        let causes = failure.cause.iter().flat_map(|cause| cause.messages()).map(str::to_owned);
+        let causes = failure.cause.iter().flat_map(flow_runtime::state::Cause::messages).map(str::to_owned);
         (failure.step.clone(), failure.attempt, [failure.message.clone()].into_iter().chain(causes).collect::<Vec<_>>())
     };
     let chain = |x: u64| ["top", "middle", "root"].map(|part| format!("{part} of {x}")).to_vec();

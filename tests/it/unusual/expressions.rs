@@ -115,6 +115,7 @@ async fn optional(text: Option<&str>, or: Cow<'_, str>) -> String {
     text.map_or(or.into_owned(), str::to_owned)
 }
 #[node]
+#[expect(clippy::borrowed_box, reason = "odd, but legal")]
 async fn any(shown: &(dyn Display + Sync), other: &Box<Point>) -> String {
     format!("{shown} {}", other.x)
 }

@@ -36,7 +36,7 @@ fn look(fs: &SimFs, kept: &[WorkflowData; 2], what: &str) -> (usize, bool) {
                 whole += 1;
             }
             Err(StoreError::Corrupt { .. } | StoreError::Damaged { .. } | StoreError::Newer { .. }) => {
-                is_reported = true
+                is_reported = true;
             }
             Err(StoreError::NotFound { .. }) => panic!("{what}: a run is lost without a word"),
             Err(error) => panic!("{what}: {error}"),
