@@ -40,7 +40,10 @@ impl WorkflowData {
     /// Whether dependents of this step may use it: it has its output, or its failure is a value.
     pub(crate) fn satisfies(&self, step: StepRef) -> bool {
         match self.step(step).status {
-            StepStatus::Completed | StepStatus::Bypassed => true,
+            // What was undone had completed, and its value was there.
+            StepStatus::Completed | StepStatus::Bypassed | StepStatus::Compensated | StepStatus::CompensationFailed => {
+                true
+            }
             StepStatus::Failed => self.plan.step(step.local).catches_own_failure(),
             _ => false,
         }
