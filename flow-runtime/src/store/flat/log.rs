@@ -16,7 +16,7 @@ use super::index::{Head, Index};
 use super::pending::{Fate, Pending, Standing, Waiting};
 use super::scan::{self, Scan};
 use super::segment::{self, Segment};
-use crate::disk::{Dir, Lock};
+use crate::disk::{Dir, DiskError, Lock};
 use crate::state::WorkflowId;
 use crate::store::StoreError;
 use crate::store::worker::Work;
@@ -408,14 +408,9 @@ pub(super) fn lock(index: &Mutex<Index>) -> MutexGuard<'_, Index> {
     index.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn new_segment(
-    dir: &dyn Dir,
-    store: u64,
-    number: u64,
-    size: u64,
-    first_batch: u64,
-) -> Result<Segment, crate::disk::DiskError> {
-    let header = SegmentHeader { store, number, size, first_batch, min_reader: MIN_READER, min_writer: MIN_WRITER };
+fn new_segment(dir: &dyn Dir, store: u64, number: u64, size: u64, first: u64) -> Result<Segment, DiskError> {
+    let header =
+        SegmentHeader { store, number, size, first_batch: first, min_reader: MIN_READER, min_writer: MIN_WRITER };
     segment::create(dir, header)
 }
 
