@@ -28,8 +28,6 @@ pub(crate) struct Attempt {
     pub(crate) span: Span,
     /// Whether dependents get the decoded value instead of the original.
     pub(crate) strict_roundtrip: bool,
-    /// How long a payload may be, in bytes.
-    pub(crate) max_output_bytes: usize,
 }
 
 /// How an attempt ended.
@@ -96,19 +94,9 @@ impl Attempt {
         let writes = self.cx.take_writes();
         let Some(encoding) = self.encoding else { return Ok(Done { value, payload: None, writes }) };
         let encode_error = |message: String| AttemptError::new(FailureKind::Encode, message);
-        let encoded = encode_value(&value, encoding, self.max_output_bytes).and_then(|payload| {
-            for (key, written) in &writes {
-                check_len(&format!("what it wrote under `{key}`"), written, self.max_output_bytes)?;
-            }
-            Ok(payload)
-        });
-        let payload = match encoded {
-            Ok(payload) => payload,
-            Err(message) => {
-                discard(value);
-                return Err(encode_error(message));
-            }
-        };
+        let payload = catch(|| (*value).encode(encoding))
+            .map_err(|panic| AttemptError::new(FailureKind::Encode, format!("encoding the output panicked: {panic}")))?
+            .map_err(|error| encode_error(error.to_string()))?;
         let value = if self.strict_roundtrip {
             self.tree.decode(self.cx.at(), &payload).map_err(|error| encode_error(error.to_string()))?
         } else {
@@ -183,27 +171,6 @@ impl AttemptError {
             permanent: self.permanent,
         }
     }
-}
-
-/// An output as it is stored; else why it cannot be.
-pub(crate) fn encode_value(value: &Value, encoding: Encoding, limit: usize) -> Result<Payload, String> {
-    let payload = catch(|| (**value).encode(encoding))
-        .map_err(|panic| format!("encoding the output panicked: {panic}"))?
-        .map_err(|error| error.to_string())?;
-    check_len("its output", &payload, limit)?;
-    Ok(payload)
-}
-
-/// That a payload is not longer than what is stored at most, in bytes; else a message that says so of `what`.
-pub(crate) fn check_len(what: &str, payload: &Payload, limit: usize) -> Result<(), String> {
-    let len = payload.bytes.len();
-    if len <= limit {
-        return Ok(());
-    }
-    Err(format!(
-        "{what} has {len} bytes, and at most {limit} are stored; raise `max_output_bytes`, or keep it elsewhere and \
-         hand on where"
-    ))
 }
 
 /// Runs this and turns a panic into its message.

@@ -22,7 +22,6 @@ mod retry;
 mod scale;
 mod secrecy;
 mod shutdown;
-mod sizes;
 mod stores;
 mod traces;
 mod values;
