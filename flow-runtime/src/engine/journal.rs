@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::plan::{Plan, StepKind};
-use crate::state::{Delta, Durability, Encoding, Event, StepRef, Timestamp, WorkflowData, WorkflowId};
+use crate::state::{Ack, Delta, Encoding, Event, StepRef, Timestamp, WorkflowData, WorkflowId};
 use crate::store::{Listing, StoreError, WorkflowStore};
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -78,7 +78,7 @@ impl Journal {
             seq: after.seq,
             fence: 0,
             at: after.updated_at,
-            durability: if sync { Durability::Sync } else { Durability::Lazy },
+            ack: if sync { Ack::Sync } else { Ack::Lazy },
             events,
             taken: Vec::new(),
         };

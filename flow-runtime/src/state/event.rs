@@ -272,10 +272,10 @@ pub enum RunOutput {
     Errors(Vec<NodeFailure>),
 }
 
-/// When a delta must have reached the disk.
+/// When a store may acknowledge a delta.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Durability {
+pub enum Ack {
     /// Acknowledged when durable.
     Sync,
     /// Acknowledged when queued; durable with the store's next sync, or within 50 ms.
@@ -294,8 +294,8 @@ pub struct Delta {
     pub fence: u64,
     /// When, not before the delta ahead of it.
     pub at: Timestamp,
-    /// When it must be durable.
-    pub durability: Durability,
+    /// When the store may acknowledge it.
+    pub ack: Ack,
     /// The facts, in order.
     pub events: Vec<Event>,
     /// The ids of requests that these facts answer.
@@ -303,9 +303,9 @@ pub struct Delta {
 }
 
 impl Delta {
-    /// A delta that answers no request and is durable when acknowledged.
+    /// A delta that answers no request and is acknowledged when durable.
     pub fn new(run_no: u64, seq: u64, at: Timestamp, events: Vec<Event>) -> Self {
-        Self { run_no, seq, fence: 0, at, durability: Durability::Sync, events, taken: Vec::new() }
+        Self { run_no, seq, fence: 0, at, ack: Ack::Sync, events, taken: Vec::new() }
     }
 }
 

@@ -21,7 +21,7 @@ mod regions;
 pub use apply::ApplyError;
 pub use data::{DataEntry, InstanceState, StepState, StepStatus, WorkflowData, WorkflowStatus};
 pub use event::{
-    Asked, CompletedBy, Delta, Durability, Event, Phase, RegionKind, ResetMode, RollbackCause, RunCreated, RunOutcome,
+    Ack, Asked, CompletedBy, Delta, Event, Phase, RegionKind, ResetMode, RollbackCause, RunCreated, RunOutcome,
     RunOutput, WaitingOn,
 };
 pub(crate) use failure::is_permanent;

@@ -63,6 +63,22 @@ pub enum StoreError {
         /// What does not fit.
         reason: String,
     },
+    /// Another engine drives the run. It can be taken when that engine has ended it or is gone.
+    #[error("run `{id}` is driven by {holder}; try again when it has ended there")]
+    Held {
+        /// The run.
+        id: WorkflowId,
+        /// Who drives it: "another engine of this process", "process 4711".
+        holder: String,
+    },
+    /// Others kept the store busy for too long. Nothing was changed; try again.
+    #[error("the store {} is kept busy by others: {reason}; nothing was changed, try again", .path.display())]
+    Busy {
+        /// The store's folder or file.
+        path: PathBuf,
+        /// What was waited for.
+        reason: String,
+    },
     /// Another process holds the store.
     #[error("the store {} is held by {holder}; close it there, or open it for reading only", .path.display())]
     Locked {

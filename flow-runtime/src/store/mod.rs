@@ -7,15 +7,23 @@ mod error;
 mod flat;
 mod json;
 mod memory;
+mod owner;
+mod part;
+mod query;
 mod worker;
 
-use std::future::Future;
+use std::future::{self, Future};
 use std::sync::Arc;
+
+use bytes::Bytes;
 
 pub use error::{Damaged, StoreError};
 pub use flat::{FlatBuffersOptions, FlatBuffersStore};
 pub use json::{JsonFileOptions, JsonFileStore};
 pub use memory::InMemoryStore;
+pub use owner::Owner;
+pub use part::PartKey;
+pub use query::{Cursor, Page, Query, Summary};
 
 use crate::state::{Delta, Encoding, WorkflowData, WorkflowId};
 
@@ -177,6 +185,66 @@ pub trait WorkflowStore: Send + Sync + 'static {
     fn encoding(&self) -> Encoding {
         Encoding::MessagePack
     }
+
+    /// The runs that are asked for, the newest first, without their values. By default every record is loaded.
+    ///
+    /// # Errors
+    /// If the store as a whole cannot be read.
+    fn query(&self, query: &Query) -> impl Future<Output = Result<Page, StoreError>> + Send {
+        query::by_loading(self, query)
+    }
+
+    /// Takes a run, which need not be there yet, for this owner, until it is given back with
+    /// [`release`](Self::release) or the owner is gone. Gives the fence that the owner's deltas of the run must carry:
+    /// it grows whenever the run changes hands, and a delta with an older one is refused. The same owner may claim a
+    /// run again. A claimed run is deleted by nobody.
+    ///
+    /// A store that a single engine writes need not do anything: by default the fence is 0 and nothing is held.
+    ///
+    /// # Errors
+    /// [`StoreError::Held`] if another owner has the run.
+    fn claim(&self, id: &WorkflowId, owner: Owner) -> impl Future<Output = Result<u64, StoreError>> + Send {
+        let _ = (id, owner);
+        future::ready(Ok(0))
+    }
+
+    /// Gives a run back that this owner has claimed; if it has not, nothing happens.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    fn release(&self, id: &WorkflowId, owner: Owner) -> impl Future<Output = Result<(), StoreError>> + Send {
+        let _ = (id, owner);
+        future::ready(Ok(()))
+    }
+
+    /// The most bytes of a payload that is kept in a record; larger ones are handed to [`put_part`](Self::put_part)
+    /// and only their name stands in the record. `None`, the default, if all are kept in records.
+    fn inline_bytes(&self) -> Option<usize> {
+        None
+    }
+
+    /// Keeps a part of a large payload, of at most [`PartKey::MAX_BYTES`], in place of what there is of this name. It
+    /// is durable at the latest when a later delta of the run is, which names it. Parts go with their run: when it is
+    /// deleted they are.
+    ///
+    /// # Errors
+    /// If it could not be kept, or if this store keeps no parts, as is the default.
+    fn put_part(&self, key: &PartKey, bytes: Bytes) -> impl Future<Output = Result<(), StoreError>> + Send {
+        let _ = bytes;
+        future::ready(Err(no_parts(key)))
+    }
+
+    /// The part of this name.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if it is not there or its bytes are broken.
+    fn part(&self, key: &PartKey) -> impl Future<Output = Result<Bytes, StoreError>> + Send {
+        future::ready(Err(no_parts(key)))
+    }
+}
+
+fn no_parts(key: &PartKey) -> StoreError {
+    StoreError::Unstorable { id: key.id.clone(), reason: "this store keeps no parts of large payloads".to_owned() }
 }
 
 /// A store that several own is that store.
@@ -203,5 +271,29 @@ impl<S: WorkflowStore> WorkflowStore for Arc<S> {
 
     fn encoding(&self) -> Encoding {
         S::encoding(self)
+    }
+
+    fn query(&self, query: &Query) -> impl Future<Output = Result<Page, StoreError>> + Send {
+        S::query(self, query)
+    }
+
+    fn claim(&self, id: &WorkflowId, owner: Owner) -> impl Future<Output = Result<u64, StoreError>> + Send {
+        S::claim(self, id, owner)
+    }
+
+    fn release(&self, id: &WorkflowId, owner: Owner) -> impl Future<Output = Result<(), StoreError>> + Send {
+        S::release(self, id, owner)
+    }
+
+    fn inline_bytes(&self) -> Option<usize> {
+        S::inline_bytes(self)
+    }
+
+    fn put_part(&self, key: &PartKey, bytes: Bytes) -> impl Future<Output = Result<(), StoreError>> + Send {
+        S::put_part(self, key, bytes)
+    }
+
+    fn part(&self, key: &PartKey) -> impl Future<Output = Result<Bytes, StoreError>> + Send {
+        S::part(self, key)
     }
 }

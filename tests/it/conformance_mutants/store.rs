@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use flow_runtime::state::{Delta, Durability, Encoding};
+use flow_runtime::state::{Ack, Delta, Encoding};
 use flow_runtime::store::Listing;
 use flow_runtime::testing::conformance::StoreFixture;
 use flow_runtime::{StoreError, WorkflowData, WorkflowId, WorkflowStore};
@@ -156,7 +156,7 @@ pub(super) fn commit_with(checks: Checks, core: &mut Core, key: &str, after: &Wo
 
 /// Whether the last change of a run was acknowledged before it was durable.
 pub(super) fn is_lazy(entry: &Entry) -> bool {
-    entry.last.as_ref().is_some_and(|delta| delta.durability == Durability::Lazy)
+    entry.last.as_ref().is_some_and(|delta| delta.ack == Ack::Lazy)
 }
 
 pub(super) struct Store {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use flow_runtime::observe::{Notice, Observer, What};
 use flow_runtime::plan::Policy;
 use flow_runtime::prelude::*;
-use flow_runtime::state::{Durability, Event, StepStatus, WorkflowStatus};
+use flow_runtime::state::{Ack, Event, StepStatus, WorkflowStatus};
 use flow_runtime::testing::Graph;
 use flow_runtime::{StoreError, WorkflowId, WorkflowStore};
 use tokio::sync::Notify;
@@ -260,7 +260,7 @@ async fn b49_after_a_resume_no_effect_begins_before_what_was_loaded_is_durable()
         engine.shutdown(Duration::ZERO).await;
     });
     assert!(matches!(result, Err(RunError::Store { .. })), "{result:?}");
-    let lazy = store.deltas()[1..].iter().all(|delta| delta.durability == Durability::Lazy);
+    let lazy = store.deltas()[1..].iter().all(|delta| delta.ack == Ack::Lazy);
     assert!(lazy, "the pure step's end and the next start");
     assert_eq!(store.record("r").await.status_of("a"), Some(StepStatus::Completed));
 
@@ -269,6 +269,6 @@ async fn b49_after_a_resume_no_effect_begins_before_what_was_loaded_is_durable()
     let deltas = store.deltas();
     let started = |event: &Event| matches!(event, Event::StepStarted { step, .. } if step.local == 2);
     let start = deltas.iter().position(|delta| delta.events.iter().any(started)).unwrap();
-    let durable = deltas[..=start].iter().any(|delta| delta.durability == Durability::Sync);
+    let durable = deltas[..=start].iter().any(|delta| delta.ack == Ack::Sync);
     assert!(durable, "{:?}", &deltas[..=start]);
 }

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use flow_runtime::prelude::*;
-use flow_runtime::state::{Delta, Durability, Event};
+use flow_runtime::state::{Ack, Delta, Event};
 
 use super::outcome::run;
 use super::protocol;
@@ -61,7 +61,7 @@ async fn b49_a_chain_of_n_steps_makes_n_and_one_syncs_and_nothing_else() {
     expected[0] = vec!["RunCreated", "StepStarted"];
     expected[5] = vec!["StepCompleted", "RunEnded"];
     assert_eq!(shapes, expected);
-    assert!(deltas.iter().all(|delta| delta.durability == Durability::Sync));
+    assert!(deltas.iter().all(|delta| delta.ack == Ack::Sync));
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn b49_a_failure_that_nothing_catches_is_durable_before_anything_reacts_to
     protocol::check(&store.ledger);
     let deltas = store.ledger.deltas();
     let failed = deltas.iter().position(|delta| shape(delta).contains(&"StepFailed")).unwrap();
-    assert_eq!(deltas[failed].durability, Durability::Sync);
+    assert_eq!(deltas[failed].ack, Ack::Sync);
     assert!(!shape(&deltas[failed]).contains(&"StepCompleted"), "the other step ends because of the failure");
 }
 
@@ -80,16 +80,16 @@ async fn b49_a_failed_attempt_is_durable_at_once_only_when_the_next_is_far() {
     let store = Recorder::default();
     run(&store, retries_late()).await.unwrap();
     protocol::check(&store.ledger);
-    assert_eq!(failed_attempt(&store), Durability::Sync);
+    assert_eq!(failed_attempt(&store), Ack::Sync);
     let store = Recorder::default();
     run(&store, retries_soon()).await.unwrap();
     protocol::check(&store.ledger);
-    assert_eq!(failed_attempt(&store), Durability::Lazy);
+    assert_eq!(failed_attempt(&store), Ack::Lazy);
 }
 
-fn failed_attempt(store: &Recorder) -> Durability {
+fn failed_attempt(store: &Recorder) -> Ack {
     let failed = store.ledger.deltas().into_iter().find(|delta| shape(delta).contains(&"AttemptFailed"));
-    failed.unwrap().durability
+    failed.unwrap().ack
 }
 
 /// That the rules are checked at all: no commit of these runs, in which time plays no part, could have been more or
@@ -119,7 +119,7 @@ fn flip(mut entries: Vec<Entry>, commit: usize) -> Vec<Entry> {
         _ => None,
     });
     let delta = deltas.nth(commit).unwrap();
-    let was_sync = delta.durability == Durability::Sync;
-    delta.durability = if was_sync { Durability::Lazy } else { Durability::Sync };
+    let was_sync = delta.ack == Ack::Sync;
+    delta.ack = if was_sync { Ack::Lazy } else { Ack::Sync };
     entries
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use flow_runtime::plan::Policy;
-use flow_runtime::state::{Delta, Durability, decode};
+use flow_runtime::state::{Ack, Delta, decode};
 use flow_runtime::store::Listing;
 use flow_runtime::testing::Graph;
 use flow_runtime::{Engine, StoreError, WorkflowData, WorkflowId, WorkflowStore};
@@ -82,7 +82,7 @@ impl Files {
         assert_eq!(self.written.as_ref().map_or(0, |data| data.seq), delta.seq, "a delta does not follow");
         self.written = Some(after.clone());
         let flushes = self.death.is_some_and(|death| death.flushes >> (self.commits % 16) & 1 == 1);
-        if delta.durability == Durability::Sync || flushes {
+        if delta.ack == Ack::Sync || flushes {
             self.synced = self.written.clone();
         }
         self.commits = self.commits.saturating_add(1);

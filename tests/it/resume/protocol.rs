@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use flow_runtime::WorkflowData;
 use flow_runtime::plan::StepKind;
-use flow_runtime::state::{Delta, Durability, Event, StepRef, StepStatus, Timestamp};
+use flow_runtime::state::{Ack, Delta, Event, StepRef, StepStatus, Timestamp};
 
 use crate::recorder::{Entry, Ledger};
 
@@ -67,7 +67,7 @@ impl Run {
         let names: Vec<&str> = delta.events.iter().map(Event::name).collect();
         let must = delta.events.iter().any(|event| must_be_durable(self.data(), event, delta.at));
         let relied_on: Vec<StepRef> = delta.events.iter().filter_map(relied_on).collect();
-        if delta.durability == Durability::Lazy {
+        if delta.ack == Ack::Lazy {
             assert!(!must, "rules 1, 4, 5, 6 and 7: {names:?} must be durable at once");
             self.lagging.extend(relied_on);
             return;

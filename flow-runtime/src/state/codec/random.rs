@@ -15,7 +15,7 @@ use proptest::prelude::*;
 
 use crate::plan::{Backoff, Fingerprint, Plan, Policy, Region, Retry, Source, Step, StepKind};
 use crate::state::{
-    Asked, Cause, CompletedBy, DataEntry, Delta, Durability, Encoding, Event, FailureKind, InstanceState, NodeFailure,
+    Ack, Asked, Cause, CompletedBy, DataEntry, Delta, Encoding, Event, FailureKind, InstanceState, NodeFailure,
     Payload, Phase, RegionKind, ResetMode, RollbackCause, RunCreated, RunOutcome, RunOutput, StepRef, StepState,
     StepStatus, Timestamp, WaitingOn, WorkflowData, WorkflowId, WorkflowStatus,
 };
@@ -213,7 +213,7 @@ pub(crate) fn delta() -> BoxedStrategy<Delta> {
             seq,
             fence,
             at,
-            durability: if lazy { Durability::Lazy } else { Durability::Sync },
+            ack: if lazy { Ack::Lazy } else { Ack::Sync },
             events,
             taken,
         })

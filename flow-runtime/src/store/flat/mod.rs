@@ -31,7 +31,7 @@ use crate::disk::{self, Dir, Fs, RealFs};
 use crate::plan::Plan;
 use crate::state::codec::CodecError;
 use crate::state::codec::flat::{Plans, write_delta, write_plan, write_record};
-use crate::state::{Delta, Durability, Event, WorkflowData, WorkflowId};
+use crate::state::{Ack, Delta, Event, WorkflowData, WorkflowId};
 
 /// How long a segment is where nothing else is said: 4 MiB.
 const SEGMENT_BYTES: u64 = 4 << 20;
@@ -327,7 +327,7 @@ fn encode(after: &WorkflowData, delta: &Delta) -> Result<Commit, CodecError> {
         delta_crc,
         plan,
         status: after.status as u8,
-        lazy: delta.durability == Durability::Lazy,
+        lazy: delta.ack == Ack::Lazy,
     })
 }
 

@@ -5,7 +5,7 @@ use super::place::Place;
 use super::plans;
 use super::records::{Run, bare, full, id};
 use super::walk::Walk;
-use crate::state::{Durability, WorkflowData, WorkflowId};
+use crate::state::{Ack, WorkflowData, WorkflowId};
 use crate::store::WorkflowStore;
 
 /// A saved run that was deleted.
@@ -29,7 +29,7 @@ pub(super) async fn b39_changes_that_were_pending_do_not_bring_a_run_back(place:
     commit(&store, (&run.first, &run.data)).await;
     for local in 0..20 {
         let (mut delta, after) = run.complete(local);
-        delta.durability = Durability::Lazy;
+        delta.ack = Ack::Lazy;
         commit(&store, (&delta, &after)).await;
     }
     delete(&store, &run.data.id).await;
@@ -43,7 +43,7 @@ pub(super) async fn b39_changes_that_were_pending_do_not_bring_a_run_back(place:
 pub(super) async fn b39_a_pending_creation_does_not_bring_a_run_back(place: &dyn Place) {
     let store = place.open().await;
     let mut run = Run::new("pending", &plans::chain(1));
-    run.first.durability = Durability::Lazy;
+    run.first.ack = Ack::Lazy;
     commit(&store, (&run.first, &run.data)).await;
     delete(&store, &run.data.id).await;
     lists(&store, &[], "after its creation was pending and it was deleted").await;

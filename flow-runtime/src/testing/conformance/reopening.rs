@@ -5,7 +5,7 @@ use super::place::Place;
 use super::plans;
 use super::records::{self, Run, bare, full, id};
 use super::walk::Walk;
-use crate::state::{Delta, Durability, WorkflowData};
+use crate::state::{Ack, Delta, WorkflowData};
 
 /// A saved record.
 pub(super) async fn b42_a_save_is_there_after_reopening(place: &dyn Place) {
@@ -85,7 +85,7 @@ pub(super) async fn b42_lazy_and_durable_commits_keep_their_order(place: &dyn Pl
 }
 
 fn lazy((mut delta, after): (Delta, WorkflowData)) -> (Delta, WorkflowData) {
-    delta.durability = Durability::Lazy;
+    delta.ack = Ack::Lazy;
     (delta, after)
 }
 

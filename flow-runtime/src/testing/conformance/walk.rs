@@ -9,8 +9,8 @@ use super::plans::{self, Item};
 use super::records;
 use crate::plan::StepKind;
 use crate::state::{
-    Asked, CompletedBy, Delta, Durability, Event, Phase, RegionKind, RunCreated, RunOutcome, RunOutput, StepRef,
-    StepStatus, Timestamp, WaitingOn, WorkflowData, WorkflowId,
+    Ack, Asked, CompletedBy, Delta, Event, Phase, RegionKind, RunCreated, RunOutcome, RunOutput, StepRef, StepStatus,
+    Timestamp, WaitingOn, WorkflowData, WorkflowId,
 };
 
 /// A run that goes its random way.
@@ -71,7 +71,7 @@ impl Walk {
             return None;
         }
         let mut delta = Delta::new(self.data.run_no, self.data.seq, self.at, std::mem::take(&mut self.events));
-        delta.durability = if self.rng.u8(0..3) == 0 { Durability::Lazy } else { Durability::Sync };
+        delta.ack = if self.rng.u8(0..3) == 0 { Ack::Lazy } else { Ack::Sync };
         delta.taken = (0..self.rng.usize(0..2)).map(|n| format!("request {n}")).collect();
         self.data.seq += 1;
         Some(delta)

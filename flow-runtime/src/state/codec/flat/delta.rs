@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::event::{self, parts, weight};
 use super::value::write_texts;
 use super::{Builder, CodecError, FindPlan, Plans, check_size, fb, root};
-use crate::state::{Delta, Durability};
+use crate::state::{Ack, Delta};
 
 /// A delta as bytes, without `run_no` and `seq`, which the frame around it has.
 pub(crate) fn write_delta(delta: &Delta, plans: Plans) -> Result<Vec<u8>, CodecError> {
@@ -20,7 +20,7 @@ pub(crate) fn write_delta(delta: &Delta, plans: Plans) -> Result<Vec<u8>, CodecE
         events: Some(to.create_vector(&events)),
         fence: delta.fence,
         taken: write_texts(&mut to, &taken),
-        lazy: delta.durability == Durability::Lazy,
+        lazy: delta.ack == Ack::Lazy,
         ..Default::default()
     };
     let delta = fb::Delta::create(&mut to, &args);
@@ -37,7 +37,7 @@ pub(crate) fn read_delta(bytes: &Bytes, run_no: u64, seq: u64, plans: &dyn FindP
         seq,
         fence: delta.fence(),
         at: delta.at(),
-        durability: if delta.lazy() { Durability::Lazy } else { Durability::Sync },
+        ack: if delta.lazy() { Ack::Lazy } else { Ack::Sync },
         events: events.collect::<Result<_, _>>()?,
         taken: delta.taken().iter().flatten().map(str::to_owned).collect(),
     })

@@ -34,7 +34,7 @@ async fn b35_a_write_that_fails_leaves_the_previous_state_and_no_temp_file() {
             let store = open(disk.clone()).unwrap_or_else(|error| panic!("{what}: {error}"));
             let found = store.load(&id("a")).await.ok();
             // The last durable change, or one after it.
-            let least = walk[..done].iter().rposition(|(_, delta)| delta.durability == Durability::Sync);
+            let least = walk[..done].iter().rposition(|(_, delta)| delta.ack == Ack::Sync);
             let states = walk.iter().map(|(data, _)| data);
             let is_allowed = match &found {
                 None => least.is_none(),

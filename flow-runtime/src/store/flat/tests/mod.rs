@@ -10,8 +10,8 @@ use std::sync::Arc;
 use super::FlatBuffersStore;
 use crate::disk::{Fs, SimFs};
 use crate::state::{
-    CompletedBy, Delta, Durability, Encoding, Event, Payload, Phase, RunCreated, RunOutcome, RunOutput, StepRef,
-    WorkflowData, WorkflowId,
+    Ack, CompletedBy, Delta, Encoding, Event, Payload, Phase, RunCreated, RunOutcome, RunOutput, StepRef, WorkflowData,
+    WorkflowId,
 };
 use crate::store::{StoreError, WorkflowStore};
 use crate::testing::Graph;
@@ -40,17 +40,17 @@ fn walk(id: &str, run_no: u64) -> Vec<(WorkflowData, Delta)> {
         before = vec![graph.step(name, &before, |_, _| Box::pin(async { Ok(0) }))];
     }
     let created = RunCreated::new(self::id(id), Arc::new(graph.plan()), Payload::new(Encoding::Raw, id.to_owned()));
-    let mut walk = vec![(vec![Event::RunCreated(Box::new(created)), started(0)], Durability::Sync)];
-    walk.push((vec![completed(0, id), started(1)], Durability::Sync));
-    walk.push((vec![completed(1, id)], Durability::Lazy));
-    walk.push((vec![started(2)], Durability::Lazy));
+    let mut walk = vec![(vec![Event::RunCreated(Box::new(created)), started(0)], Ack::Sync)];
+    walk.push((vec![completed(0, id), started(1)], Ack::Sync));
+    walk.push((vec![completed(1, id)], Ack::Lazy));
+    walk.push((vec![started(2)], Ack::Lazy));
     let output = RunOutput::Step(StepRef::new(0, 2));
-    walk.push((vec![completed(2, id), Event::RunEnded { outcome: RunOutcome::Completed, output }], Durability::Sync));
+    walk.push((vec![completed(2, id), Event::RunEnded { outcome: RunOutcome::Completed, output }], Ack::Sync));
     let mut after: Option<WorkflowData> = None;
     let mut all = Vec::new();
     for (seq, (events, durability)) in (0..).zip(walk) {
         let mut delta = Delta::new(run_no, seq, 1_000 + i64::try_from(seq).unwrap(), events);
-        delta.durability = durability;
+        delta.ack = durability;
         let data = match after.take() {
             None => WorkflowData::create(&delta).unwrap(),
             Some(mut data) => {

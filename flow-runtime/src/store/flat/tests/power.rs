@@ -30,7 +30,7 @@ impl Step {
     }
 
     fn is_lazy(&self) -> bool {
-        matches!(self, Self::Commit(_, delta) if delta.durability == Durability::Lazy)
+        matches!(self, Self::Commit(_, delta) if delta.ack == Ack::Lazy)
     }
 
     async fn run(&self, store: &FlatBuffersStore) -> Result<(), StoreError> {
