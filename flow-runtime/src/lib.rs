@@ -66,7 +66,7 @@ pub mod testing;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use engine::{Engine, Ephemeral, Invocation, NodeContext, RunError, RunHandle};
+pub use engine::{Durability, Engine, Ephemeral, Invocation, NodeContext, RunError, RunHandle};
 pub use flow_macros::{node, workflow};
 pub use plan::{Node, Plan, Provide};
 pub use state::{Key, NodeError, NodeFailure, Output, WorkflowData, WorkflowId};

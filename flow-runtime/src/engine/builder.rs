@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::clock::{Clock, SystemClock};
+use super::durability::Durability;
 use super::invocation::AnyState;
 use super::journal::AnyStore;
 use super::live::LiveRuns;
@@ -24,6 +25,7 @@ pub(super) struct Options {
     pub(super) concurrency: usize,
     pub(super) strict_roundtrip: bool,
     pub(super) adopt_changed_plans: bool,
+    pub(super) durability: Durability,
 }
 
 impl Options {
@@ -34,6 +36,7 @@ impl Options {
             concurrency: DEFAULT_CONCURRENCY,
             strict_roundtrip: false,
             adopt_changed_plans: false,
+            durability: Durability::Strict,
         }
     }
 
@@ -115,6 +118,12 @@ impl<S: Send + Sync + 'static> EngineBuilder<S> {
     /// [`RunError::PlanChanged`](super::RunError::PlanChanged) and left as it is.
     pub fn adopt_changed_plans(mut self, on: bool) -> Self {
         self.options.adopt_changed_plans = on;
+        self
+    }
+
+    /// When completed steps must be on disk; [`Durability::Strict`] by default.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.options.durability = durability;
         self
     }
 

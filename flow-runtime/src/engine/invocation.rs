@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 
 use super::drive::{Driver, OUTPUT, Setup};
+use super::durability::Durability;
 use super::error::RunError;
 use super::journal::Journal;
 use super::live::{Ended, Live, LiveGuard};
@@ -22,7 +23,15 @@ use crate::state::{Output, Payload, RunCreated, WorkflowId};
 #[must_use = "nothing happens until `run` or `start` is called"]
 pub struct Invocation<W: Workflow> {
     input: W::Input,
+    asked: Asked,
+}
+
+/// What a caller asks of a run beside its output.
+#[derive(Default)]
+pub(crate) struct Asked {
     metadata: BTreeMap<String, String>,
+    /// `None` for what the engine says.
+    durability: Option<Durability>,
 }
 
 /// A run that was started; it goes on whether this is kept or not.
@@ -47,12 +56,18 @@ impl<T> Future for RunFuture<T> {
 impl<W: Workflow> Invocation<W> {
     #[doc(hidden)]
     pub fn new(input: W::Input) -> Self {
-        Self { input, metadata: BTreeMap::new() }
+        Self { input, asked: Asked::default() }
     }
 
     /// Says something of the run, by which it can be found. It counts only when the run is created.
     pub fn metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.metadata.insert(key.into(), value.into());
+        self.asked.metadata.insert(key.into(), value.into());
+        self
+    }
+
+    /// When completed steps of the run must be on disk, as long as this process drives it; what the engine says by default.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.asked.durability = Some(durability);
         self
     }
 
@@ -86,7 +101,7 @@ impl<W: Workflow> Invocation<W> {
         S: Send + Sync + 'static,
     {
         let id = WorkflowId::new(id)?;
-        let live = start_tree(engine, &id, W::tree(self.input), providers::<W, S>(), self.metadata)?;
+        let live = start_tree(engine, &id, W::tree(self.input), providers::<W, S>(), self.asked)?;
         Ok(RunHandle { id, live, workflow: PhantomData })
     }
 
@@ -142,7 +157,7 @@ pub(crate) fn start_tree<S>(
     id: &WorkflowId,
     tree: Arc<dyn Tree>,
     providers: Arc<Providers>,
-    metadata: BTreeMap<String, String>,
+    asked: Asked,
 ) -> Result<Arc<Live>, RunError> {
     let encoding = engine.store.encoding();
     let plan: Arc<Plan> = Arc::new(tree.plan().clone());
@@ -154,7 +169,7 @@ pub(crate) fn start_tree<S>(
         .encode_input(encoding)
         .map_err(|source| RunError::Input { workflow: plan.workflow.to_string(), source })?;
     let mut created = RunCreated::new(id.clone(), plan, input);
-    created.metadata = metadata;
+    created.metadata = asked.metadata;
     let new = Live::new(&created);
     let (live, is_new) = engine.live.enter(id, new);
     if !is_new {
@@ -166,7 +181,7 @@ pub(crate) fn start_tree<S>(
         engine: engine.shared.clone(),
         state: engine.state.clone(),
         providers,
-        journal: Some(Journal::new(engine.store.clone())),
+        journal: Some(Journal::new(engine.store.clone(), asked.durability.unwrap_or(engine.shared.durability))),
         encoding,
         stop: stop.clone(),
     };

@@ -5,7 +5,9 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::durability::Durability;
 use crate::plan::{Plan, StepKind};
 use crate::state::{Ack, Delta, Encoding, Event, StepRef, Timestamp, WorkflowData, WorkflowId};
 use crate::store::{Listing, StoreError, WorkflowStore};
@@ -49,15 +51,18 @@ impl<S: WorkflowStore> AnyStore for S {
 /// The journal of one run.
 pub(crate) struct Journal {
     store: Arc<dyn AnyStore>,
+    durability: Durability,
     /// Whether something that effects must not overtake was acknowledged but may not be on disk yet.
     lagging: bool,
+    /// Steps that have ended and may not be on disk yet: how many, and since when the first.
+    behind: Option<(u32, Timestamp)>,
 }
 
 impl Journal {
-    pub(crate) fn new(store: Arc<dyn AnyStore>) -> Self {
-        // What a killed process left may be read back and still be lost with the power, so it counts as lagging. The
-        // creation of a run is synced in any case.
-        Self { store, lagging: true }
+    pub(crate) fn new(store: Arc<dyn AnyStore>, durability: Durability) -> Self {
+        // What a killed process left may be read back and still be lost with the power, so it counts as lagging, and as
+        // more than may be behind. The creation of a run is synced in any case.
+        Self { store, durability, lagging: true, behind: Some((u32::MAX, Timestamp::MIN)) }
     }
 
     /// Commits what happened in one round. `after` has the events applied; `starts` are the steps whose bodies
@@ -71,8 +76,13 @@ impl Journal {
         let plan = &after.plan;
         let matters = events.iter().any(dependents_rely_on);
         let starts_effect = { starts }.any(|step| has_effects(plan, step));
+        let ended = events.iter().filter(|event| ends_effect(event, plan)).count() as u32;
         let sync = events.iter().any(|event| must_be_durable(event, plan, after.updated_at))
-            || (starts_effect && (matters || self.lagging));
+            || match self.durability {
+                Durability::Strict => ended > 0 || (starts_effect && (matters || self.lagging)),
+                Durability::Batched { steps, interval } => self.is_due(ended, steps, interval, after.updated_at),
+                Durability::OnSuspend => false,
+            };
         let delta = Delta {
             run_no: after.run_no,
             seq: after.seq,
@@ -85,7 +95,23 @@ impl Journal {
         after.seq += 1;
         self.store.commit(after, &delta).await?;
         self.lagging = !sync && (matters || self.lagging);
+        self.behind = if sync { None } else { self.with(ended, delta.at) };
         Ok(delta.events)
+    }
+
+    /// The steps that are behind, with so many more that ended at this time.
+    fn with(&self, ended: u32, at: Timestamp) -> Option<(u32, Timestamp)> {
+        match self.behind {
+            Some((steps, since)) => Some((steps.saturating_add(ended), since)),
+            None => (ended > 0).then_some((ended, at)),
+        }
+    }
+
+    /// Whether what is behind, with so many more, is as much as may be.
+    fn is_due(&self, ended: u32, most: u32, interval: Duration, now: Timestamp) -> bool {
+        self.with(ended, now).is_some_and(|(steps, since)| {
+            steps >= most || u128::from(now.saturating_sub(since).max(0).unsigned_abs()) >= interval.as_nanos()
+        })
     }
 }
 
@@ -100,12 +126,16 @@ fn dependents_rely_on(event: &Event) -> bool {
 /// Whether this event must be durable before anything follows from it.
 fn must_be_durable(event: &Event, plan: &Plan, now: Timestamp) -> bool {
     match event {
-        Event::StepCompleted { step, .. } => has_effects(plan, *step),
-        Event::StepFailed { step, .. } => has_effects(plan, *step) || !plan.step(step.local).catches_own_failure(),
+        Event::StepFailed { step, .. } => !plan.step(step.local).catches_own_failure(),
         Event::AttemptFailed { retry_at, .. } => retry_at.saturating_sub(now) >= LONG_BACKOFF,
-        Event::StepStarted { .. } | Event::RegionOpened { .. } => false,
+        Event::StepCompleted { .. } | Event::StepStarted { .. } | Event::RegionOpened { .. } => false,
         _ => true,
     }
+}
+
+/// Whether a body with effects has ended well, or in a way that dependents take for a value.
+fn ends_effect(event: &Event, plan: &Plan) -> bool {
+    matches!(event, Event::StepCompleted { step, .. } | Event::StepFailed { step, .. } if has_effects(plan, *step))
 }
 
 fn has_effects(plan: &Plan, step: StepRef) -> bool {

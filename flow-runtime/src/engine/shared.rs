@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::builder::Options;
 use super::clock::Clock;
+use super::durability::Durability;
 use super::observers::Observers;
 
 /// Whether the engine runs.
@@ -31,6 +32,8 @@ pub(crate) struct EngineShared {
     pub(crate) strict_roundtrip: bool,
     /// Whether a run may go on under a changed plan if nothing that has begun is changed by it.
     pub(crate) adopt_changed_plans: bool,
+    /// For runs that do not say otherwise.
+    pub(crate) durability: Durability,
     pub(crate) stop: watch::Sender<Stop>,
 }
 
@@ -43,6 +46,7 @@ impl EngineShared {
             nodes: Mutex::default(),
             strict_roundtrip: options.strict_roundtrip,
             adopt_changed_plans: options.adopt_changed_plans,
+            durability: options.durability,
             stop: watch::Sender::new(Stop::No),
         }
     }

@@ -5,12 +5,12 @@
 //! compiler checks.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use crate::engine::tree::{At, Body, BodyError, Choice, Tree, Value, decode, downcast};
-use crate::engine::{Engine, Ephemeral, NodeContext, RunError, result_of, run_tree, start_tree};
+use crate::engine::{Asked, Engine, Ephemeral, NodeContext, RunError, result_of, run_tree, start_tree};
 use crate::plan::{Fingerprint, Plan, Policy, Providers, Region, Source, Step, StepKind};
 use crate::state::{BoxError, DecodeError, EncodeError, Encoding, NodeFailure, Output, Payload, WorkflowId, encode};
 
@@ -130,7 +130,7 @@ impl<T: Output + Clone> Graph<T> {
     /// If the graph has no steps.
     pub async fn run<S>(&self, engine: &Engine<S>, id: impl AsRef<str>) -> Result<T, RunError> {
         let id = WorkflowId::new(id)?;
-        let live = start_tree(engine, &id, self.tree(), Arc::default(), BTreeMap::new())?;
+        let live = start_tree(engine, &id, self.tree(), Arc::default(), Asked::default())?;
         result_of(&live, id).await
     }
 

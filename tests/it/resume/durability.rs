@@ -1,9 +1,13 @@
 //! What is durable when, for runs in which a rule of the protocol can be seen alone.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
+use flow_runtime::Durability;
+use flow_runtime::engine::Clock;
 use flow_runtime::prelude::*;
-use flow_runtime::state::{Ack, Delta, Event};
+use flow_runtime::state::{Ack, Delta, Event, Timestamp};
 
 use super::outcome::run;
 use super::protocol;
@@ -90,6 +94,69 @@ async fn b49_a_failed_attempt_is_durable_at_once_only_when_the_next_is_far() {
 fn failed_attempt(store: &Recorder) -> Ack {
     let failed = store.ledger.deltas().into_iter().find(|delta| shape(delta).contains(&"AttemptFailed"));
     failed.unwrap().ack
+}
+
+async fn acks(durability: Durability, times: &[Timestamp]) -> Vec<Ack> {
+    let store = Recorder::default();
+    let clock = Ticking { times: times.to_vec(), read: AtomicUsize::new(0) };
+    let engine = Engine::builder(store.clone()).state(store.ledger.clone()).durability(durability).clock(clock).build();
+    chain(1).run(&engine, "run").await.unwrap();
+    store.ledger.deltas().iter().map(|delta| delta.ack).collect()
+}
+
+/// Gives one time after the other, and then the last.
+struct Ticking {
+    times: Vec<Timestamp>,
+    read: AtomicUsize,
+}
+
+impl Clock for Ticking {
+    fn now(&self) -> Timestamp {
+        self.times[self.read.fetch_add(1, Ordering::Relaxed).min(self.times.len() - 1)]
+    }
+}
+
+const NEVER: Duration = Duration::MAX;
+
+#[tokio::test]
+async fn b47_batched_syncs_every_so_many_steps() {
+    use Ack::{Lazy, Sync};
+    let batched = |steps, interval| Durability::Batched { steps, interval };
+    assert_eq!(acks(batched(2, NEVER), &[1]).await, [Sync, Lazy, Sync, Lazy, Sync, Sync]);
+    assert_eq!(acks(batched(3, NEVER), &[1]).await, [Sync, Lazy, Lazy, Sync, Lazy, Sync]);
+    assert_eq!(acks(batched(9, NEVER), &[1]).await, [Sync, Lazy, Lazy, Lazy, Lazy, Sync]);
+    for least in [0, 1] {
+        assert_eq!(acks(batched(least, NEVER), &[1]).await, [Sync; 6]);
+    }
+}
+
+#[tokio::test]
+async fn b47_batched_syncs_when_the_first_step_that_waits_has_waited_long_enough() {
+    use Ack::{Lazy, Sync};
+    let interval = Duration::from_nanos(10);
+    // The first times are those of the creation; each step ends 6 ns after the one before.
+    let times = [0, 0, 6, 12, 18, 24, 30];
+    let acks = acks(Durability::Batched { steps: 100, interval }, &times).await;
+    assert_eq!(acks, [Sync, Lazy, Lazy, Sync, Lazy, Sync]);
+}
+
+#[tokio::test]
+async fn b47_on_suspend_syncs_the_beginning_and_the_end_and_a_run_may_ask_for_more() {
+    use Ack::{Lazy, Sync};
+    assert_eq!(acks(Durability::OnSuspend, &[1]).await, [Sync, Lazy, Lazy, Lazy, Lazy, Sync]);
+    let store = Recorder::default();
+    let lazy = Engine::builder(store.clone()).state(store.ledger.clone()).durability(Durability::OnSuspend).build();
+    chain(1).durability(Durability::Strict).run(&lazy, "run").await.unwrap();
+    assert!(store.ledger.deltas().iter().all(|delta| delta.ack == Sync));
+}
+
+#[tokio::test]
+async fn b47_a_failure_that_ends_the_run_is_durable_in_every_mode() {
+    let store = Recorder::default();
+    let engine = Engine::builder(store.clone()).state(store.ledger.clone()).durability(Durability::OnSuspend).build();
+    fails_beside(1).run(&engine, "run").await.unwrap_err();
+    let failed = store.ledger.deltas().into_iter().find(|delta| shape(delta).contains(&"StepFailed"));
+    assert_eq!(failed.unwrap().ack, Ack::Sync);
 }
 
 /// That the rules are checked at all: no commit of these runs, in which time plays no part, could have been more or

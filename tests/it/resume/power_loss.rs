@@ -6,12 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
+use flow_runtime::engine::EngineBuilder;
 use flow_runtime::plan::Policy;
-use flow_runtime::state::{Ack, Delta, decode};
+use flow_runtime::state::{Ack, Delta, StepStatus, decode};
 use flow_runtime::store::Listing;
 use flow_runtime::testing::Graph;
-use flow_runtime::{Engine, StoreError, WorkflowData, WorkflowId, WorkflowStore};
+use flow_runtime::{Durability, Engine, StoreError, WorkflowData, WorkflowId, WorkflowStore};
 use proptest::prelude::*;
 use tokio::sync::Notify;
 
@@ -49,6 +51,8 @@ struct Files {
     /// How the process that runs now ends; `None` if it may end by itself.
     death: Option<Death>,
     commits: u8,
+    /// The most steps that a power loss has taken back at once.
+    lost: usize,
 }
 
 impl Disk {
@@ -60,6 +64,7 @@ impl Disk {
     fn restart(&self, death: Option<Death>) {
         let files = &mut *self.files();
         if files.death.is_some_and(|death| death.loses_power) {
+            files.lost = files.lost.max(completed(files.written.as_ref()) - completed(files.synced.as_ref()));
             files.written.clone_from(&files.synced);
         }
         files.death = death;
@@ -162,14 +167,20 @@ fn fresh() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-fn no_effect_saw_what_was_lost(shapes: &[Shape], deaths: &[Death], concurrency: usize) {
-    let (disk, seen) = (Disk::default(), Seen::default());
+/// Runs the graph once for each death, and once to its end.
+fn live_through(
+    disk: &Disk,
+    seen: &Seen,
+    shapes: &[Shape],
+    deaths: &[Death],
+    engine: impl Fn(EngineBuilder) -> Engine,
+) {
     for death in deaths.iter().copied().map(Some).chain([None]) {
         disk.restart(death);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let ended = runtime.block_on(async {
-            let engine = Engine::builder(disk.clone()).concurrency(concurrency).build();
-            let graph = graph(shapes, &seen);
+            let engine = engine(Engine::builder(disk.clone()));
+            let graph = graph(shapes, seen);
             tokio::select! {
                 result = graph.run(&engine, "run") => Some(result.unwrap()),
                 () = disk.0.died.notified() => None,
@@ -177,6 +188,11 @@ fn no_effect_saw_what_was_lost(shapes: &[Shape], deaths: &[Death], concurrency: 
         });
         assert!(ended.is_some() || death.is_some(), "a run that is left alone ends");
     }
+}
+
+fn no_effect_saw_what_was_lost(shapes: &[Shape], deaths: &[Death], concurrency: usize) {
+    let (disk, seen) = (Disk::default(), Seen::default());
+    live_through(&disk, &seen, shapes, deaths, |builder| builder.concurrency(concurrency).build());
     let record = disk.files().written.clone().unwrap();
     let outputs: BTreeMap<String, u64> = steps(&record)
         .into_iter()
@@ -189,9 +205,14 @@ fn no_effect_saw_what_was_lost(shapes: &[Shape], deaths: &[Death], concurrency: 
     }
 }
 
+fn completed(data: Option<&WorkflowData>) -> usize {
+    let steps = data.map(|data| &*data.steps).unwrap_or_default();
+    steps.iter().filter(|step| step.status == StepStatus::Completed).count()
+}
+
 fn death() -> impl Strategy<Value = Death> {
     let flushes = prop_oneof![3 => Just(0), 1 => any::<u16>()];
-    (0..5_u8, any::<bool>(), any::<bool>(), flushes).prop_map(|(commits, arrives, loses_power, flushes)| Death {
+    (0..9_u8, any::<bool>(), any::<bool>(), flushes).prop_map(|(commits, arrives, loses_power, flushes)| Death {
         commits,
         arrives,
         loses_power,
@@ -209,5 +230,23 @@ proptest! {
         concurrency in 1..4_usize,
     ) {
         no_effect_saw_what_was_lost(&shapes, &deaths, concurrency);
+    }
+
+    #[test]
+    fn b47_a_power_loss_costs_no_more_than_the_mode_promises(
+        shapes in prop::collection::vec((prop::collection::vec(any::<prop::sample::Index>(), 0..3), Just(false), 0..4_u8), 1..24),
+        deaths in prop::collection::vec(death(), 1..5),
+        concurrency in 1..4_usize,
+        steps in 0..6_u32,
+    ) {
+        let (disk, seen) = (Disk::default(), Seen::default());
+        let durability = Durability::Batched { steps, interval: Duration::MAX };
+        live_through(&disk, &seen, &shapes, &deaths, |builder| {
+            builder.concurrency(concurrency).durability(durability).build()
+        });
+        let files = disk.files();
+        prop_assert!(files.lost < steps.max(1) as usize, "{} steps were lost", files.lost);
+        prop_assert_eq!(completed(files.written.as_ref()), shapes.len());
+        prop_assert_eq!(&files.written, &files.synced, "an end is always durable");
     }
 }
