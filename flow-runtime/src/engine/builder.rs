@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::clock::{Clock, SystemClock};
 use super::durability::Durability;
+use super::hold::Hold;
 use super::invocation::AnyState;
 use super::journal::AnyStore;
 use super::live::LiveRuns;
@@ -132,7 +133,7 @@ impl<S: Send + Sync + 'static> EngineBuilder<S> {
         let shared = self.options.build();
         let owner = Arc::new(Owner { shared: shared.clone() });
         let live = Arc::new(LiveRuns::default());
-        Engine { shared, store: self.store, live, state: self.state, owner, types: PhantomData }
+        Engine { shared, hold: Arc::new(Hold::new(self.store)), live, state: self.state, owner, types: PhantomData }
     }
 }
 

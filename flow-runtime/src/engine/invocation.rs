@@ -11,7 +11,6 @@ use std::task::{Context, Poll};
 use super::drive::{Driver, OUTPUT, Setup};
 use super::durability::Durability;
 use super::error::RunError;
-use super::journal::Journal;
 use super::live::{Ended, Live, LiveGuard};
 use super::shared::Stop;
 use super::tree::{Tree, Workflow, decode, downcast, is};
@@ -159,7 +158,7 @@ pub(crate) fn start_tree<S>(
     providers: Arc<Providers>,
     asked: Asked,
 ) -> Result<Arc<Live>, RunError> {
-    let encoding = engine.store.encoding();
+    let encoding = engine.hold.store.encoding();
     let plan: Arc<Plan> = Arc::new(tree.plan().clone());
     let stop = engine.shared.stop.subscribe();
     if *stop.borrow() != Stop::No {
@@ -181,14 +180,15 @@ pub(crate) fn start_tree<S>(
         engine: engine.shared.clone(),
         state: engine.state.clone(),
         providers,
-        journal: Some(Journal::new(engine.store.clone(), asked.durability.unwrap_or(engine.shared.durability))),
+        journal: None,
         encoding,
         stop: stop.clone(),
     };
     let guard = LiveGuard { runs: engine.live.clone(), id: id.clone(), live: live.clone() };
-    let store = engine.store.clone();
+    let durability = asked.durability.unwrap_or(engine.shared.durability);
+    let hold = engine.hold.clone();
     tasks::run_apart(async move {
-        guard.end(run::run(store, setup, created).await);
+        guard.end(run::run(hold, durability, setup, created).await);
         // From here on a shutdown need not wait for this run.
         drop(stop);
     });

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::durability::Durability;
 use crate::plan::{Plan, StepKind};
 use crate::state::{Ack, Delta, Encoding, Event, StepRef, Timestamp, WorkflowData, WorkflowId};
-use crate::store::{Listing, StoreError, WorkflowStore};
+use crate::store::{Listing, Owner, StoreError, WorkflowStore};
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
@@ -24,6 +24,9 @@ pub(crate) trait AnyStore: Send + Sync {
     fn delete<'a>(&'a self, id: &'a WorkflowId) -> Answer<'a, ()>;
     fn commit<'a>(&'a self, after: &'a WorkflowData, delta: &'a Delta) -> Answer<'a, ()>;
     fn encoding(&self) -> Encoding;
+    fn claim<'a>(&'a self, id: &'a WorkflowId, owner: Owner) -> Answer<'a, u64>;
+    fn release<'a>(&'a self, id: &'a WorkflowId, owner: Owner) -> Answer<'a, ()>;
+    fn forget(&self, owner: Owner);
 }
 
 impl<S: WorkflowStore> AnyStore for S {
@@ -46,12 +49,26 @@ impl<S: WorkflowStore> AnyStore for S {
     fn encoding(&self) -> Encoding {
         WorkflowStore::encoding(self)
     }
+
+    fn claim<'a>(&'a self, id: &'a WorkflowId, owner: Owner) -> Answer<'a, u64> {
+        Box::pin(WorkflowStore::claim(self, id, owner))
+    }
+
+    fn release<'a>(&'a self, id: &'a WorkflowId, owner: Owner) -> Answer<'a, ()> {
+        Box::pin(WorkflowStore::release(self, id, owner))
+    }
+
+    fn forget(&self, owner: Owner) {
+        WorkflowStore::forget(self, owner);
+    }
 }
 
 /// The journal of one run.
 pub(crate) struct Journal {
     store: Arc<dyn AnyStore>,
     durability: Durability,
+    /// What says that this engine is the one that drives the run.
+    fence: u64,
     /// Whether something that effects must not overtake was acknowledged but may not be on disk yet.
     lagging: bool,
     /// Steps that have ended and may not be on disk yet: how many, and since when the first.
@@ -59,10 +76,10 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    pub(crate) fn new(store: Arc<dyn AnyStore>, durability: Durability) -> Self {
+    pub(crate) fn new(store: Arc<dyn AnyStore>, durability: Durability, fence: u64) -> Self {
         // What a killed process left may be read back and still be lost with the power, so it counts as lagging, and as
         // more than may be behind. The creation of a run is synced in any case.
-        Self { store, durability, lagging: true, behind: Some((u32::MAX, Timestamp::MIN)) }
+        Self { store, durability, fence, lagging: true, behind: Some((u32::MAX, Timestamp::MIN)) }
     }
 
     /// Commits what happened in one round. `after` has the events applied; `starts` are the steps whose bodies
@@ -86,7 +103,7 @@ impl Journal {
         let delta = Delta {
             run_no: after.run_no,
             seq: after.seq,
-            fence: 0,
+            fence: self.fence,
             at: after.updated_at,
             ack: if sync { Ack::Sync } else { Ack::Lazy },
             events,

@@ -15,6 +15,7 @@ mod decide;
 mod drive;
 mod durability;
 mod error;
+mod hold;
 mod invocation;
 mod journal;
 mod live;
@@ -35,10 +36,10 @@ pub use clock::{Clock, SystemClock};
 pub use context::NodeContext;
 pub use durability::Durability;
 pub use error::{Failures, PlanChanges, RunError, StepFailure};
+use hold::Hold;
 use invocation::AnyState;
 pub(crate) use invocation::{Asked, result_of, run_tree, start_tree};
 pub use invocation::{Invocation, RunFuture, RunHandle};
-use journal::AnyStore;
 use live::LiveRuns;
 use shared::{EngineShared, Stop};
 
@@ -51,7 +52,7 @@ use crate::store::{Listing, StoreError, WorkflowStore};
 /// `S` is the application state, whose parts nodes take as `#[state]` parameters.
 pub struct Engine<S = ()> {
     shared: Arc<EngineShared>,
-    store: Arc<dyn AnyStore>,
+    hold: Arc<Hold>,
     live: Arc<LiveRuns>,
     state: AnyState,
     owner: Arc<Owner>,
@@ -99,7 +100,7 @@ impl<S> Engine<S> {
     /// # Errors
     /// If there is none, or if the store cannot read it.
     pub async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
-        self.store.load(id).await
+        self.hold.store.load(id).await
     }
 
     /// The ids of all runs in the store.
@@ -107,7 +108,7 @@ impl<S> Engine<S> {
     /// # Errors
     /// If the store cannot be read.
     pub async fn list(&self) -> Result<Listing, StoreError> {
-        self.store.list().await
+        self.hold.store.list().await
     }
 
     /// Removes the record of a run that is not under way here.
@@ -119,7 +120,7 @@ impl<S> Engine<S> {
             let reason = "it is under way, and a live run is not deleted".to_owned();
             return Err(StoreError::Conflict { id: id.clone(), reason });
         }
-        self.store.delete(id).await
+        self.hold.store.delete(id).await
     }
 
     /// Stops all runs: nothing more starts, bodies that end within `grace` are kept, the rest is given back. Nothing
@@ -137,7 +138,7 @@ impl<S> Clone for Engine<S> {
     fn clone(&self) -> Self {
         Self {
             shared: self.shared.clone(),
-            store: self.store.clone(),
+            hold: self.hold.clone(),
             live: self.live.clone(),
             state: self.state.clone(),
             owner: self.owner.clone(),

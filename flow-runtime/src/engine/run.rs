@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::drive::{Driver, Finished, OUTPUT, ReadFrom, Setup};
+use super::durability::Durability;
 use super::error::{Failures, PlanChanges, RunError, StepFailure};
-use super::journal::AnyStore;
+use super::hold::Hold;
+use super::journal::{AnyStore, Journal};
 use crate::plan::{Plan, StepKind};
 use crate::state::{
     DecodeError, Encoding, Event, NodeFailure, Payload, RegionKind, RunCreated, RunOutput, StepRef, WorkflowData,
@@ -17,17 +19,27 @@ use crate::state::{
 use crate::store::StoreError;
 
 /// Runs a workflow under an id, from wherever its record stands.
-pub(crate) async fn run(store: Arc<dyn AnyStore>, setup: Setup, created: RunCreated) -> Result<Finished, RunError> {
-    let loaded = store.load(&created.id).await;
-    // Who is told of the end may open the store again, so nothing but the driver holds it.
-    drop(store);
-    match loaded {
+///
+/// Who is told of the end may open the store again, so the hold on it ends with this.
+pub(crate) async fn run(
+    hold: Arc<Hold>,
+    durability: Durability,
+    mut setup: Setup,
+    created: RunCreated,
+) -> Result<Finished, RunError> {
+    let id = created.id.clone();
+    let fence = hold.claim(&id).await.map_err(|error| refused(&created, error))?;
+    setup.journal = Some(Journal::new(hold.store.clone(), durability, fence));
+    let end = run_held(hold.store.clone(), setup, created).await;
+    hold.release(&id).await;
+    end
+}
+
+/// Runs a workflow that this engine holds.
+async fn run_held(store: Arc<dyn AnyStore>, setup: Setup, created: RunCreated) -> Result<Finished, RunError> {
+    match store.load(&created.id).await {
         Err(StoreError::NotFound { .. }) => Driver::create(setup, created).drive().await,
-        Err(error) => Err(RunError::Store {
-            workflow: created.plan.workflow.to_string(),
-            id: created.id.clone(),
-            source: Arc::new(error),
-        }),
+        Err(error) => Err(refused(&created, error)),
         Ok(data) => {
             check(&data, &created)?;
             if data.status.is_terminal() {
@@ -37,6 +49,11 @@ pub(crate) async fn run(store: Arc<dyn AnyStore>, setup: Setup, created: RunCrea
             Driver::resume(setup, data, created.plan).drive().await
         }
     }
+}
+
+fn refused(created: &RunCreated, error: StoreError) -> RunError {
+    let workflow = created.plan.workflow.to_string();
+    RunError::Store { workflow, id: created.id.clone(), source: Arc::new(error) }
 }
 
 /// That the record is of the workflow that is asked for, with the input that is given.

@@ -195,7 +195,7 @@ pub trait WorkflowStore: Send + Sync + 'static {
     }
 
     /// Takes a run, which need not be there yet, for this owner, until it is given back with
-    /// [`release`](Self::release) or the owner is gone. Gives the fence that the owner's deltas of the run must carry:
+    /// [`release`](Self::release) or the owner is [forgotten](Self::forget). Gives the fence that the owner's deltas of the run must carry:
     /// it grows whenever the run changes hands, and a delta with an older one is refused. The same owner may claim a
     /// run again. A claimed run is deleted by nobody.
     ///
@@ -215,6 +215,12 @@ pub trait WorkflowStore: Send + Sync + 'static {
     fn release(&self, id: &WorkflowId, owner: Owner) -> impl Future<Output = Result<(), StoreError>> + Send {
         let _ = (id, owner);
         future::ready(Ok(()))
+    }
+
+    /// Takes in that this owner is gone: what it has claimed is free. It is called when an engine is dropped, where
+    /// nobody can wait, so a store that must write something does so later.
+    fn forget(&self, owner: Owner) {
+        let _ = owner;
     }
 
     /// The most bytes of a payload that is kept in a record; larger ones are handed to [`put_part`](Self::put_part)
@@ -283,6 +289,10 @@ impl<S: WorkflowStore> WorkflowStore for Arc<S> {
 
     fn release(&self, id: &WorkflowId, owner: Owner) -> impl Future<Output = Result<(), StoreError>> + Send {
         S::release(self, id, owner)
+    }
+
+    fn forget(&self, owner: Owner) {
+        S::forget(self, owner);
     }
 
     fn inline_bytes(&self) -> Option<usize> {
