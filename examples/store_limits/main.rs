@@ -6,6 +6,7 @@
 #![expect(clippy::cast_precision_loss, reason = "figures are shown with three digits")]
 
 mod counted;
+mod figures;
 mod raw;
 mod steps;
 
@@ -38,6 +39,12 @@ struct Arguments {
     /// The folder on the disk to be measured; files are made and removed there.
     #[arg(long, default_value = ".")]
     dir: PathBuf,
+    /// Also how long it takes to load, resume and open, at the sizes that the targets name; it takes some minutes.
+    #[arg(long)]
+    figures: bool,
+    /// How many runs and steps those figures are taken at.
+    #[arg(long, default_value_t = 100_000)]
+    size: u64,
     /// How often each row is measured; it shows the medians.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -183,5 +190,25 @@ async fn measure_all(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     for case in CASES.into_iter().filter(|case| case.store.contains(&arguments.only)) {
         show(&measure(case, arguments).await?, arguments.json)?;
     }
+    if arguments.figures {
+        show_figures(arguments).await?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn show_figures(arguments: &Arguments) -> anyhow::Result<()> {
+    let sizes = figures::Sizes { runs: arguments.size, steps: arguments.size };
+    let dir = TempDir::new_in(&arguments.dir).context("no folder to measure in")?;
+    if !"flatbuffers".contains(&arguments.only) {
+        return Ok(());
+    }
+    for figure in figures::all("flatbuffers", sizes, dir.path(), |dir| Ok(FlatBuffersStore::open(dir)?)).await? {
+        let figures::Figure { store, name, value, unit, target } = &figure;
+        if arguments.json {
+            println!("{}", serde_json::to_string(&figure)?);
+        } else {
+            println!("{store:<12} {name:<28} {value:>10.2} {unit:<3} ({target})");
+        }
+    }
+    Ok(())
 }
