@@ -2000,6 +2000,421 @@ impl<'a> Instance {
 
 }
 
+/// How one step stands. Its output, if it has one, is the next `output_len` bytes of the record's `outputs`; where all
+/// bits of `output_len` are set it has none. A record has many steps, and a struct is verified and read at once, all of
+/// them together.
+// struct StepState, aligned to 8
+#[repr(transparent)]
+#[derive(Clone, Copy, PartialEq)]
+pub struct StepState(pub [u8; 56]);
+impl Default for StepState { 
+  fn default() -> Self { 
+    Self([0; 56])
+  }
+}
+impl core::fmt::Debug for StepState {
+  fn fmt(&self, f: &mut core::fmt::Formatter) -> core::fmt::Result {
+    f.debug_struct("StepState")
+      .field("started_at", &self.started_at())
+      .field("ended_at", &self.ended_at())
+      .field("retry_at", &self.retry_at())
+      .field("output_len", &self.output_len())
+      .field("tag", &self.tag())
+      .field("attempts", &self.attempts())
+      .field("failures", &self.failures())
+      .field("interruptions", &self.interruptions())
+      .field("opened", &self.opened())
+      .field("opened_len", &self.opened_len())
+      .field("status", &self.status())
+      .finish()
+  }
+}
+
+impl flatbuffers::SimpleToVerifyInSlice for StepState {}
+impl<'a> flatbuffers::Follow<'a> for StepState {
+  type Inner = &'a StepState;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    <&'a StepState>::follow(buf, loc)
+  }
+}
+impl<'a> flatbuffers::Follow<'a> for &'a StepState {
+  type Inner = &'a StepState;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    flatbuffers::follow_cast_ref::<StepState>(buf, loc)
+  }
+}
+impl<'b> flatbuffers::Push for StepState {
+    type Output = StepState;
+    #[inline]
+    unsafe fn push(&self, dst: &mut [u8], _written_len: usize) {
+        let src = ::core::slice::from_raw_parts(self as *const StepState as *const u8, Self::size());
+        dst.copy_from_slice(src);
+    }
+}
+
+impl<'a> flatbuffers::Verifiable for StepState {
+  #[inline]
+  fn run_verifier(
+    v: &mut flatbuffers::Verifier, pos: usize
+  ) -> Result<(), flatbuffers::InvalidFlatbuffer> {
+    use self::flatbuffers::Verifiable;
+    v.in_buffer::<Self>(pos)
+  }
+}
+
+impl<'a> StepState {
+  #[allow(clippy::too_many_arguments)]
+  pub fn new(
+    started_at: i64,
+    ended_at: i64,
+    retry_at: i64,
+    output_len: u32,
+    tag: u32,
+    attempts: u32,
+    failures: u32,
+    interruptions: u32,
+    opened: u32,
+    opened_len: u32,
+    status: StepStatus,
+  ) -> Self {
+    let mut s = Self([0; 56]);
+    s.set_started_at(started_at);
+    s.set_ended_at(ended_at);
+    s.set_retry_at(retry_at);
+    s.set_output_len(output_len);
+    s.set_tag(tag);
+    s.set_attempts(attempts);
+    s.set_failures(failures);
+    s.set_interruptions(interruptions);
+    s.set_opened(opened);
+    s.set_opened_len(opened_len);
+    s.set_status(status);
+    s
+  }
+
+  pub fn started_at(&self) -> i64 {
+    let mut mem = core::mem::MaybeUninit::<<i64 as EndianScalar>::Scalar>::uninit();
+    // Safety:
+    // Created from a valid Table for this object
+    // Which contains a valid value in this slot
+    EndianScalar::from_little_endian(unsafe {
+      core::ptr::copy_nonoverlapping(
+        self.0[0..].as_ptr(),
+        mem.as_mut_ptr() as *mut u8,
+        core::mem::size_of::<<i64 as EndianScalar>::Scalar>(),
+      );
+      mem.assume_init()
+    })
+  }
+
+  pub fn set_started_at(&mut self, x: i64) {
+    let x_le = x.to_little_endian();
+    // Safety:
+    // Created from a valid Table for this object
+    // Which contains a valid value in this slot
+    unsafe {
+      core::ptr::copy_nonoverlapping(
+        &x_le as *const _ as *const u8,
+        self.0[0..].as_mut_ptr(),
+        core::mem::size_of::<<i64 as EndianScalar>::Scalar>(),
+      );
+    }
+  }
+
+  pub fn ended_at(&self) -> i64 {
+    let mut mem = core::mem::MaybeUninit::<<i64 as EndianScalar>::Scalar>::uninit();
+    // Safety:
+    // Created from a valid Table for this object
+    // Which contains a valid value in this slot
+    EndianScalar::from_little_endian(unsafe {
+      core::ptr::copy_nonoverlapping(
+        self.0[8..].as_ptr(),
+        mem.as_mut_ptr() as *mut u8,
+        core::mem::size_of::<<i64 as EndianScalar>::Scalar>(),
+      );
+      mem.assume_init()
+    })
+  }
+
+  pub fn set_ended_at(&mut self, x: i64) {
+    let x_le = x.to_little_endian();
+    // Safety:
+    // Created from a valid Table for this object
+    // Which contains a valid value in this slot
+    unsafe {
+      core::ptr::copy_nonoverlapping(
+        &x_le as *const _ as *const u8,
+        self.0[8..].as_mut_ptr(),
+        core::mem::size_of::<<i64 as EndianScalar>::Scalar>(),
+      );
+    }
+  }
+
+  pub fn retry_at(&self) -> i64 {
+    let mut mem = core::mem::MaybeUninit::<<i64 as EndianScalar>::Scalar>::uninit();
+    // Safety:
+    // Created from a valid Table for this object
+    // Which contains a valid value in this slot
+    EndianScalar::from_little_endian(unsafe {
+      core::ptr::copy_nonoverlapping(
+        self.0[16..].as_ptr(),
+        mem.as_mut_ptr() as *mut u8,
+        core::mem::size_of::<<i64 as EndianScalar>::Scalar>(),
+      );
+      mem.assume_init()
+    })
+  }
+
+  pub fn set_retry_at(&mut self, x: i64) {
+    let x_le = x.to_little_endian();
+    // Safety:
+    // Created from a valid Table for this object
+    // Which contains a valid value in this slot
+    unsafe {
+      core::ptr::copy_nonoverlapping(
+        &x_le as *const _ as *const u8,
+        self.0[16..].as_mut_ptr(),
+        core::mem::size_of::<<i64 as EndianScalar>::Scalar>(),
+      );
+    }
+  }
+
+  pub fn output_len(&self) -> u32 {
+    let mut mem = core::mem::MaybeUninit::<<u32 as EndianScalar>::Scalar>::uninit();
+    // Safety:
+    // Created from a valid Table for this object
+    // Which contains a valid value in this slot
+    EndianScalar::from_little_endian(unsafe {
+      core::ptr::copy_nonoverlapping(
+        self.0[24..].as_ptr(),
+        mem.as_mut_ptr() as *mut u8,
+        core::mem::size_of::<<u32 as EndianScalar>::Scalar>(),
+      );
+      mem.assume_init()
+    })
+  }
+
+  pub fn set_output_len(&mut self, x: u32) {
+    let x_le = x.to_little_endian();
+    // Safety:
+    // Created from a valid Table for this object
+    // Which contains a valid value in this slot
+    unsafe {
+      core::ptr::copy_nonoverlapping(
+        &x_le as *const _ as *const u8,
+        self.0[24..].as_mut_ptr(),
+        core::mem::size_of::<<u32 as EndianScalar>::Scalar>(),
+      );
+    }
+  }
+
+  pub fn tag(&self) -> u32 {
+    let mut mem = core::mem::MaybeUninit::<<u32 as EndianScalar>::Scalar>::uninit();
+    // Safety:
+    // Created from a valid Table for this object
+    // Which contains a valid value in this slot
+    EndianScalar::from_little_endian(unsafe {
+      core::ptr::copy_nonoverlapping(
+        self.0[28..].as_ptr(),
+        mem.as_mut_ptr() as *mut u8,
+        core::mem::size_of::<<u32 as EndianScalar>::Scalar>(),
+      );
+      mem.assume_init()
+    })
+  }
+
+  pub fn set_tag(&mut self, x: u32) {
+    let x_le = x.to_little_endian();
+    // Safety:
+    // Created from a valid Table for this object
+    // Which contains a valid value in this slot
+    unsafe {
+      core::ptr::copy_nonoverlapping(
+        &x_le as *const _ as *const u8,
+        self.0[28..].as_mut_ptr(),
+        core::mem::size_of::<<u32 as EndianScalar>::Scalar>(),
+      );
+    }
+  }
+
+  pub fn attempts(&self) -> u32 {
+    let mut mem = core::mem::MaybeUninit::<<u32 as EndianScalar>::Scalar>::uninit();
+    // Safety:
+    // Created from a valid Table for this object
+    // Which contains a valid value in this slot
+    EndianScalar::from_little_endian(unsafe {
+      core::ptr::copy_nonoverlapping(
+        self.0[32..].as_ptr(),
+        mem.as_mut_ptr() as *mut u8,
+        core::mem::size_of::<<u32 as EndianScalar>::Scalar>(),
+      );
+      mem.assume_init()
+    })
+  }
+
+  pub fn set_attempts(&mut self, x: u32) {
+    let x_le = x.to_little_endian();
+    // Safety:
+    // Created from a valid Table for this object
+    // Which contains a valid value in this slot
+    unsafe {
+      core::ptr::copy_nonoverlapping(
+        &x_le as *const _ as *const u8,
+        self.0[32..].as_mut_ptr(),
+        core::mem::size_of::<<u32 as EndianScalar>::Scalar>(),
+      );
+    }
+  }
+
+  pub fn failures(&self) -> u32 {
+    let mut mem = core::mem::MaybeUninit::<<u32 as EndianScalar>::Scalar>::uninit();
+    // Safety:
+    // Created from a valid Table for this object
+    // Which contains a valid value in this slot
+    EndianScalar::from_little_endian(unsafe {
+      core::ptr::copy_nonoverlapping(
+        self.0[36..].as_ptr(),
+        mem.as_mut_ptr() as *mut u8,
+        core::mem::size_of::<<u32 as EndianScalar>::Scalar>(),
+      );
+      mem.assume_init()
+    })
+  }
+
+  pub fn set_failures(&mut self, x: u32) {
+    let x_le = x.to_little_endian();
+    // Safety:
+    // Created from a valid Table for this object
+    // Which contains a valid value in this slot
+    unsafe {
+      core::ptr::copy_nonoverlapping(
+        &x_le as *const _ as *const u8,
+        self.0[36..].as_mut_ptr(),
+        core::mem::size_of::<<u32 as EndianScalar>::Scalar>(),
+      );
+    }
+  }
+
+  pub fn interruptions(&self) -> u32 {
+    let mut mem = core::mem::MaybeUninit::<<u32 as EndianScalar>::Scalar>::uninit();
+    // Safety:
+    // Created from a valid Table for this object
+    // Which contains a valid value in this slot
+    EndianScalar::from_little_endian(unsafe {
+      core::ptr::copy_nonoverlapping(
+        self.0[40..].as_ptr(),
+        mem.as_mut_ptr() as *mut u8,
+        core::mem::size_of::<<u32 as EndianScalar>::Scalar>(),
+      );
+      mem.assume_init()
+    })
+  }
+
+  pub fn set_interruptions(&mut self, x: u32) {
+    let x_le = x.to_little_endian();
+    // Safety:
+    // Created from a valid Table for this object
+    // Which contains a valid value in this slot
+    unsafe {
+      core::ptr::copy_nonoverlapping(
+        &x_le as *const _ as *const u8,
+        self.0[40..].as_mut_ptr(),
+        core::mem::size_of::<<u32 as EndianScalar>::Scalar>(),
+      );
+    }
+  }
+
+  pub fn opened(&self) -> u32 {
+    let mut mem = core::mem::MaybeUninit::<<u32 as EndianScalar>::Scalar>::uninit();
+    // Safety:
+    // Created from a valid Table for this object
+    // Which contains a valid value in this slot
+    EndianScalar::from_little_endian(unsafe {
+      core::ptr::copy_nonoverlapping(
+        self.0[44..].as_ptr(),
+        mem.as_mut_ptr() as *mut u8,
+        core::mem::size_of::<<u32 as EndianScalar>::Scalar>(),
+      );
+      mem.assume_init()
+    })
+  }
+
+  pub fn set_opened(&mut self, x: u32) {
+    let x_le = x.to_little_endian();
+    // Safety:
+    // Created from a valid Table for this object
+    // Which contains a valid value in this slot
+    unsafe {
+      core::ptr::copy_nonoverlapping(
+        &x_le as *const _ as *const u8,
+        self.0[44..].as_mut_ptr(),
+        core::mem::size_of::<<u32 as EndianScalar>::Scalar>(),
+      );
+    }
+  }
+
+  pub fn opened_len(&self) -> u32 {
+    let mut mem = core::mem::MaybeUninit::<<u32 as EndianScalar>::Scalar>::uninit();
+    // Safety:
+    // Created from a valid Table for this object
+    // Which contains a valid value in this slot
+    EndianScalar::from_little_endian(unsafe {
+      core::ptr::copy_nonoverlapping(
+        self.0[48..].as_ptr(),
+        mem.as_mut_ptr() as *mut u8,
+        core::mem::size_of::<<u32 as EndianScalar>::Scalar>(),
+      );
+      mem.assume_init()
+    })
+  }
+
+  pub fn set_opened_len(&mut self, x: u32) {
+    let x_le = x.to_little_endian();
+    // Safety:
+    // Created from a valid Table for this object
+    // Which contains a valid value in this slot
+    unsafe {
+      core::ptr::copy_nonoverlapping(
+        &x_le as *const _ as *const u8,
+        self.0[48..].as_mut_ptr(),
+        core::mem::size_of::<<u32 as EndianScalar>::Scalar>(),
+      );
+    }
+  }
+
+  pub fn status(&self) -> StepStatus {
+    let mut mem = core::mem::MaybeUninit::<<StepStatus as EndianScalar>::Scalar>::uninit();
+    // Safety:
+    // Created from a valid Table for this object
+    // Which contains a valid value in this slot
+    EndianScalar::from_little_endian(unsafe {
+      core::ptr::copy_nonoverlapping(
+        self.0[52..].as_ptr(),
+        mem.as_mut_ptr() as *mut u8,
+        core::mem::size_of::<<StepStatus as EndianScalar>::Scalar>(),
+      );
+      mem.assume_init()
+    })
+  }
+
+  pub fn set_status(&mut self, x: StepStatus) {
+    let x_le = x.to_little_endian();
+    // Safety:
+    // Created from a valid Table for this object
+    // Which contains a valid value in this slot
+    unsafe {
+      core::ptr::copy_nonoverlapping(
+        &x_le as *const _ as *const u8,
+        self.0[52..].as_mut_ptr(),
+        core::mem::size_of::<<StepStatus as EndianScalar>::Scalar>(),
+      );
+    }
+  }
+
+}
+
 pub enum PayloadOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
@@ -5217,304 +5632,135 @@ impl core::fmt::Debug for Delta<'_> {
       ds.finish()
   }
 }
-pub enum StepStateOffset {}
+pub enum StepNoteOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
-pub struct StepState<'a> {
+/// What few steps have: a failure, something they wait for. `step` is the place among the record's steps.
+pub struct StepNote<'a> {
   pub _tab: flatbuffers::Table<'a>,
 }
 
-impl<'a> flatbuffers::Follow<'a> for StepState<'a> {
-  type Inner = StepState<'a>;
+impl<'a> flatbuffers::Follow<'a> for StepNote<'a> {
+  type Inner = StepNote<'a>;
   #[inline]
   unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
     Self { _tab: flatbuffers::Table::new(buf, loc) }
   }
 }
 
-impl<'a> StepState<'a> {
-  pub const VT_PAYLOAD: flatbuffers::VOffsetT = 4;
-  pub const VT_STARTED_AT: flatbuffers::VOffsetT = 6;
-  pub const VT_ENDED_AT: flatbuffers::VOffsetT = 8;
-  pub const VT_STATUS: flatbuffers::VOffsetT = 10;
-  pub const VT_ATTEMPTS: flatbuffers::VOffsetT = 12;
-  pub const VT_TAG: flatbuffers::VOffsetT = 14;
-  pub const VT_ERROR: flatbuffers::VOffsetT = 16;
-  pub const VT_FAILURES: flatbuffers::VOffsetT = 18;
-  pub const VT_INTERRUPTIONS: flatbuffers::VOffsetT = 20;
-  pub const VT_RETRY_AT: flatbuffers::VOffsetT = 22;
-  pub const VT_WAIT: flatbuffers::VOffsetT = 24;
-  pub const VT_OPENED: flatbuffers::VOffsetT = 26;
-  pub const VT_OPENED_LEN: flatbuffers::VOffsetT = 28;
+impl<'a> StepNote<'a> {
+  pub const VT_STEP: flatbuffers::VOffsetT = 4;
+  pub const VT_ERROR: flatbuffers::VOffsetT = 6;
+  pub const VT_WAIT: flatbuffers::VOffsetT = 8;
 
   #[inline]
   pub unsafe fn init_from_table(table: flatbuffers::Table<'a>) -> Self {
-    StepState { _tab: table }
+    StepNote { _tab: table }
   }
   #[allow(unused_mut)]
   pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr>(
     _fbb: &'mut_bldr mut flatbuffers::FlatBufferBuilder<'bldr>,
-    args: &'args StepStateArgs<'args>
-  ) -> flatbuffers::WIPOffset<StepState<'bldr>> {
-    let mut builder = StepStateBuilder::new(_fbb);
-    builder.add_retry_at(args.retry_at);
-    builder.add_ended_at(args.ended_at);
-    builder.add_started_at(args.started_at);
-    builder.add_opened_len(args.opened_len);
-    builder.add_opened(args.opened);
+    args: &'args StepNoteArgs<'args>
+  ) -> flatbuffers::WIPOffset<StepNote<'bldr>> {
+    let mut builder = StepNoteBuilder::new(_fbb);
     if let Some(x) = args.wait { builder.add_wait(x); }
-    builder.add_interruptions(args.interruptions);
-    builder.add_failures(args.failures);
     if let Some(x) = args.error { builder.add_error(x); }
-    builder.add_tag(args.tag);
-    builder.add_attempts(args.attempts);
-    if let Some(x) = args.payload { builder.add_payload(x); }
-    builder.add_status(args.status);
+    builder.add_step(args.step);
     builder.finish()
   }
 
 
   #[inline]
-  pub fn payload(&self) -> Option<flatbuffers::Vector<'a, u8>> {
+  pub fn step(&self) -> u32 {
     // Safety:
     // Created from valid Table for this object
     // which contains a valid value in this slot
-    unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<flatbuffers::Vector<'a, u8>>>(StepState::VT_PAYLOAD, None)}
-  }
-  #[inline]
-  pub fn started_at(&self) -> i64 {
-    // Safety:
-    // Created from valid Table for this object
-    // which contains a valid value in this slot
-    unsafe { self._tab.get::<i64>(StepState::VT_STARTED_AT, Some(0)).unwrap()}
-  }
-  #[inline]
-  pub fn ended_at(&self) -> i64 {
-    // Safety:
-    // Created from valid Table for this object
-    // which contains a valid value in this slot
-    unsafe { self._tab.get::<i64>(StepState::VT_ENDED_AT, Some(0)).unwrap()}
-  }
-  #[inline]
-  pub fn status(&self) -> StepStatus {
-    // Safety:
-    // Created from valid Table for this object
-    // which contains a valid value in this slot
-    unsafe { self._tab.get::<StepStatus>(StepState::VT_STATUS, Some(StepStatus::Completed)).unwrap()}
-  }
-  #[inline]
-  pub fn attempts(&self) -> u32 {
-    // Safety:
-    // Created from valid Table for this object
-    // which contains a valid value in this slot
-    unsafe { self._tab.get::<u32>(StepState::VT_ATTEMPTS, Some(1)).unwrap()}
-  }
-  #[inline]
-  pub fn tag(&self) -> u32 {
-    // Safety:
-    // Created from valid Table for this object
-    // which contains a valid value in this slot
-    unsafe { self._tab.get::<u32>(StepState::VT_TAG, Some(2)).unwrap()}
+    unsafe { self._tab.get::<u32>(StepNote::VT_STEP, Some(0)).unwrap()}
   }
   #[inline]
   pub fn error(&self) -> Option<NodeFailure<'a>> {
     // Safety:
     // Created from valid Table for this object
     // which contains a valid value in this slot
-    unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<NodeFailure>>(StepState::VT_ERROR, None)}
-  }
-  #[inline]
-  pub fn failures(&self) -> u32 {
-    // Safety:
-    // Created from valid Table for this object
-    // which contains a valid value in this slot
-    unsafe { self._tab.get::<u32>(StepState::VT_FAILURES, Some(0)).unwrap()}
-  }
-  #[inline]
-  pub fn interruptions(&self) -> u32 {
-    // Safety:
-    // Created from valid Table for this object
-    // which contains a valid value in this slot
-    unsafe { self._tab.get::<u32>(StepState::VT_INTERRUPTIONS, Some(0)).unwrap()}
-  }
-  #[inline]
-  pub fn retry_at(&self) -> i64 {
-    // Safety:
-    // Created from valid Table for this object
-    // which contains a valid value in this slot
-    unsafe { self._tab.get::<i64>(StepState::VT_RETRY_AT, Some(0)).unwrap()}
+    unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<NodeFailure>>(StepNote::VT_ERROR, None)}
   }
   #[inline]
   pub fn wait(&self) -> Option<Wait<'a>> {
     // Safety:
     // Created from valid Table for this object
     // which contains a valid value in this slot
-    unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<Wait>>(StepState::VT_WAIT, None)}
-  }
-  #[inline]
-  pub fn opened(&self) -> u32 {
-    // Safety:
-    // Created from valid Table for this object
-    // which contains a valid value in this slot
-    unsafe { self._tab.get::<u32>(StepState::VT_OPENED, Some(0)).unwrap()}
-  }
-  #[inline]
-  pub fn opened_len(&self) -> u32 {
-    // Safety:
-    // Created from valid Table for this object
-    // which contains a valid value in this slot
-    unsafe { self._tab.get::<u32>(StepState::VT_OPENED_LEN, Some(0)).unwrap()}
+    unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<Wait>>(StepNote::VT_WAIT, None)}
   }
 }
 
-impl flatbuffers::Verifiable for StepState<'_> {
+impl flatbuffers::Verifiable for StepNote<'_> {
   #[inline]
   fn run_verifier(
     v: &mut flatbuffers::Verifier, pos: usize
   ) -> Result<(), flatbuffers::InvalidFlatbuffer> {
     use self::flatbuffers::Verifiable;
     v.visit_table(pos)?
-     .visit_field::<flatbuffers::ForwardsUOffset<flatbuffers::Vector<'_, u8>>>("payload", Self::VT_PAYLOAD, false)?
-     .visit_field::<i64>("started_at", Self::VT_STARTED_AT, false)?
-     .visit_field::<i64>("ended_at", Self::VT_ENDED_AT, false)?
-     .visit_field::<StepStatus>("status", Self::VT_STATUS, false)?
-     .visit_field::<u32>("attempts", Self::VT_ATTEMPTS, false)?
-     .visit_field::<u32>("tag", Self::VT_TAG, false)?
+     .visit_field::<u32>("step", Self::VT_STEP, false)?
      .visit_field::<flatbuffers::ForwardsUOffset<NodeFailure>>("error", Self::VT_ERROR, false)?
-     .visit_field::<u32>("failures", Self::VT_FAILURES, false)?
-     .visit_field::<u32>("interruptions", Self::VT_INTERRUPTIONS, false)?
-     .visit_field::<i64>("retry_at", Self::VT_RETRY_AT, false)?
      .visit_field::<flatbuffers::ForwardsUOffset<Wait>>("wait", Self::VT_WAIT, false)?
-     .visit_field::<u32>("opened", Self::VT_OPENED, false)?
-     .visit_field::<u32>("opened_len", Self::VT_OPENED_LEN, false)?
      .finish();
     Ok(())
   }
 }
-pub struct StepStateArgs<'a> {
-    pub payload: Option<flatbuffers::WIPOffset<flatbuffers::Vector<'a, u8>>>,
-    pub started_at: i64,
-    pub ended_at: i64,
-    pub status: StepStatus,
-    pub attempts: u32,
-    pub tag: u32,
+pub struct StepNoteArgs<'a> {
+    pub step: u32,
     pub error: Option<flatbuffers::WIPOffset<NodeFailure<'a>>>,
-    pub failures: u32,
-    pub interruptions: u32,
-    pub retry_at: i64,
     pub wait: Option<flatbuffers::WIPOffset<Wait<'a>>>,
-    pub opened: u32,
-    pub opened_len: u32,
 }
-impl<'a> Default for StepStateArgs<'a> {
+impl<'a> Default for StepNoteArgs<'a> {
   #[inline]
   fn default() -> Self {
-    StepStateArgs {
-      payload: None,
-      started_at: 0,
-      ended_at: 0,
-      status: StepStatus::Completed,
-      attempts: 1,
-      tag: 2,
+    StepNoteArgs {
+      step: 0,
       error: None,
-      failures: 0,
-      interruptions: 0,
-      retry_at: 0,
       wait: None,
-      opened: 0,
-      opened_len: 0,
     }
   }
 }
 
-pub struct StepStateBuilder<'a: 'b, 'b> {
+pub struct StepNoteBuilder<'a: 'b, 'b> {
   fbb_: &'b mut flatbuffers::FlatBufferBuilder<'a>,
   start_: flatbuffers::WIPOffset<flatbuffers::TableUnfinishedWIPOffset>,
 }
-impl<'a: 'b, 'b> StepStateBuilder<'a, 'b> {
+impl<'a: 'b, 'b> StepNoteBuilder<'a, 'b> {
   #[inline]
-  pub fn add_payload(&mut self, payload: flatbuffers::WIPOffset<flatbuffers::Vector<'b , u8>>) {
-    self.fbb_.push_slot_always::<flatbuffers::WIPOffset<_>>(StepState::VT_PAYLOAD, payload);
-  }
-  #[inline]
-  pub fn add_started_at(&mut self, started_at: i64) {
-    self.fbb_.push_slot::<i64>(StepState::VT_STARTED_AT, started_at, 0);
-  }
-  #[inline]
-  pub fn add_ended_at(&mut self, ended_at: i64) {
-    self.fbb_.push_slot::<i64>(StepState::VT_ENDED_AT, ended_at, 0);
-  }
-  #[inline]
-  pub fn add_status(&mut self, status: StepStatus) {
-    self.fbb_.push_slot::<StepStatus>(StepState::VT_STATUS, status, StepStatus::Completed);
-  }
-  #[inline]
-  pub fn add_attempts(&mut self, attempts: u32) {
-    self.fbb_.push_slot::<u32>(StepState::VT_ATTEMPTS, attempts, 1);
-  }
-  #[inline]
-  pub fn add_tag(&mut self, tag: u32) {
-    self.fbb_.push_slot::<u32>(StepState::VT_TAG, tag, 2);
+  pub fn add_step(&mut self, step: u32) {
+    self.fbb_.push_slot::<u32>(StepNote::VT_STEP, step, 0);
   }
   #[inline]
   pub fn add_error(&mut self, error: flatbuffers::WIPOffset<NodeFailure<'b >>) {
-    self.fbb_.push_slot_always::<flatbuffers::WIPOffset<NodeFailure>>(StepState::VT_ERROR, error);
-  }
-  #[inline]
-  pub fn add_failures(&mut self, failures: u32) {
-    self.fbb_.push_slot::<u32>(StepState::VT_FAILURES, failures, 0);
-  }
-  #[inline]
-  pub fn add_interruptions(&mut self, interruptions: u32) {
-    self.fbb_.push_slot::<u32>(StepState::VT_INTERRUPTIONS, interruptions, 0);
-  }
-  #[inline]
-  pub fn add_retry_at(&mut self, retry_at: i64) {
-    self.fbb_.push_slot::<i64>(StepState::VT_RETRY_AT, retry_at, 0);
+    self.fbb_.push_slot_always::<flatbuffers::WIPOffset<NodeFailure>>(StepNote::VT_ERROR, error);
   }
   #[inline]
   pub fn add_wait(&mut self, wait: flatbuffers::WIPOffset<Wait<'b >>) {
-    self.fbb_.push_slot_always::<flatbuffers::WIPOffset<Wait>>(StepState::VT_WAIT, wait);
+    self.fbb_.push_slot_always::<flatbuffers::WIPOffset<Wait>>(StepNote::VT_WAIT, wait);
   }
   #[inline]
-  pub fn add_opened(&mut self, opened: u32) {
-    self.fbb_.push_slot::<u32>(StepState::VT_OPENED, opened, 0);
-  }
-  #[inline]
-  pub fn add_opened_len(&mut self, opened_len: u32) {
-    self.fbb_.push_slot::<u32>(StepState::VT_OPENED_LEN, opened_len, 0);
-  }
-  #[inline]
-  pub fn new(_fbb: &'b mut flatbuffers::FlatBufferBuilder<'a>) -> StepStateBuilder<'a, 'b> {
+  pub fn new(_fbb: &'b mut flatbuffers::FlatBufferBuilder<'a>) -> StepNoteBuilder<'a, 'b> {
     let start = _fbb.start_table();
-    StepStateBuilder {
+    StepNoteBuilder {
       fbb_: _fbb,
       start_: start,
     }
   }
   #[inline]
-  pub fn finish(self) -> flatbuffers::WIPOffset<StepState<'a>> {
+  pub fn finish(self) -> flatbuffers::WIPOffset<StepNote<'a>> {
     let o = self.fbb_.end_table(self.start_);
     flatbuffers::WIPOffset::new(o.value())
   }
 }
 
-impl core::fmt::Debug for StepState<'_> {
+impl core::fmt::Debug for StepNote<'_> {
   fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-    let mut ds = f.debug_struct("StepState");
-      ds.field("payload", &self.payload());
-      ds.field("started_at", &self.started_at());
-      ds.field("ended_at", &self.ended_at());
-      ds.field("status", &self.status());
-      ds.field("attempts", &self.attempts());
-      ds.field("tag", &self.tag());
+    let mut ds = f.debug_struct("StepNote");
+      ds.field("step", &self.step());
       ds.field("error", &self.error());
-      ds.field("failures", &self.failures());
-      ds.field("interruptions", &self.interruptions());
-      ds.field("retry_at", &self.retry_at());
       ds.field("wait", &self.wait());
-      ds.field("opened", &self.opened());
-      ds.field("opened_len", &self.opened_len());
       ds.finish()
   }
 }
@@ -5806,6 +6052,8 @@ impl<'a> Record<'a> {
   pub const VT_TRACE_CONTEXT: flatbuffers::VOffsetT = 50;
   pub const VT_RUN_DEADLINE: flatbuffers::VOffsetT = 52;
   pub const VT_ON_FAILURE: flatbuffers::VOffsetT = 54;
+  pub const VT_OUTPUTS: flatbuffers::VOffsetT = 56;
+  pub const VT_NOTES: flatbuffers::VOffsetT = 58;
 
   #[inline]
   pub unsafe fn init_from_table(table: flatbuffers::Table<'a>) -> Self {
@@ -5824,6 +6072,8 @@ impl<'a> Record<'a> {
     builder.add_created_at(args.created_at);
     builder.add_seq(args.seq);
     builder.add_run_no(args.run_no);
+    if let Some(x) = args.notes { builder.add_notes(x); }
+    if let Some(x) = args.outputs { builder.add_outputs(x); }
     if let Some(x) = args.trace_context { builder.add_trace_context(x); }
     if let Some(x) = args.queue { builder.add_queue(x); }
     builder.add_priority(args.priority);
@@ -5934,11 +6184,11 @@ impl<'a> Record<'a> {
     unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<flatbuffers::Vector<'a, Instance>>>(Record::VT_INSTANCES, None)}
   }
   #[inline]
-  pub fn steps(&self) -> Option<flatbuffers::Vector<'a, flatbuffers::ForwardsUOffset<StepState<'a>>>> {
+  pub fn steps(&self) -> Option<flatbuffers::Vector<'a, StepState>> {
     // Safety:
     // Created from valid Table for this object
     // which contains a valid value in this slot
-    unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<flatbuffers::Vector<'a, flatbuffers::ForwardsUOffset<StepState>>>>(Record::VT_STEPS, None)}
+    unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<flatbuffers::Vector<'a, StepState>>>(Record::VT_STEPS, None)}
   }
   #[inline]
   pub fn data(&self) -> Option<flatbuffers::Vector<'a, flatbuffers::ForwardsUOffset<DataKey<'a>>>> {
@@ -6031,6 +6281,22 @@ impl<'a> Record<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<OnFailure>(Record::VT_ON_FAILURE, Some(OnFailure::Stop)).unwrap()}
   }
+  /// The outputs of all steps, one behind the other in the order of the steps.
+  #[inline]
+  pub fn outputs(&self) -> Option<flatbuffers::Vector<'a, u8>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<flatbuffers::Vector<'a, u8>>>(Record::VT_OUTPUTS, None)}
+  }
+  /// In the order of the steps.
+  #[inline]
+  pub fn notes(&self) -> Option<flatbuffers::Vector<'a, flatbuffers::ForwardsUOffset<StepNote<'a>>>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<flatbuffers::Vector<'a, flatbuffers::ForwardsUOffset<StepNote>>>>(Record::VT_NOTES, None)}
+  }
 }
 
 impl flatbuffers::Verifiable for Record<'_> {
@@ -6052,7 +6318,7 @@ impl flatbuffers::Verifiable for Record<'_> {
      .visit_field::<flatbuffers::ForwardsUOffset<&str>>("forked_from", Self::VT_FORKED_FROM, false)?
      .visit_field::<RunStatus>("status", Self::VT_STATUS, false)?
      .visit_field::<flatbuffers::ForwardsUOffset<flatbuffers::Vector<'_, Instance>>>("instances", Self::VT_INSTANCES, false)?
-     .visit_field::<flatbuffers::ForwardsUOffset<flatbuffers::Vector<'_, flatbuffers::ForwardsUOffset<StepState>>>>("steps", Self::VT_STEPS, false)?
+     .visit_field::<flatbuffers::ForwardsUOffset<flatbuffers::Vector<'_, StepState>>>("steps", Self::VT_STEPS, false)?
      .visit_field::<flatbuffers::ForwardsUOffset<flatbuffers::Vector<'_, flatbuffers::ForwardsUOffset<DataKey>>>>("data", Self::VT_DATA, false)?
      .visit_field::<Outcome>("outcome", Self::VT_OUTCOME, false)?
      .visit_field::<flatbuffers::ForwardsUOffset<RunOutput>>("output", Self::VT_OUTPUT, false)?
@@ -6066,6 +6332,8 @@ impl flatbuffers::Verifiable for Record<'_> {
      .visit_field::<flatbuffers::ForwardsUOffset<&str>>("trace_context", Self::VT_TRACE_CONTEXT, false)?
      .visit_field::<i64>("run_deadline", Self::VT_RUN_DEADLINE, false)?
      .visit_field::<OnFailure>("on_failure", Self::VT_ON_FAILURE, false)?
+     .visit_field::<flatbuffers::ForwardsUOffset<flatbuffers::Vector<'_, u8>>>("outputs", Self::VT_OUTPUTS, false)?
+     .visit_field::<flatbuffers::ForwardsUOffset<flatbuffers::Vector<'_, flatbuffers::ForwardsUOffset<StepNote>>>>("notes", Self::VT_NOTES, false)?
      .finish();
     Ok(())
   }
@@ -6083,7 +6351,7 @@ pub struct RecordArgs<'a> {
     pub forked_from: Option<flatbuffers::WIPOffset<&'a str>>,
     pub status: RunStatus,
     pub instances: Option<flatbuffers::WIPOffset<flatbuffers::Vector<'a, Instance>>>,
-    pub steps: Option<flatbuffers::WIPOffset<flatbuffers::Vector<'a, flatbuffers::ForwardsUOffset<StepState<'a>>>>>,
+    pub steps: Option<flatbuffers::WIPOffset<flatbuffers::Vector<'a, StepState>>>,
     pub data: Option<flatbuffers::WIPOffset<flatbuffers::Vector<'a, flatbuffers::ForwardsUOffset<DataKey<'a>>>>>,
     pub outcome: Option<Outcome>,
     pub output: Option<flatbuffers::WIPOffset<RunOutput<'a>>>,
@@ -6097,6 +6365,8 @@ pub struct RecordArgs<'a> {
     pub trace_context: Option<flatbuffers::WIPOffset<&'a str>>,
     pub run_deadline: Option<i64>,
     pub on_failure: OnFailure,
+    pub outputs: Option<flatbuffers::WIPOffset<flatbuffers::Vector<'a, u8>>>,
+    pub notes: Option<flatbuffers::WIPOffset<flatbuffers::Vector<'a, flatbuffers::ForwardsUOffset<StepNote<'a>>>>>,
 }
 impl<'a> Default for RecordArgs<'a> {
   #[inline]
@@ -6128,6 +6398,8 @@ impl<'a> Default for RecordArgs<'a> {
       trace_context: None,
       run_deadline: None,
       on_failure: OnFailure::Stop,
+      outputs: None,
+      notes: None,
     }
   }
 }
@@ -6186,7 +6458,7 @@ impl<'a: 'b, 'b> RecordBuilder<'a, 'b> {
     self.fbb_.push_slot_always::<flatbuffers::WIPOffset<_>>(Record::VT_INSTANCES, instances);
   }
   #[inline]
-  pub fn add_steps(&mut self, steps: flatbuffers::WIPOffset<flatbuffers::Vector<'b , flatbuffers::ForwardsUOffset<StepState<'b >>>>) {
+  pub fn add_steps(&mut self, steps: flatbuffers::WIPOffset<flatbuffers::Vector<'b , StepState>>) {
     self.fbb_.push_slot_always::<flatbuffers::WIPOffset<_>>(Record::VT_STEPS, steps);
   }
   #[inline]
@@ -6242,6 +6514,14 @@ impl<'a: 'b, 'b> RecordBuilder<'a, 'b> {
     self.fbb_.push_slot::<OnFailure>(Record::VT_ON_FAILURE, on_failure, OnFailure::Stop);
   }
   #[inline]
+  pub fn add_outputs(&mut self, outputs: flatbuffers::WIPOffset<flatbuffers::Vector<'b , u8>>) {
+    self.fbb_.push_slot_always::<flatbuffers::WIPOffset<_>>(Record::VT_OUTPUTS, outputs);
+  }
+  #[inline]
+  pub fn add_notes(&mut self, notes: flatbuffers::WIPOffset<flatbuffers::Vector<'b , flatbuffers::ForwardsUOffset<StepNote<'b >>>>) {
+    self.fbb_.push_slot_always::<flatbuffers::WIPOffset<_>>(Record::VT_NOTES, notes);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut flatbuffers::FlatBufferBuilder<'a>) -> RecordBuilder<'a, 'b> {
     let start = _fbb.start_table();
     RecordBuilder {
@@ -6285,6 +6565,8 @@ impl core::fmt::Debug for Record<'_> {
       ds.field("trace_context", &self.trace_context());
       ds.field("run_deadline", &self.run_deadline());
       ds.field("on_failure", &self.on_failure());
+      ds.field("outputs", &self.outputs());
+      ds.field("notes", &self.notes());
       ds.finish()
   }
 }

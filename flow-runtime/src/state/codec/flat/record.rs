@@ -8,8 +8,8 @@ use flatbuffers::{ForwardsUOffset, Vector, WIPOffset};
 use super::event::{read_metadata, read_plan_or_find, write_metadata};
 use super::names::Named;
 use super::value::{
-    Bytes8, failure_weight, output_weight, read_boxed_payload, read_failure, read_id, read_output, read_payload,
-    read_step, read_text, read_wait, tag, write_boxed_payload, write_failure, write_output, write_step, write_wait,
+    failure_weight, output_weight, read_boxed_payload, read_failure, read_id, read_output, read_payload, read_step,
+    read_text, read_wait, tag, tagged, write_boxed_payload, write_failure, write_output, write_step, write_wait,
 };
 use super::{Builder, CodecError, FindPlan, Plans, check_size, fb, plan, root};
 use crate::state::codec::check::check_record;
@@ -18,11 +18,16 @@ use crate::state::{DataEntry, InstanceState, Payload, StepRef, StepState, Workfl
 /// What stands for "nothing opened it".
 const NOBODY: StepRef = StepRef::new(u32::MAX, u32::MAX);
 
+/// What stands for the length of an output that is not there; longer ones than this are not stored in one piece.
+const NO_OUTPUT: u32 = u32::MAX;
+
 /// A run as bytes.
 pub(crate) fn write_record(data: &WorkflowData, plans: Plans) -> Result<Vec<u8>, CodecError> {
     check_size(weight(data), parts(data))?;
     let mut to = Builder::with_capacity(1024);
-    let steps = data.steps.iter().map(|step| write_state(&mut to, step)).collect::<Result<Vec<_>, _>>()?;
+    let notes = write_notes(&mut to, &data.steps)?;
+    let outputs = write_outputs(&mut to, &data.steps);
+    let steps: Vec<fb::StepState> = data.steps.iter().map(write_state).collect();
     let instances: Vec<fb::Instance> = data.instances.iter().map(write_instance).collect();
     let fingerprint = plan::write_fingerprint(data.plan.fingerprint);
     let output = data.output.as_ref().map(|output| write_output(&mut to, output)).transpose()?;
@@ -46,6 +51,8 @@ pub(crate) fn write_record(data: &WorkflowData, plans: Plans) -> Result<Vec<u8>,
         asked: data.asked.map(Into::into),
         created_at: data.created_at,
         updated_at: data.updated_at,
+        outputs: Some(outputs),
+        notes,
         ..Default::default()
     };
     let record = fb::Record::create(&mut to, &args);
@@ -74,7 +81,7 @@ pub(crate) fn read_record(bytes: &Bytes, plans: &dyn FindPlan) -> Result<Workflo
         forked_from: record.forked_from().map(|id| read_id(Some(id))).transpose()?,
         status: record.status().ours()?,
         instances: record.instances().iter().flatten().map(read_instance).collect(),
-        steps: record.steps().iter().flatten().map(|step| read_state(bytes, step)).collect::<Result<_, _>>()?,
+        steps: read_steps(bytes, record)?,
         data: read_data(bytes, record.data())?,
         outcome: record.outcome().map(Named::ours).transpose()?,
         output: record.output().map(|output| read_output(bytes, Some(output))).transpose()?,
@@ -107,27 +114,32 @@ fn read_instance(instance: &fb::Instance) -> InstanceState {
     }
 }
 
-fn write_state(to: &mut Builder, step: &StepState) -> Result<WIPOffset<fb::StepState<'static>>, CodecError> {
-    let args = fb::StepStateArgs {
-        payload: step.output.as_ref().map(|payload| to.create_vector(&payload.bytes)),
-        tag: step.output.as_ref().map_or(2, tag),
-        started_at: step.started_at,
-        ended_at: step.ended_at,
-        status: step.status.into(),
-        attempts: step.attempts,
-        error: step.error.as_deref().map(|error| write_failure(to, error)).transpose()?,
-        failures: step.failures,
-        interruptions: step.interruptions,
-        retry_at: step.retry_at,
-        wait: step.waiting.as_deref().map(|wait| write_wait(to, wait)),
-        opened: step.opened,
-        opened_len: step.opened_len,
-    };
-    Ok(fb::StepState::create(to, &args))
+fn write_state(step: &StepState) -> fb::StepState {
+    let output = step.output.as_ref();
+    fb::StepState::new(
+        step.started_at,
+        step.ended_at,
+        step.retry_at,
+        output.map_or(NO_OUTPUT, |payload| payload.bytes.len() as u32),
+        output.map_or(0, tag),
+        step.attempts,
+        step.failures,
+        step.interruptions,
+        step.opened,
+        step.opened_len,
+        step.status.into(),
+    )
 }
 
-fn read_state(all: &Bytes, step: fb::StepState<'_>) -> Result<StepState, CodecError> {
-    let payload: Bytes8<'_> = step.payload();
+/// The step, whose output is taken from the front of the outputs.
+fn read_state(step: &fb::StepState, outputs: &mut Bytes) -> Result<StepState, CodecError> {
+    let output = match step.output_len() {
+        NO_OUTPUT => None,
+        len if len as usize > outputs.len() => {
+            return Err(CodecError::broken("the outputs are shorter than they were"));
+        }
+        len => Some(tagged(outputs.split_to(len as usize), step.tag())?),
+    };
     Ok(StepState {
         status: step.status().ours()?,
         attempts: step.attempts(),
@@ -136,14 +148,57 @@ fn read_state(all: &Bytes, step: fb::StepState<'_>) -> Result<StepState, CodecEr
         started_at: step.started_at(),
         ended_at: step.ended_at(),
         retry_at: step.retry_at(),
-        output: payload.map(|bytes| read_payload(all, Some(bytes), step.tag())).transpose()?,
-        error: step.error().map(|error| read_failure(Some(error)).map(Box::new)).transpose()?,
-        waiting: step.wait().map(|wait| read_wait(Some(wait)).map(Box::new)).transpose()?,
+        output,
+        error: None,
+        waiting: None,
         opened: step.opened(),
         opened_len: step.opened_len(),
         open: 0,
         held: 0,
     })
+}
+
+fn write_outputs(to: &mut Builder, steps: &[StepState]) -> WIPOffset<Vector<'static, u8>> {
+    let outputs = || steps.iter().filter_map(|step| step.output.as_ref());
+    let mut all = Vec::with_capacity(outputs().map(|payload| payload.bytes.len()).sum());
+    outputs().for_each(|payload| all.extend_from_slice(&payload.bytes));
+    to.create_vector(&all)
+}
+
+fn read_steps(all: &Bytes, record: fb::Record<'_>) -> Result<Vec<StepState>, CodecError> {
+    let mut outputs = record.outputs().map(|outputs| all.slice_ref(outputs.bytes())).unwrap_or_default();
+    let steps = record.steps().into_iter().flatten().map(|step| read_state(step, &mut outputs));
+    let mut steps = steps.collect::<Result<Vec<_>, _>>()?;
+    if !outputs.is_empty() {
+        return Err(CodecError::broken("there are more outputs than the steps have"));
+    }
+    read_notes(record.notes(), &mut steps)?;
+    Ok(steps)
+}
+
+type Notes<'a> = Vector<'a, ForwardsUOffset<fb::StepNote<'a>>>;
+
+fn write_notes(to: &mut Builder, steps: &[StepState]) -> Result<Option<WIPOffset<Notes<'static>>>, CodecError> {
+    let mut notes = Vec::new();
+    for (step, state) in (0..).zip(steps).filter(|(_, state)| state.error.is_some() || state.waiting.is_some()) {
+        let error = state.error.as_deref().map(|error| write_failure(to, error)).transpose()?;
+        let wait = state.waiting.as_deref().map(|wait| write_wait(to, wait));
+        notes.push(fb::StepNote::create(to, &fb::StepNoteArgs { step, error, wait }));
+    }
+    Ok((!notes.is_empty()).then(|| to.create_vector(&notes)))
+}
+
+fn read_notes(notes: Option<Notes<'_>>, steps: &mut [StepState]) -> Result<(), CodecError> {
+    let mut next = 0;
+    for note in notes.iter().flatten() {
+        let step = note.step();
+        let state = steps.get_mut(step as usize).filter(|_| step >= next);
+        let state = state.ok_or_else(|| CodecError::broken("a note is of no step, or not in their order"))?;
+        state.error = note.error().map(|error| read_failure(Some(error)).map(Box::new)).transpose()?;
+        state.waiting = note.wait().map(|wait| read_wait(Some(wait)).map(Box::new)).transpose()?;
+        next = step.saturating_add(1);
+    }
+    Ok(())
 }
 
 type Keys<'a> = Vector<'a, ForwardsUOffset<fb::DataKey<'a>>>;
@@ -206,4 +261,31 @@ fn weight(data: &WorkflowData) -> usize {
 fn parts(data: &WorkflowData) -> usize {
     let values: usize = data.data.values().map(|entries| 1 + entries.len()).sum();
     plan::parts(&data.plan) + data.steps.len() + values + data.metadata.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn b34_notes_of_no_step_or_out_of_order_are_refused() {
+        let read = |of: &[u32]| {
+            let mut to = Builder::new();
+            let note =
+                |step: &u32| fb::StepNote::create(&mut to, &fb::StepNoteArgs { step: *step, ..Default::default() });
+            let notes: Vec<_> = of.iter().map(note).collect();
+            let notes = Some(to.create_vector(&notes));
+            let record = fb::Record::create(&mut to, &fb::RecordArgs { notes, ..Default::default() });
+            to.finish_minimal(record);
+            let mut steps = [StepState::PENDING; 3];
+            read_notes(root::<fb::Record<'_>>(to.finished_data()).unwrap().notes(), &mut steps)
+        };
+        read(&[]).unwrap();
+        read(&[0, 2]).unwrap();
+        for refused in [&[3][..], &[u32::MAX], &[1, 0], &[1, 1]] {
+            let error = read(refused).unwrap_err().to_string();
+            let expected = CodecError::broken("a note is of no step, or not in their order");
+            assert_eq!(error, expected.to_string(), "{refused:?}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use crate::state::{Cause, Encoding, NodeFailure, Payload, RunOutput, StepRef, Wa
 /// The longest chain of causes that is stored; dropping a longer one could exhaust the stack.
 const MAX_CAUSES: usize = 256;
 
-pub(super) type Bytes8<'a> = Option<Vector<'a, u8>>;
+type Bytes8<'a> = Option<Vector<'a, u8>>;
 
 pub(super) fn tag(payload: &Payload) -> u32 {
     u32::from(payload.encoding.tag()) | u32::from(payload.transform) << 8 | u32::from(payload.flags) << 16
@@ -19,12 +19,17 @@ pub(super) fn tag(payload: &Payload) -> u32 {
 /// The payload of these bytes, which are a part of `all` and are shared with it.
 pub(super) fn read_payload(all: &Bytes, bytes: Bytes8<'_>, tag: u32) -> Result<Payload, CodecError> {
     let bytes = bytes.ok_or_else(|| missing("payload"))?;
+    tagged(all.slice_ref(bytes.bytes()), tag)
+}
+
+/// These bytes with what their tag says of them.
+pub(super) fn tagged(bytes: Bytes, tag: u32) -> Result<Payload, CodecError> {
     let [encoding, transform, flags, rest] = tag.to_le_bytes();
     if rest != 0 {
         return Err(unknown("payload tag", rest, 0));
     }
     let encoding = Encoding::from_tag(encoding).ok_or_else(|| unknown("payload encoding", encoding, 3))?;
-    Ok(Payload { encoding, transform, flags, bytes: all.slice_ref(bytes.bytes()) })
+    Ok(Payload { encoding, transform, flags, bytes })
 }
 
 pub(super) fn write_boxed_payload(to: &mut Builder, payload: &Payload) -> WIPOffset<fb::Payload<'static>> {
