@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Listing, StoreError, WorkflowStore};
+use super::claims::Claims;
+use super::{Listing, Owner, StoreError, WorkflowStore};
 use crate::state::{Delta, WorkflowData, WorkflowId};
 
 /// Keeps records in memory. Clones are the same store, so a clone outlives the engine that used it.
@@ -21,6 +22,7 @@ use crate::state::{Delta, WorkflowData, WorkflowId};
 #[derive(Clone, Default)]
 pub struct InMemoryStore {
     runs: Arc<Mutex<BTreeMap<WorkflowId, Entry>>>,
+    claims: Arc<Claims>,
 }
 
 struct Entry {
@@ -74,11 +76,14 @@ impl WorkflowStore for InMemoryStore {
     }
 
     async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
-        self.runs().remove(id).map(drop).ok_or_else(|| StoreError::NotFound { id: id.clone() })
+        let mut runs = self.runs();
+        self.claims.check_free(id)?;
+        runs.remove(id).map(drop).ok_or_else(|| StoreError::NotFound { id: id.clone() })
     }
 
     async fn commit(&self, after: &WorkflowData, delta: &Delta) -> Result<(), StoreError> {
         let mut runs = self.runs();
+        self.claims.check_fence(&after.id, delta.fence)?;
         let conflict = |reason: String| StoreError::Conflict { id: after.id.clone(), reason };
         match runs.get_mut(&after.id) {
             Some(entry) if entry.last.as_ref() == Some(delta) => Ok(()),
@@ -90,6 +95,15 @@ impl WorkflowStore for InMemoryStore {
             }
             None => Err(conflict("it is not there any more".to_owned())),
         }
+    }
+
+    async fn claim(&self, id: &WorkflowId, owner: Owner) -> Result<u64, StoreError> {
+        self.claims.claim(id, owner)
+    }
+
+    async fn release(&self, id: &WorkflowId, owner: Owner) -> Result<(), StoreError> {
+        self.claims.release(id, owner);
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 //! In: deltas and records of runs. Out: the same records after a crash. A store knows nothing of the engine; every
 //! store, ours or a user's, passes the same conformance suite.
 
+mod claims;
 mod error;
 mod flat;
 mod json;

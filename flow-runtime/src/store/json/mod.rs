@@ -16,8 +16,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 use self::files::{Files, Job, Place, Written, name_of};
+use super::claims::Claims;
 use super::worker::{Gone, Worker};
-use super::{Listing, StoreError, WorkflowStore};
+use super::{Listing, Owner, StoreError, WorkflowStore};
 use crate::disk::{self, Fs, RealFs};
 use crate::state::codec::flat::{Plans, write_delta};
 use crate::state::codec::json::write_record;
@@ -64,6 +65,8 @@ pub struct JsonFileOptions {
 struct Inner {
     path: PathBuf,
     worker: Worker<Job>,
+    /// The runs that are taken. Writes look here in the thread, at their turn.
+    claims: Arc<Claims>,
     /// The runs of which it was told that they have many steps.
     told: Mutex<HashSet<WorkflowId>>,
 }
@@ -128,7 +131,8 @@ impl JsonFileStore {
             path: path.to_owned(),
             source,
         })?;
-        Ok(Self { inner: Arc::new(Inner { path: path.to_owned(), worker, told: Mutex::default() }) })
+        let inner = Inner { path: path.to_owned(), worker, claims: Arc::default(), told: Mutex::default() };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Has the store's thread do this, and waits for its answer. It is done whether the answer is waited for or not.
@@ -189,8 +193,8 @@ impl WorkflowStore for JsonFileStore {
     }
 
     async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
-        let of = id.clone();
-        self.ask(move |files| files.delete(&of)).await?;
+        let (of, claims) = (id.clone(), self.inner.claims.clone());
+        self.ask(move |files| claims.check_free(&of).and_then(|()| files.delete(&of))).await?;
         self.told().remove(id);
         Ok(())
     }
@@ -202,7 +206,17 @@ impl WorkflowStore for JsonFileStore {
         }
         let change = write_delta(delta, Plans::Beside).map_err(|error| failure::unwritable(&after.id, error))?;
         let file = self.written(after, Some(crc32c::crc32c(&change)))?;
-        self.ask(|files| files.commit(file)).await
+        let (fence, claims) = (delta.fence, self.inner.claims.clone());
+        self.ask(move |files| claims.check_fence(&file.id, fence).and_then(|()| files.commit(file))).await
+    }
+
+    async fn claim(&self, id: &WorkflowId, owner: Owner) -> Result<u64, StoreError> {
+        self.inner.claims.claim(id, owner)
+    }
+
+    async fn release(&self, id: &WorkflowId, owner: Owner) -> Result<(), StoreError> {
+        self.inner.claims.release(id, owner);
+        Ok(())
     }
 
     fn encoding(&self) -> Encoding {
