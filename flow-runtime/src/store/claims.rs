@@ -1,9 +1,9 @@
 //! Which runs are taken by an engine, for stores that one process writes.
 //!
 //! In: claims and releases. Out: the fences of the claims, or who holds the run already. The table lives in memory, as
-//! long as the store is open, and needs no more: nobody else can open the store for writing until this process has
-//! closed it or is gone, and in this process an engine gives a run back in every way in which it can end, so that no
-//! claim is left behind by an owner that vanished.
+//! long as the store is open, and needs no lease: nobody else can open the store for writing until this process has
+//! closed it or is gone, and in this process an engine gives its runs back when they end, and all when it is dropped,
+//! so that no claim is left behind by an owner that vanished.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -57,6 +57,11 @@ impl Claims {
         }
     }
 
+    /// Gives back all runs of an owner that is gone.
+    pub(super) fn forget(&self, owner: Owner) {
+        self.table().held.retain(|_, claim| claim.owner != owner);
+    }
+
     /// That nobody has the run, so that it may be deleted.
     pub(super) fn check_free(&self, id: &WorkflowId) -> Result<(), StoreError> {
         if self.table().held.contains_key(id) {
@@ -105,6 +110,20 @@ mod tests {
         assert!(claims.claim(&id("run"), other).is_err(), "only its owner gives a run back");
         claims.release(&id("run"), one);
         assert!(claims.claim(&id("run"), other).is_ok());
+    }
+
+    #[test]
+    fn b20_an_owner_that_is_gone_holds_nothing() {
+        let (claims, one, other) = (Claims::default(), Owner::draw(), Owner::draw());
+        for run in ["a", "b"] {
+            claims.claim(&id(run), one).unwrap();
+        }
+        claims.claim(&id("c"), other).unwrap();
+        claims.forget(one);
+        for run in ["a", "b"] {
+            claims.claim(&id(run), other).unwrap();
+        }
+        assert!(claims.claim(&id("c"), one).is_err(), "only those of the owner are free");
     }
 
     #[test]

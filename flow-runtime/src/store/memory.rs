@@ -105,6 +105,10 @@ impl WorkflowStore for InMemoryStore {
         self.claims.release(id, owner);
         Ok(())
     }
+
+    fn forget(&self, owner: Owner) {
+        self.claims.forget(owner);
+    }
 }
 
 impl std::fmt::Debug for InMemoryStore {

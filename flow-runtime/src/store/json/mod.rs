@@ -219,6 +219,10 @@ impl WorkflowStore for JsonFileStore {
         Ok(())
     }
 
+    fn forget(&self, owner: Owner) {
+        self.inner.claims.forget(owner);
+    }
+
     fn encoding(&self) -> Encoding {
         Encoding::Json
     }
