@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::claims::Claims;
-use super::{Listing, Owner, StoreError, WorkflowStore};
+use super::{Listing, Owner, Page, Query, StoreError, Summary, WorkflowStore};
 use crate::state::{Delta, WorkflowData, WorkflowId};
 
 /// Keeps records in memory. Clones are the same store, so a clone outlives the engine that used it.
@@ -95,6 +95,10 @@ impl WorkflowStore for InMemoryStore {
             }
             None => Err(conflict("it is not there any more".to_owned())),
         }
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page, StoreError> {
+        Ok(query.page_of(self.runs().values().map(|entry| Summary::from(&entry.data)), Vec::new()))
     }
 
     async fn claim(&self, id: &WorkflowId, owner: Owner) -> Result<u64, StoreError> {

@@ -216,6 +216,8 @@ pub(super) async fn by_loading<S: WorkflowStore + ?Sized>(store: &S, query: &Que
             Err(StoreError::Corrupt { path, reason, .. }) => {
                 damaged.push(Damaged::new(path.unwrap_or_default(), format!("run `{id}`: {reason}")));
             }
+            // What this version cannot read hides no other run either.
+            Err(error @ StoreError::Newer { .. }) => damaged.push(Damaged::new("", format!("run `{id}`: {error}"))),
             Err(error) => return Err(error),
         }
     }

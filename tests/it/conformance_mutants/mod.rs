@@ -4,10 +4,12 @@
 //! replaced, and which cases must find it.
 
 mod changing;
+mod claims;
 mod ids;
 mod interrupted;
 mod listing;
 mod numbers;
+mod queries;
 mod records;
 mod reopening;
 mod store;
@@ -32,10 +34,12 @@ fn all_mutants() -> Vec<Mutant> {
     let lists = [
         records::mutants(),
         changing::mutants(),
+        claims::mutants(),
         ids::mutants(),
         interrupted::mutants(),
         listing::mutants(),
         numbers::mutants(),
+        queries::mutants(),
         reopening::mutants(),
     ];
     lists.into_iter().flatten().collect()
@@ -98,6 +102,16 @@ fn mutants_that_list_and_find_wrongly_are_found() {
 #[test]
 fn mutants_that_take_deltas_wrongly_are_found() {
     are_found(numbers::mutants());
+}
+
+#[test]
+fn mutants_that_answer_queries_wrongly_are_found() {
+    are_found(queries::mutants());
+}
+
+#[test]
+fn mutants_that_hold_runs_wrongly_are_found() {
+    are_found(claims::mutants());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use flow_runtime::state::{Ack, Delta, Encoding};
-use flow_runtime::store::Listing;
+use flow_runtime::store::{Listing, Owner, Page, Query, Summary};
 use flow_runtime::testing::conformance::StoreFixture;
 use flow_runtime::{StoreError, WorkflowData, WorkflowId, WorkflowStore};
 
@@ -36,6 +36,10 @@ pub(super) struct Core {
     pub(super) loads: u32,
     /// Whether it refuses everything.
     pub(super) stuck: bool,
+    /// Who has claimed a run, and its fence.
+    pub(super) claims: BTreeMap<String, (Owner, u64)>,
+    /// The fence that was given out last.
+    pub(super) last_fence: u64,
 }
 
 type Done = Result<(), StoreError>;
@@ -62,6 +66,16 @@ pub(super) struct Parts {
     pub(super) begin_load: Option<fn(&mut Core, &str)>,
     pub(super) begin_delete: Option<fn(&mut Core, &str)>,
     pub(super) encoding: fn(&Core) -> Encoding,
+    /// What is known of a run to who asks for runs.
+    pub(super) summary: fn(&Entry) -> Summary,
+    pub(super) query: fn(&Core, &Query, Vec<Summary>) -> Page,
+    pub(super) claim: fn(&mut Core, &str, &WorkflowId, Owner) -> Result<u64, StoreError>,
+    pub(super) release: fn(&mut Core, &str, Owner),
+    pub(super) forget: fn(&mut Core, Owner),
+    /// Whether a claimed run is kept from deletion.
+    pub(super) keeps_claimed: bool,
+    /// Whether deltas of an older fence are refused.
+    pub(super) fences: bool,
 }
 
 /// The parts of a store that is right.
@@ -79,7 +93,32 @@ pub(super) const SOUND: Parts = Parts {
     begin_load: None,
     begin_delete: None,
     encoding: |_| Encoding::Json,
+    summary: |entry| Summary::from(&entry.data),
+    query: |_, query, runs| query.page_of(runs, Vec::new()),
+    claim: sound_claim,
+    release: sound_release,
+    forget: |core, owner| core.claims.retain(|_, claim| claim.0 != owner),
+    keeps_claimed: true,
+    fences: true,
 };
+
+pub(super) fn sound_claim(core: &mut Core, key: &str, id: &WorkflowId, owner: Owner) -> Result<u64, StoreError> {
+    match core.claims.get(key) {
+        Some((holder, fence)) if *holder == owner => Ok(*fence),
+        Some(_) => Err(StoreError::Held { id: id.clone(), holder: "another".to_owned() }),
+        None => {
+            core.last_fence += 1;
+            core.claims.insert(key.to_owned(), (owner, core.last_fence));
+            Ok(core.last_fence)
+        }
+    }
+}
+
+pub(super) fn sound_release(core: &mut Core, key: &str, owner: Owner) {
+    if core.claims.get(key).is_some_and(|claim| claim.0 == owner) {
+        core.claims.remove(key);
+    }
+}
 
 #[expect(clippy::unnecessary_wraps, reason = "it stands where others fail")]
 pub(super) fn sound_save(core: &mut Core, key: &str, data: &WorkflowData) -> Done {
@@ -228,13 +267,40 @@ impl WorkflowStore for Store {
     async fn delete(&self, id: &WorkflowId) -> Done {
         let key = self.key(id);
         self.begin_other(self.parts.begin_delete, &key).await;
-        (self.parts.delete)(&mut self.core.lock().unwrap(), &key, id)
+        let mut core = self.core.lock().unwrap();
+        if self.parts.keeps_claimed && core.claims.contains_key(&key) {
+            return Err(conflict(id));
+        }
+        (self.parts.delete)(&mut core, &key, id)
     }
 
     async fn commit(&self, after: &WorkflowData, delta: &Delta) -> Done {
         let key = self.key(&after.id);
         self.begin(&key, after).await;
-        (self.parts.commit)(&mut self.core.lock().unwrap(), &key, after, delta)
+        let mut core = self.core.lock().unwrap();
+        if self.parts.fences && core.claims.get(&key).is_some_and(|claim| delta.fence < claim.1) {
+            return Err(conflict(&after.id));
+        }
+        (self.parts.commit)(&mut core, &key, after, delta)
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page, StoreError> {
+        let core = self.core.lock().unwrap();
+        let runs = core.runs.values().map(self.parts.summary).collect();
+        Ok((self.parts.query)(&core, query, runs))
+    }
+
+    async fn claim(&self, id: &WorkflowId, owner: Owner) -> Result<u64, StoreError> {
+        (self.parts.claim)(&mut self.core.lock().unwrap(), &self.key(id), id, owner)
+    }
+
+    async fn release(&self, id: &WorkflowId, owner: Owner) -> Done {
+        (self.parts.release)(&mut self.core.lock().unwrap(), &self.key(id), owner);
+        Ok(())
+    }
+
+    fn forget(&self, owner: Owner) {
+        (self.parts.forget)(&mut self.core.lock().unwrap(), owner);
     }
 
     fn encoding(&self) -> Encoding {

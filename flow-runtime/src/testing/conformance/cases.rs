@@ -155,6 +155,27 @@ macro_rules! __store_conformance_cases {
                 conflicts::b71_a_creation_that_is_sent_again_creates_one_run
                 conflicts::b71_an_end_that_is_sent_again_is_applied_once
                 conflicts::b71_a_delta_kept_before_reopening_is_not_applied_again
+                queries::query_gives_every_run_as_its_record_is
+                queries::query_gives_the_newest_first_and_those_of_one_time_by_id
+                queries::query_of_a_workflow_gives_its_runs
+                queries::query_of_statuses_gives_runs_of_each
+                queries::query_of_a_time_keeps_its_ends
+                queries::query_of_metadata_wants_every_entry
+                queries::query_of_several_things_wants_all
+                queries::query_of_nothing_that_is_there_is_an_empty_page
+                queries::query_gives_pages_that_neither_repeat_nor_skip
+                queries::query_goes_on_while_runs_come_and_go
+                queries::query_sees_each_commit
+                queries::query_sees_no_deleted_run
+                queries::query_gives_the_same_after_reopening
+                claims::claim_is_refused_to_another_owner
+                claims::claim_by_the_same_owner_again_changes_nothing
+                claims::claim_is_given_back_by_its_owner_alone
+                claims::claim_holds_no_other_run
+                claims::claim_gives_fences_that_grow_with_each_owner
+                claims::claim_ends_with_its_owner
+                claims::claim_keeps_a_run_from_deletion
+                claims::claim_makes_no_run
             ]
             commit: [
                 dropped::b39_a_dropped_commit_does_not_bring_back_a_run_deleted_after_it
@@ -174,6 +195,7 @@ macro_rules! __store_conformance_cases {
                 conflicts::b71_conflicts_are_known_after_reopening
                 conflicts::b71_a_delta_must_follow_what_was_saved
                 conflicts::b71_a_conflict_touches_no_other_run
+                claims::claim_closes_a_run_to_older_fences
             ]
             four_methods: [
                 conflicts::four_methods_a_commit_is_a_save

@@ -43,10 +43,13 @@
 //!
 //! A store that overrides [`commit`](crate::WorkflowStore::commit) must also refuse what does not follow. One that
 //! has the four required methods alone cannot, since it saves whatever it is given; it says so with
-//! `store_conformance!(four_methods, ..)` and is spared those cases. That it says so rightly is a case as well.
+//! `store_conformance!(four_methods, ..)` and is spared those cases. That it says so rightly is a case as well. A store
+//! that leaves [`claim`](crate::WorkflowStore::claim) as it is gives the fence 0, and so the kit knows it: it is asked
+//! no more than that it holds nothing. The fences of a store that holds runs begin at 1.
 
 mod absent;
 mod cases;
+mod claims;
 mod conflicts;
 mod crowds;
 mod deleting;
@@ -58,6 +61,7 @@ mod large;
 mod listing;
 mod place;
 mod plans;
+mod queries;
 mod records;
 mod reopening;
 mod replace;

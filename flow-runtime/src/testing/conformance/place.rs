@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::state::{Delta, Encoding, WorkflowData, WorkflowId};
-use crate::store::{Listing, StoreError, WorkflowStore};
+use crate::store::{Listing, Owner, Page, Query, StoreError, WorkflowStore};
 
 /// A place for one store: a folder, a database, a piece of memory. It is empty when a case gets it.
 ///
@@ -68,6 +68,10 @@ trait AnyStore: Send + Sync {
     fn delete<'a>(&'a self, id: &'a WorkflowId) -> Answer<'a, ()>;
     fn commit<'a>(&'a self, after: &'a WorkflowData, delta: &'a Delta) -> Answer<'a, ()>;
     fn encoding(&self) -> Encoding;
+    fn query<'a>(&'a self, query: &'a Query) -> Answer<'a, Page>;
+    fn claim<'a>(&'a self, id: &'a WorkflowId, owner: Owner) -> Answer<'a, u64>;
+    fn release<'a>(&'a self, id: &'a WorkflowId, owner: Owner) -> Answer<'a, ()>;
+    fn forget(&self, owner: Owner);
 }
 
 impl<S: WorkflowStore> AnyStore for S {
@@ -94,6 +98,22 @@ impl<S: WorkflowStore> AnyStore for S {
     fn encoding(&self) -> Encoding {
         WorkflowStore::encoding(self)
     }
+
+    fn query<'a>(&'a self, query: &'a Query) -> Answer<'a, Page> {
+        Box::pin(WorkflowStore::query(self, query))
+    }
+
+    fn claim<'a>(&'a self, id: &'a WorkflowId, owner: Owner) -> Answer<'a, u64> {
+        Box::pin(WorkflowStore::claim(self, id, owner))
+    }
+
+    fn release<'a>(&'a self, id: &'a WorkflowId, owner: Owner) -> Answer<'a, ()> {
+        Box::pin(WorkflowStore::release(self, id, owner))
+    }
+
+    fn forget(&self, owner: Owner) {
+        WorkflowStore::forget(self, owner);
+    }
 }
 
 impl WorkflowStore for OpenStore {
@@ -119,5 +139,21 @@ impl WorkflowStore for OpenStore {
 
     fn encoding(&self) -> Encoding {
         self.0.encoding()
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page, StoreError> {
+        self.0.query(query).await
+    }
+
+    async fn claim(&self, id: &WorkflowId, owner: Owner) -> Result<u64, StoreError> {
+        self.0.claim(id, owner).await
+    }
+
+    async fn release(&self, id: &WorkflowId, owner: Owner) -> Result<(), StoreError> {
+        self.0.release(id, owner).await
+    }
+
+    fn forget(&self, owner: Owner) {
+        self.0.forget(owner);
     }
 }
