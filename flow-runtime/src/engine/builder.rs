@@ -11,8 +11,9 @@ use super::invocation::AnyState;
 use super::journal::AnyStore;
 use super::live::LiveRuns;
 use super::observers::Observers;
+use super::retention::{Retention, keep_removing};
 use super::shared::EngineShared;
-use super::{Engine, Ephemeral, Owner};
+use super::{Engine, Ephemeral, Owner, tasks};
 use crate::observe::Observer;
 use crate::store::WorkflowStore;
 
@@ -56,6 +57,7 @@ impl Options {
 pub struct EngineBuilder<S = ()> {
     options: Options,
     store: Arc<dyn AnyStore>,
+    retention: Option<Retention>,
     state: AnyState,
     types: PhantomData<fn() -> S>,
 }
@@ -70,7 +72,8 @@ pub struct EphemeralBuilder<S = ()> {
 
 impl EngineBuilder {
     pub(super) fn new<D: WorkflowStore>(store: D) -> Self {
-        Self { options: Options::new(), store: Arc::new(store), state: Arc::new(()), types: PhantomData }
+        let (options, store) = (Options::new(), Arc::new(store));
+        Self { options, store, retention: None, state: Arc::new(()), types: PhantomData }
     }
 }
 
@@ -83,7 +86,8 @@ impl EphemeralBuilder {
 impl<S: Send + Sync + 'static> EngineBuilder<S> {
     /// The application state, whose parts nodes take as `#[state]` parameters.
     pub fn state<T: Send + Sync + 'static>(self, state: T) -> EngineBuilder<T> {
-        EngineBuilder { options: self.options, store: self.store, state: Arc::new(state), types: PhantomData }
+        let Self { options, store, retention, .. } = self;
+        EngineBuilder { options, store, retention, state: Arc::new(state), types: PhantomData }
     }
 
     /// How many attempts may run at once, over all runs; 64 by default.
@@ -128,12 +132,26 @@ impl<S: Send + Sync + 'static> EngineBuilder<S> {
         self
     }
 
+    /// Lets the engine remove old runs in the background: when it is built, and again and again after the interval of
+    /// the retention, until it is shut down or dropped. A pass removes at most 10,000 runs.
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = Some(retention);
+        self
+    }
+
     /// The engine.
+    ///
+    /// # Panics
+    /// If it has a [`retention`](Self::retention) and is built outside of a tokio runtime.
     pub fn build(self) -> Engine<S> {
         let shared = self.options.build();
         let owner = Arc::new(Owner { shared: shared.clone() });
-        let live = Arc::new(LiveRuns::default());
-        Engine { shared, hold: Arc::new(Hold::new(self.store)), live, state: self.state, owner, types: PhantomData }
+        let (live, hold) = (Arc::new(LiveRuns::default()), Arc::new(Hold::new(self.store)));
+        if let Some(retention) = self.retention {
+            let (seen, stop) = ((live.clone(), shared.clock.clone()), shared.stop.subscribe());
+            tasks::run_apart(keep_removing(retention, Arc::downgrade(&hold), seen, stop));
+        }
+        Engine { shared, hold, live, state: self.state, owner, types: PhantomData }
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::durability::Durability;
 use crate::plan::{Plan, StepKind};
 use crate::state::{Ack, Delta, Encoding, Event, StepRef, Timestamp, WorkflowData, WorkflowId};
-use crate::store::{Listing, Owner, StoreError, WorkflowStore};
+use crate::store::{Listing, Owner, Page, Query, StoreError, WorkflowStore};
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
@@ -21,6 +21,7 @@ const LONG_BACKOFF: Timestamp = 10_000_000_000;
 pub(crate) trait AnyStore: Send + Sync {
     fn load<'a>(&'a self, id: &'a WorkflowId) -> Answer<'a, WorkflowData>;
     fn list(&self) -> Answer<'_, Listing>;
+    fn query<'a>(&'a self, query: &'a Query) -> Answer<'a, Page>;
     fn delete<'a>(&'a self, id: &'a WorkflowId) -> Answer<'a, ()>;
     fn commit<'a>(&'a self, after: &'a WorkflowData, delta: &'a Delta) -> Answer<'a, ()>;
     fn encoding(&self) -> Encoding;
@@ -36,6 +37,10 @@ impl<S: WorkflowStore> AnyStore for S {
 
     fn list(&self) -> Answer<'_, Listing> {
         Box::pin(self.list_workflows())
+    }
+
+    fn query<'a>(&'a self, query: &'a Query) -> Answer<'a, Page> {
+        Box::pin(WorkflowStore::query(self, query))
     }
 
     fn delete<'a>(&'a self, id: &'a WorkflowId) -> Answer<'a, ()> {

@@ -21,6 +21,7 @@ mod journal;
 mod live;
 mod observers;
 mod position;
+mod retention;
 mod run;
 mod shared;
 mod tasks;
@@ -41,10 +42,12 @@ use invocation::AnyState;
 pub(crate) use invocation::{Asked, result_of, run_tree, start_tree};
 pub use invocation::{Invocation, RunFuture, RunHandle};
 use live::LiveRuns;
+use retention::Keeper;
+pub use retention::{Retention, RetentionReport};
 use shared::{EngineShared, Stop};
 
 use crate::state::{WorkflowData, WorkflowId};
-use crate::store::{Listing, StoreError, WorkflowStore};
+use crate::store::{Listing, Page, Query, StoreError, WorkflowStore};
 
 /// Runs workflows over a store. Clones are the same engine; when the last is dropped its runs stop, to be taken up
 /// again by another engine on the same store.
@@ -109,6 +112,24 @@ impl<S> Engine<S> {
     /// If the store cannot be read.
     pub async fn list(&self) -> Result<Listing, StoreError> {
         self.hold.store.list().await
+    }
+
+    /// The runs that are asked for, the newest first, without their values.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn query(&self, query: &Query) -> Result<Page, StoreError> {
+        self.hold.store.query(query).await
+    }
+
+    /// Removes all runs that ended longer ago than asked, now. Runs that have not ended, or are driven by an engine,
+    /// are left. An error with one run stops no other and stands in the report.
+    ///
+    /// # Errors
+    /// If the store cannot be asked for its runs.
+    pub async fn retain(&self, retention: &Retention) -> Result<RetentionReport, StoreError> {
+        let (hold, live, clock) = (self.hold.clone(), self.live.clone(), self.shared.clock.clone());
+        Keeper { hold, live, clock }.pass(retention, usize::MAX).await
     }
 
     /// Removes the record of a run that is not under way here.

@@ -4,6 +4,7 @@
 //! store, ours or a user's, passes the same conformance suite.
 
 mod claims;
+mod copy;
 mod error;
 mod flat;
 mod json;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub use copy::{CopyReport, copy_all};
 pub use error::{Damaged, StoreError};
 pub use flat::{FlatBuffersOptions, FlatBuffersStore};
 pub use json::{JsonFileOptions, JsonFileStore};

@@ -18,19 +18,19 @@ const STATUSES: [WorkflowStatus; 4] =
 
 /// Runs of two workflows in several statuses, three of each hour, whose ids are in another order than their times.
 fn corpus() -> Vec<WorkflowData> {
-    let record = |n: usize| {
+    let record = |(n, time): (usize, Timestamp)| {
         let mut data = records::bare(&format!("run {:02}", n * 7 % 24));
         if n.is_multiple_of(2) {
             data.plan = plans::plan("refunds", &plans::calls(1));
         }
         data.status = STATUSES[n / 2 % 4];
-        data.created_at = START + (n / 3) as Timestamp * HOUR;
-        data.updated_at = data.created_at + n as Timestamp;
+        data.created_at = START + time / 3 * HOUR;
+        data.updated_at = data.created_at + time;
         let entries = [("customer", ["ada", "bob"][n % 2]), ("queue", ["eu", "us", "asia"][n % 3])];
         data.metadata = entries.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         data
     };
-    (0..24).map(record).collect()
+    (0..24).zip(0..).map(record).collect()
 }
 
 async fn filled(place: &dyn Place) -> (OpenStore, Vec<WorkflowData>) {

@@ -1,0 +1,119 @@
+//! Moving runs from one store to another.
+//!
+//! In: two stores of any kind. Out: every run of the first in the second, read back and found equal, and a report of
+//! what was copied, what was there already, and what could not be copied.
+
+use super::{Damaged, StoreError, WorkflowStore};
+use crate::state::{WorkflowData, WorkflowId};
+
+/// What [`copy_all`] did. Every run of the source stands in one of its lists.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+#[must_use = "it says what was not copied"]
+pub struct CopyReport {
+    /// The runs that were copied, and were read back from the target as they are in the source; sorted.
+    pub copied: Vec<WorkflowId>,
+    /// The runs that were in the target already, equal to those of the source; sorted.
+    pub present: Vec<WorkflowId>,
+    /// The runs of which the target has another record, which was left as it is; sorted.
+    pub different: Vec<WorkflowId>,
+    /// The runs that could not be read, written or read back, and why; sorted by id.
+    pub failed: Vec<(WorkflowId, StoreError)>,
+    /// What the source could not read far enough to know which run it is.
+    pub damaged: Vec<Damaged>,
+}
+
+impl CopyReport {
+    /// Whether the target has every run of the source now.
+    pub fn is_complete(&self) -> bool {
+        self.different.is_empty() && self.failed.is_empty() && self.damaged.is_empty()
+    }
+}
+
+/// How one run fared.
+enum Copied {
+    Now,
+    Before,
+    Different,
+    /// It was deleted since it was listed.
+    Gone,
+}
+
+/// Copies every run of one store to another, of any kind, and reads each back.
+///
+/// A run of which the target has an equal record already is left alone, so a copy that was broken off goes on when it
+/// is started again. One of which it has another record is reported and not overwritten; damaged ones are reported and
+/// hold up no other. Records keep all they have, [`run_no`](WorkflowData::run_no) too: a run goes on in the target as
+/// the same run. No engine should drive runs in either store meanwhile: what it does in the source after its run was
+/// copied is not in the target.
+///
+/// Records are saved whole, and values keep the encoding that they have.
+///
+/// # Errors
+/// If the source cannot list its runs, or a store fails as a whole: it is full, stopped or read-only. What was copied
+/// by then is copied.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let dir = tempfile::tempdir()?;
+/// use flow_runtime::store::copy_all;
+/// use flow_runtime::{FlatBuffersStore, JsonFileStore};
+///
+/// let from = JsonFileStore::open(dir.path().join("files"))?;
+/// let to = FlatBuffersStore::open(dir.path().join("log"))?;
+/// let report = copy_all(&from, &to).await?;
+/// assert!(report.is_complete(), "{report:?}");
+/// # Ok(())
+/// # }
+/// ```
+pub async fn copy_all<A: WorkflowStore, B: WorkflowStore>(from: &A, to: &B) -> Result<CopyReport, StoreError> {
+    let listing = from.list_workflows().await?;
+    let mut report = CopyReport { damaged: listing.damaged, ..CopyReport::default() };
+    for id in listing.workflows {
+        match copy(from, to, &id).await {
+            Ok(Copied::Now) => report.copied.push(id),
+            Ok(Copied::Before) => report.present.push(id),
+            Ok(Copied::Different) => report.different.push(id),
+            Ok(Copied::Gone) => {}
+            Err(error) if is_of_the_store(&error) => return Err(error),
+            Err(error) => report.failed.push((id, error)),
+        }
+    }
+    Ok(report)
+}
+
+async fn copy<A: WorkflowStore, B: WorkflowStore>(from: &A, to: &B, id: &WorkflowId) -> Result<Copied, StoreError> {
+    let Some(data) = find(from, id).await? else { return Ok(Copied::Gone) };
+    match find(to, id).await? {
+        Some(found) if found == data => return Ok(Copied::Before),
+        Some(_) => return Ok(Copied::Different),
+        None => to.save(&data).await?,
+    }
+    if find(to, id).await?.is_some_and(|found| found == data) {
+        return Ok(Copied::Now);
+    }
+    let reason = "it was copied, and did not come back equal".to_owned();
+    Err(StoreError::Corrupt { id: id.clone(), path: None, reason })
+}
+
+async fn find<S: WorkflowStore>(store: &S, id: &WorkflowId) -> Result<Option<WorkflowData>, StoreError> {
+    match store.load(id).await {
+        Ok(data) => Ok(Some(data)),
+        Err(StoreError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether an error would come again with every other run.
+const fn is_of_the_store(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Damaged { .. }
+            | StoreError::Full { .. }
+            | StoreError::Busy { .. }
+            | StoreError::Locked { .. }
+            | StoreError::Poisoned { .. }
+            | StoreError::ReadOnly { .. }
+    )
+}

@@ -1,0 +1,176 @@
+//! Runs that move from one store to another of any kind are the same there.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use flow_runtime::prelude::*;
+use flow_runtime::store::copy_all;
+use flow_runtime::{
+    FlatBuffersStore, InMemoryStore, JsonFileStore, StoreError, WorkflowData, WorkflowId, WorkflowStore,
+};
+
+#[node]
+async fn halve(number: &u32) -> Result<u32, String> {
+    if number.is_multiple_of(2) { Ok(number / 2) } else { Err(format!("{number} is odd")) }
+}
+
+workflow! {
+    fn quarters(numbers: Vec<u32>) -> Vec<u32> {
+        let halves = for number in numbers { halve(number) };
+        let quarters = for number in halves { halve(number) };
+        quarters
+    }
+}
+
+fn id(text: &str) -> WorkflowId {
+    WorkflowId::new(text).unwrap()
+}
+
+/// Runs that completed and that failed.
+async fn fill<S: WorkflowStore>(store: &Arc<S>) -> Vec<WorkflowData> {
+    let engine = Engine::new(store.clone());
+    for numbers in [vec![], vec![4, 8, 12], vec![4, 6, 8], vec![1]] {
+        let run = format!("run {numbers:?} / ä");
+        let _ = quarters(numbers).run(&engine, run).await;
+    }
+    drop(engine);
+    records(store).await
+}
+
+async fn records<S: WorkflowStore>(store: &Arc<S>) -> Vec<WorkflowData> {
+    let mut all = Vec::new();
+    for id in store.list_workflows().await.unwrap().workflows {
+        all.push(store.load(&id).await.unwrap());
+    }
+    all
+}
+
+async fn moves<A: WorkflowStore, B: WorkflowStore>(from: A, to: B) {
+    let (from, to) = (Arc::new(from), Arc::new(to));
+    let before = fill(&from).await;
+    let ids: Vec<WorkflowId> = before.iter().map(|data| data.id.clone()).collect();
+    assert_eq!(ids.len(), 4);
+    let report = copy_all(&from, &to).await.unwrap();
+    assert!(report.is_complete(), "{report:?}");
+    assert_eq!((&report.copied, report.present.len()), (&ids, 0));
+    assert_eq!(records(&to).await, before);
+    assert_eq!(records(&from).await, before, "the source is as it was");
+
+    let again = copy_all(&from, &to).await.unwrap();
+    assert_eq!((again.copied.len(), &again.present), (0, &ids));
+    if from.encoding() != to.encoding() {
+        return;
+    }
+    let engine = Engine::new(to.clone());
+    assert_eq!(quarters(vec![4, 8, 12]).run(&engine, "run [4, 8, 12] / ä").await.unwrap(), [1, 2, 3]);
+}
+
+fn json(at: &Path) -> JsonFileStore {
+    JsonFileStore::open(at.join("files")).unwrap()
+}
+
+fn log(at: &Path) -> FlatBuffersStore {
+    FlatBuffersStore::open(at.join("log")).unwrap()
+}
+
+macro_rules! between {
+    ($($test:ident: $from:expr, $to:expr;)*) => { $(
+        #[tokio::test]
+        async fn $test() {
+            let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+            moves($from(a.path()), $to(b.path())).await;
+        }
+    )* };
+}
+
+fn memory(_: &Path) -> InMemoryStore {
+    InMemoryStore::default()
+}
+
+between! {
+    from_memory_to_memory: memory, memory;
+    from_memory_to_files: memory, json;
+    from_memory_to_a_log: memory, log;
+    from_files_to_memory: json, memory;
+    from_files_to_files: json, json;
+    from_files_to_a_log: json, log;
+    from_a_log_to_memory: log, memory;
+    from_a_log_to_files: log, json;
+    from_a_log_to_a_log: log, log;
+}
+
+#[tokio::test]
+async fn another_record_in_the_target_is_reported_and_left() {
+    let (from, to) = (Arc::new(InMemoryStore::default()), Arc::new(InMemoryStore::default()));
+    let all = fill(&from).await;
+    let mut other = all[1].clone();
+    other.metadata.insert("by".to_owned(), "another".to_owned());
+    to.save(&other).await.unwrap();
+    to.save(&all[2]).await.unwrap();
+    let report = copy_all(&from, &to).await.unwrap();
+    assert!(!report.is_complete());
+    assert_eq!(report.copied, [all[0].id.clone(), all[3].id.clone()]);
+    assert_eq!((report.present, report.different), (vec![all[2].id.clone()], vec![all[1].id.clone()]));
+    assert_eq!(to.load(&other.id).await.unwrap(), other);
+}
+
+#[tokio::test]
+async fn a_damaged_run_is_reported_and_holds_up_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (Arc::new(json(folder.path())), Arc::new(InMemoryStore::default()));
+    let all = fill(&from).await;
+    let mut broken = all[0].clone();
+    broken.id = id("broken");
+    from.save(&broken).await.unwrap();
+    let file = folder.path().join("files/w-broken.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, &text[..text.len() - 5]).unwrap();
+    let report = copy_all(&from, &to).await.unwrap();
+    assert_eq!(report.copied.len(), all.len());
+    assert!(matches!(&report.failed[..], [(run, StoreError::Corrupt { .. })] if *run == id("broken")), "{report:?}");
+    assert!(!report.is_complete());
+    assert_eq!(records(&to).await, all);
+}
+
+#[tokio::test]
+async fn a_target_that_takes_nothing_ends_the_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(json(folder.path()));
+    let to = JsonFileStore::open_read_only(folder.path().join("files")).unwrap();
+    let from = Arc::new(InMemoryStore::default());
+    fill(&from).await;
+    let refused = copy_all(&from, &to).await;
+    assert!(matches!(refused, Err(StoreError::ReadOnly { .. })), "{refused:?}");
+}
+
+/// A store that says it kept what it did not.
+#[derive(Default)]
+struct Liar(InMemoryStore);
+
+impl WorkflowStore for Liar {
+    async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {
+        let mut data = data.clone();
+        data.metadata.insert("more".to_owned(), "than there was".to_owned());
+        self.0.save(&data).await
+    }
+
+    async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
+        self.0.load(id).await
+    }
+
+    async fn list_workflows(&self) -> Result<flow_runtime::store::Listing, StoreError> {
+        self.0.list_workflows().await
+    }
+
+    async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
+        self.0.delete(id).await
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_come_back_equal_is_reported() {
+    let from = Arc::new(InMemoryStore::default());
+    let all = fill(&from).await;
+    let report = copy_all(&from, &Liar::default()).await.unwrap();
+    assert_eq!((report.copied.len(), report.failed.len()), (0, all.len()));
+}
