@@ -9,6 +9,7 @@ mod crash;
 mod definition;
 mod examples;
 mod execution;
+mod golden;
 mod hygiene;
 mod moving;
 mod recorder;
