@@ -174,3 +174,15 @@ async fn what_does_not_come_back_equal_is_reported() {
     let report = copy_all(&from, &Liar::default()).await.unwrap();
     assert_eq!((report.copied.len(), report.failed.len()), (0, all.len()));
 }
+
+#[tokio::test]
+async fn a_record_that_names_parts_is_not_copied_without_them() {
+    let from = Arc::new(InMemoryStore::default());
+    let mut all = fill(&from).await;
+    all[0].input.flags = 1;
+    from.save(&all[0]).await.unwrap();
+    let to = Arc::new(InMemoryStore::default());
+    let report = copy_all(&from, &to).await.unwrap();
+    assert!(matches!(&report.failed[..], [(run, StoreError::Unstorable { .. })] if *run == all[0].id), "{report:?}");
+    assert_eq!(records(&to).await, all[1..]);
+}

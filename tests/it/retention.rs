@@ -1,13 +1,13 @@
 //! Behaviour 41: runs that ended longer ago than asked are removed, and no others, on every store.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flow_runtime::engine::{Clock, Retention, RetentionReport};
 use flow_runtime::prelude::*;
 use flow_runtime::state::{Asked, Delta, Event, RunOutcome, RunOutput, Timestamp, WorkflowStatus};
-use flow_runtime::store::{Listing, Owner, Query};
+use flow_runtime::store::{Listing, Owner, Page, Query};
 use flow_runtime::{
     FlatBuffersStore, InMemoryStore, JsonFileStore, StoreError, WorkflowData, WorkflowId, WorkflowStore,
 };
@@ -42,8 +42,8 @@ struct App {
 }
 
 #[node]
-async fn end_as(#[state] app: &App, how: &String) -> Result<u32, String> {
-    match how.as_str() {
+async fn end_as(#[state] app: &App, how: &str) -> Result<u32, String> {
+    match how {
         "fail" => Err("no".to_owned()),
         "wait" => {
             app.begun.notify_one();
@@ -256,6 +256,55 @@ async fn b41_an_error_with_one_run_stops_no_other_and_is_reported() {
     let report = world.engine.retain(&Retention::new().keep_completed(DAY)).await.unwrap();
     assert_eq!(report.removed, ids(&["a", "z"]));
     assert!(matches!(&report.failed[..], [(run, StoreError::Other(_))] if *run == id("stuck")), "{report:?}");
+}
+
+/// A store in which a run is made anew, and has not ended, between the query and what follows it.
+#[derive(Clone, Default)]
+struct MadeAnew {
+    inner: InMemoryStore,
+    open: Arc<Mutex<Option<WorkflowData>>>,
+}
+
+impl WorkflowStore for MadeAnew {
+    async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {
+        self.inner.save(data).await
+    }
+
+    async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
+        self.inner.load(id).await
+    }
+
+    async fn list_workflows(&self) -> Result<Listing, StoreError> {
+        self.inner.list_workflows().await
+    }
+
+    async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
+        self.inner.delete(id).await
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page, StoreError> {
+        let page = self.inner.query(query).await?;
+        let open = self.open.lock().unwrap().take();
+        if let Some(open) = open {
+            self.inner.save(&open).await?;
+        }
+        Ok(page)
+    }
+}
+
+#[tokio::test]
+async fn b41_a_run_that_was_made_anew_meanwhile_is_left() {
+    let world = World::new(MadeAnew::default());
+    world.run("complete", "done").await;
+    world.save_another("open", vec![Event::Asked { kind: Asked::Pause }]).await;
+    let mut open = world.store.load(&id("open")).await.unwrap();
+    world.store.delete(&id("open")).await.unwrap();
+    open.id = id("done");
+    *world.store.open.lock().unwrap() = Some(open.clone());
+    world.clock.forward(2 * DAY);
+    let report = world.engine.retain(&Retention::new().keep_completed(DAY)).await.unwrap();
+    assert_eq!((report.removed, report.skipped), (vec![], vec![id("done")]));
+    assert_eq!(world.store.load(&id("done")).await.unwrap(), open);
 }
 
 /// Under paused time, in which a timer is due as soon as nothing else is left to do.

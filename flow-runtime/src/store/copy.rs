@@ -4,7 +4,7 @@
 //! what was copied, what was there already, and what could not be copied.
 
 use super::{Damaged, StoreError, WorkflowStore};
-use crate::state::{WorkflowData, WorkflowId};
+use crate::state::{Payload, RunOutput, WorkflowData, WorkflowId};
 
 /// What [`copy_all`] did. Every run of the source stands in one of its lists.
 #[derive(Debug, Default)]
@@ -47,7 +47,8 @@ enum Copied {
 /// the same run. No engine should drive runs in either store meanwhile: what it does in the source after its run was
 /// copied is not in the target.
 ///
-/// Records are saved whole, and values keep the encoding that they have.
+/// Records are saved whole, and values keep the encoding that they have. A run with a value that is kept beside its
+/// record, in parts, is not copied and stands in [`CopyReport::failed`].
 ///
 /// # Errors
 /// If the source cannot list its runs, or a store fails as a whole: it is full, stopped or read-only. What was copied
@@ -88,6 +89,7 @@ async fn copy<A: WorkflowStore, B: WorkflowStore>(from: &A, to: &B, id: &Workflo
     match find(to, id).await? {
         Some(found) if found == data => return Ok(Copied::Before),
         Some(_) => return Ok(Copied::Different),
+        None if payloads(&data).any(|payload| payload.flags != 0) => return Err(in_parts(id)),
         None => to.save(&data).await?,
     }
     if find(to, id).await?.is_some_and(|found| found == data) {
@@ -95,6 +97,23 @@ async fn copy<A: WorkflowStore, B: WorkflowStore>(from: &A, to: &B, id: &Workflo
     }
     let reason = "it was copied, and did not come back equal".to_owned();
     Err(StoreError::Corrupt { id: id.clone(), path: None, reason })
+}
+
+/// All values of a record.
+fn payloads(data: &WorkflowData) -> impl Iterator<Item = &Payload> {
+    let output = match &data.output {
+        Some(RunOutput::Payload(payload)) => Some(payload),
+        _ => None,
+    };
+    let outputs = data.steps.iter().filter_map(|step| step.output.as_ref());
+    let written = data.data.values().flatten().map(|entry| &entry.payload);
+    [&data.input].into_iter().chain(output).chain(outputs).chain(written)
+}
+
+/// Without its parts the record would name what is not there.
+fn in_parts(id: &WorkflowId) -> StoreError {
+    let reason = "a value of it is kept beside the record, in parts, which are not copied".to_owned();
+    StoreError::Unstorable { id: id.clone(), reason }
 }
 
 async fn find<S: WorkflowStore>(store: &S, id: &WorkflowId) -> Result<Option<WorkflowData>, StoreError> {
