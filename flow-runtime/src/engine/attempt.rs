@@ -28,6 +28,8 @@ pub(crate) struct Attempt {
     pub(crate) span: Span,
     /// Whether dependents get the decoded value instead of the original.
     pub(crate) strict_roundtrip: bool,
+    /// How long a payload may be, in bytes.
+    pub(crate) max_output_bytes: usize,
 }
 
 /// How an attempt ended.
@@ -94,9 +96,16 @@ impl Attempt {
         let writes = self.cx.take_writes();
         let Some(encoding) = self.encoding else { return Ok(Done { value, payload: None, writes }) };
         let encode_error = |message: String| AttemptError::new(FailureKind::Encode, message);
-        let payload = catch(|| (*value).encode(encoding))
-            .map_err(|panic| AttemptError::new(FailureKind::Encode, format!("encoding the output panicked: {panic}")))?
-            .map_err(|error| encode_error(error.to_string()))?;
+        // A value that cannot be encoded is dropped here, and a panic in its destructor is one of the step; one that is
+        // merely too long has failed for good, whatever its destructor does.
+        let payload = encode_value(&value, encoding).map_err(encode_error)?;
+        let limit = self.max_output_bytes;
+        let keys = writes.iter().map(|(key, written)| (format!("what it wrote under `{key}`"), written));
+        let parts = std::iter::once(("its output".to_owned(), &payload)).chain(keys);
+        if let Some(message) = parts.filter_map(|(what, payload)| check_len(&what, payload, limit).err()).next() {
+            discard(value);
+            return Err(encode_error(message));
+        }
         let value = if self.strict_roundtrip {
             self.tree.decode(self.cx.at(), &payload).map_err(|error| encode_error(error.to_string()))?
         } else {
@@ -171,6 +180,25 @@ impl AttemptError {
             permanent: self.permanent,
         }
     }
+}
+
+/// An output as it is stored; else why it cannot be.
+pub(crate) fn encode_value(value: &Value, encoding: Encoding) -> Result<Payload, String> {
+    catch(|| (**value).encode(encoding))
+        .map_err(|panic| format!("encoding the output panicked: {panic}"))?
+        .map_err(|error| error.to_string())
+}
+
+/// That a payload is not longer than what is stored at most, in bytes; else a message that says so of `what`.
+pub(crate) fn check_len(what: &str, payload: &Payload, limit: usize) -> Result<(), String> {
+    let len = payload.bytes.len();
+    if len <= limit {
+        return Ok(());
+    }
+    Err(format!(
+        "{what} has {len} bytes, and at most {limit} are stored; raise `max_output_bytes`, or keep it elsewhere and \
+         hand on where"
+    ))
 }
 
 /// Runs this and turns a panic into its message.

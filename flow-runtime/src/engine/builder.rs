@@ -19,6 +19,8 @@ use crate::store::WorkflowStore;
 
 /// How many attempts run at once where nothing else is said.
 const DEFAULT_CONCURRENCY: usize = 64;
+/// How long an output may be where nothing else is said: 64 MiB.
+const DEFAULT_MAX_OUTPUT_BYTES: usize = 64 << 20;
 
 /// What engines of both kinds can be told.
 pub(super) struct Options {
@@ -26,6 +28,7 @@ pub(super) struct Options {
     pub(super) observers: Observers,
     pub(super) concurrency: usize,
     pub(super) strict_roundtrip: bool,
+    pub(super) max_output_bytes: usize,
     pub(super) adopt_changed_plans: bool,
     pub(super) durability: Durability,
 }
@@ -37,6 +40,7 @@ impl Options {
             observers: Observers::default(),
             concurrency: DEFAULT_CONCURRENCY,
             strict_roundtrip: false,
+            max_output_bytes: DEFAULT_MAX_OUTPUT_BYTES,
             adopt_changed_plans: false,
             durability: Durability::Strict,
         }
@@ -115,6 +119,23 @@ impl<S: Send + Sync + 'static> EngineBuilder<S> {
     /// run and a resumed one see equal values. For tests.
     pub fn strict_roundtrip(mut self, on: bool) -> Self {
         self.options.strict_roundtrip = on;
+        self
+    }
+
+    /// How many bytes an output may have when it is encoded, the output of a step or of the workflow; 64 MiB by
+    /// default. The same goes for the input and for each value of [`NodeContext::set`](super::NodeContext::set).
+    ///
+    /// A step that gives more fails at once, whatever its retries, because its effect has happened; an input of more
+    /// is refused with [`RunError::Input`](super::RunError::Input). What is already stored is not measured again.
+    /// The stores of this crate refuse a run of more than 1 GiB.
+    ///
+    /// ```
+    /// use flow_runtime::{Engine, InMemoryStore};
+    /// let engine = Engine::builder(InMemoryStore::default()).max_output_bytes(256 << 20).build(); // 256 MiB
+    /// # let _ = engine;
+    /// ```
+    pub fn max_output_bytes(mut self, bytes: usize) -> Self {
+        self.options.max_output_bytes = bytes;
         self
     }
 

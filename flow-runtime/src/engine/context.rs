@@ -173,7 +173,8 @@ impl NodeContext {
         payload.as_ref().map(decode).transpose()
     }
 
-    /// Writes the value of this key. It is kept together with the step's output, or not at all.
+    /// Writes the value of this key. It is kept together with the step's output, or not at all. If it is longer than
+    /// the engine stores, the step fails when it ends.
     ///
     /// # Errors
     /// If the value cannot be encoded.

@@ -120,7 +120,7 @@ pub enum RunError {
         /// What the decoder said.
         source: DecodeError,
     },
-    /// The input of the workflow cannot be encoded.
+    /// The input of the workflow cannot be encoded, or is longer than the engine stores.
     #[error("the input of `{workflow}` cannot be stored: {source}")]
     Input {
         /// The workflow.

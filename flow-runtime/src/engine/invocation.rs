@@ -1,6 +1,7 @@
 //! A workflow with its input, and what can be done with it.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,6 +9,7 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 
+use super::attempt::check_len;
 use super::drive::{Driver, OUTPUT, Setup};
 use super::durability::Durability;
 use super::error::RunError;
@@ -16,7 +18,7 @@ use super::shared::Stop;
 use super::tree::{Tree, Workflow, decode, downcast, is};
 use super::{Engine, Ephemeral, run, tasks};
 use crate::plan::{Plan, Providers, Requires};
-use crate::state::{Output, Payload, RunCreated, WorkflowId};
+use crate::state::{EncodeError, Encoding, Output, Payload, RunCreated, WorkflowId};
 
 /// A workflow with its input, not yet run. Calling a workflow gives one.
 #[must_use = "nothing happens until `run` or `start` is called"]
@@ -164,8 +166,7 @@ pub(crate) fn start_tree<S>(
     if *stop.borrow() != Stop::No {
         return Err(RunError::Interrupted { workflow: plan.workflow.to_string(), id: Some(id.clone()) });
     }
-    let input = tree
-        .encode_input(encoding)
+    let input = encode_input(&*tree, encoding, engine.shared.max_output_bytes)
         .map_err(|source| RunError::Input { workflow: plan.workflow.to_string(), source })?;
     let mut created = RunCreated::new(id.clone(), plan, input);
     created.metadata = asked.metadata;
@@ -193,6 +194,17 @@ pub(crate) fn start_tree<S>(
         drop(stop);
     });
     Ok(live)
+}
+
+/// The input as it is stored.
+fn encode_input(tree: &dyn Tree, encoding: Encoding, limit: usize) -> Result<Payload, EncodeError> {
+    let input = tree.encode_input(encoding)?;
+    let type_name = match tree.plan().input {
+        Cow::Borrowed(parameters) => parameters,
+        Cow::Owned(_) => "the parameters",
+    };
+    check_len("it", &input, limit).map_err(|reason| EncodeError { type_name, reason })?;
+    Ok(input)
 }
 
 /// Runs this tree without a record.

@@ -30,6 +30,8 @@ pub(crate) struct EngineShared {
     /// Those of nodes with a limit of their own, by name and limit.
     nodes: Mutex<HashMap<(String, NonZeroU32), Arc<Semaphore>>>,
     pub(crate) strict_roundtrip: bool,
+    /// How long an output, an input or a key's value may be where it is stored, in bytes.
+    pub(crate) max_output_bytes: usize,
     /// Whether a run may go on under a changed plan if nothing that has begun is changed by it.
     pub(crate) adopt_changed_plans: bool,
     /// For runs that do not say otherwise.
@@ -45,6 +47,7 @@ impl EngineShared {
             permits: semaphore(options.concurrency),
             nodes: Mutex::default(),
             strict_roundtrip: options.strict_roundtrip,
+            max_output_bytes: options.max_output_bytes,
             adopt_changed_plans: options.adopt_changed_plans,
             durability: options.durability,
             stop: watch::Sender::new(Stop::No),

@@ -23,7 +23,7 @@ pub enum FailureKind {
     Timeout,
     /// All attempts together took longer than `deadline`.
     Deadline,
-    /// The output could not be encoded, so it could not be kept. The body's effect has happened.
+    /// The output could not be encoded, or is too long, so it could not be kept. The body's effect has happened.
     Encode,
 }
 

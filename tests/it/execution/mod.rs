@@ -22,6 +22,7 @@ mod retry;
 mod scale;
 mod secrecy;
 mod shutdown;
+mod sizes;
 mod stores;
 mod traces;
 mod values;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Driver, Finished, Mode};
-use crate::engine::attempt::{AttemptError, catch, discard};
+use crate::engine::attempt::{AttemptError, catch, check_len, discard, encode_value};
 use crate::engine::error::{Failures, RunError, StepFailure};
 use crate::engine::tree::Value;
 use crate::plan::StepKind;
@@ -79,13 +79,16 @@ impl Driver {
         if self.journal.is_none() {
             return Ok(Ok((value, RunOutput::Payload(Payload::empty()))));
         }
-        let reason = match catch(|| (*value).encode(self.shared.encoding)) {
-            Ok(Ok(payload)) => return Ok(Ok((value, RunOutput::Payload(payload)))),
-            Ok(Err(error)) => error.to_string(),
-            Err(panic) => format!("encoding the output panicked: {panic}"),
-        };
-        discard(value);
-        Ok(Err(AttemptError::new(FailureKind::Encode, reason)))
+        let limit = self.engine.max_output_bytes;
+        let encoded = encode_value(&value, self.shared.encoding)
+            .and_then(|payload| check_len("its output", &payload, limit).map(|()| payload));
+        match encoded {
+            Ok(payload) => Ok(Ok((value, RunOutput::Payload(payload)))),
+            Err(reason) => {
+                discard(value);
+                Ok(Err(AttemptError::new(FailureKind::Encode, reason)))
+            }
+        }
     }
 
     /// The call whose stored output is the value of this instance as it is, if there is one.
