@@ -4,12 +4,33 @@ use serde::Serialize;
 
 use super::canonical::has_only_finite_numbers;
 
-/// The value as JSON, or `None` if JSON cannot carry it: a number that is not finite, a key that is no text.
+/// The deepest nesting that readers of JSON take in, ours among them.
+const MAX_DEPTH: usize = 127;
+
+/// The value as JSON, or `None` if JSON cannot carry it: a number that is not finite, a key that is no text, lists and
+/// maps that are nested too deep to be read again.
 pub(super) fn to_vec<T: Serialize>(value: &T) -> Option<Vec<u8>> {
     let json = serde_json::to_vec(value).ok()?;
     // What is not finite becomes `null`, as what is absent does; only where there is one must the value be looked at.
     let may_have_lost = json.windows(4).any(|word| word == b"null");
-    (!may_have_lost || has_only_finite_numbers(value)).then_some(json)
+    ((!may_have_lost || has_only_finite_numbers(value)) && depth(&json) <= MAX_DEPTH).then_some(json)
+}
+
+/// How deep lists and maps are nested in this JSON.
+pub(super) fn depth(json: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => depth += 1,
+            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
 }
 
 #[cfg(test)]
@@ -39,5 +60,69 @@ mod tests {
         assert_eq!(json(to_vec(&(None::<u8>, (), -0.0, f64::MAX))), "[null,null,-0.0,1.7976931348623157e+308]");
         assert_eq!(json(to_vec(&"null and void")), "\"null and void\"");
         assert_eq!(json(to_vec(&(u128::MAX, None::<i128>))), format!("[{},null]", u128::MAX));
+    }
+
+    #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    enum Nested {
+        End(f64),
+        List(Vec<Nested>),
+        Boxed(Box<Nested>),
+        Named { inner: Box<Nested> },
+        Option(Option<Box<Nested>>),
+    }
+
+    /// What is built around a value to make it one deeper.
+    type Around = fn(Nested) -> Nested;
+
+    const AROUND: [Around; 4] = [
+        |inner| Nested::List(vec![inner]),
+        |inner| Nested::Boxed(Box::new(inner)),
+        |inner| Nested::Named { inner: Box::new(inner) },
+        |inner| Nested::Option(Some(Box::new(inner))),
+    ];
+
+    fn nested(depth: usize, around: Around) -> Nested {
+        (0..depth).fold(Nested::End(0.5), |inner, _| around(inner))
+    }
+
+    /// On a stack like those of tokio's threads, on which a resumed run decodes.
+    fn on_a_usual_stack(test: fn()) {
+        std::thread::Builder::new().stack_size(2 << 20).spawn(test).unwrap().join().unwrap();
+    }
+
+    #[test]
+    fn b29_what_is_encoded_can_be_decoded_however_deep_it_is() {
+        on_a_usual_stack(|| {
+            let (mut json, mut deeper, mut refused) = (0, 0, 0);
+            for around in AROUND {
+                for depth in (0..140).chain((240..270).step_by(3)).chain((300..400).step_by(7)) {
+                    let value = nested(depth, around);
+                    for asked in [Encoding::Json, Encoding::MessagePack] {
+                        let payload = match encode(&value, asked) {
+                            Ok(payload) => payload,
+                            Err(error) => {
+                                assert!(depth > 120, "{depth}: {error}");
+                                assert!(error.to_string().contains("nested too deep"), "{error}");
+                                refused += 1;
+                                continue;
+                            }
+                        };
+                        json += usize::from(payload.encoding == Encoding::Json);
+                        deeper += usize::from(payload.encoding != asked);
+                        let back = decode::<Nested>(&payload);
+                        assert!(back.as_ref().is_ok_and(|back| *back == value), "{depth} {asked:?}: {:?}", back.err());
+                    }
+                }
+            }
+            assert!(json > 100 && deeper > 20 && refused > 100, "{json} {deeper} {refused}");
+        });
+    }
+
+    #[test]
+    fn b29_brackets_in_a_text_are_no_nesting() {
+        let text = "[{\"\\".repeat(300);
+        let payload = encode(&(text.clone(), 1), Encoding::Json).unwrap();
+        assert_eq!(payload.encoding, Encoding::Json);
+        assert_eq!(decode::<(String, u8)>(&payload).unwrap(), (text, 1));
     }
 }

@@ -98,7 +98,7 @@ pub struct DecodeError {
 ///
 /// It is implemented for every `T: Serialize + DeserializeOwned + Send + Sync + 'static`; derive serde's two traits
 /// to have it. `Vec<u8>`, `Bytes` and `String` are stored as they are. What no encoding carries: `Some(())` and
-/// other nested emptiness, which comes back as `None`.
+/// other nested emptiness, which comes back as `None`. What is nested deeper than 300 lists and maps is refused.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored, as outputs are",
     label = "not `Serialize + DeserializeOwned + Send + Sync + 'static`",
@@ -146,9 +146,9 @@ pub fn encode<T: Serialize + 'static>(value: &T, encoding: Encoding) -> Result<P
             Some(bytes) => Ok(Payload::new(Encoding::Json, bytes)),
             None => encode(value, Encoding::MessagePack),
         },
-        Encoding::MessagePack | Encoding::Raw => rmp_serde::to_vec_named(value)
-            .map(|bytes| Payload::new(Encoding::MessagePack, bytes))
-            .map_err(|e| error(e.to_string())),
+        Encoding::MessagePack | Encoding::Raw => {
+            super::msgpack::to_vec(value).map(|bytes| Payload::new(Encoding::MessagePack, bytes)).map_err(error)
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use super::CodecError;
 use super::list::Mirror;
 use super::names::Name;
 use super::value::is_default;
+use crate::state::json::depth;
 use crate::state::{self, Encoding};
 
 /// The deepest JSON that stands in a document as it is. With what is around it, it stays below the depth that
@@ -70,7 +71,7 @@ impl Mirror for Payload<'_> {
         let Self { json, text, base64, encoding, transform, flags } = self;
         let (encoding, bytes) = match (json, text, base64, encoding) {
             (Some(json), None, None, None) => {
-                if depth(json.get()) > MAX_DEPTH {
+                if depth(json.get().as_bytes()) > MAX_DEPTH {
                     return Err(CodecError::broken(format!("a payload is nested more than {MAX_DEPTH} deep")));
                 }
                 (Encoding::Json, Bytes::copy_from_slice(json.get().as_bytes()))
@@ -89,25 +90,8 @@ impl Mirror for Payload<'_> {
 /// The text as JSON, if it comes back as it is, is not too deep, and has nothing in it that readers stumble over.
 fn plain_json(text: &str) -> Option<&RawValue> {
     let json: &RawValue = serde_json::from_str(text).ok()?;
-    let is_plain = json.get().len() == text.len() && depth(text) <= MAX_DEPTH;
+    let is_plain = json.get().len() == text.len() && depth(text.as_bytes()) <= MAX_DEPTH;
     (is_plain && serde_json::from_str::<Plain>(text).is_ok()).then_some(json)
-}
-
-/// How deep lists and maps are nested in this JSON.
-fn depth(json: &str) -> usize {
-    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
-    for byte in json.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'"' => in_text = !in_text,
-            b'[' | b'{' if !in_text => depth += 1,
-            b']' | b'}' if !in_text => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        deepest = deepest.max(depth);
-    }
-    deepest
 }
 
 /// JSON in which every text is Unicode and every number is in range; its values are not kept.
