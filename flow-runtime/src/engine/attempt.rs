@@ -14,7 +14,7 @@ use tracing::{Instrument, Span};
 
 use super::NodeContext;
 use super::tree::{Body, BodyError, Tree, Value};
-use crate::state::{Cause, Encoding, FailureKind, NodeFailure, Payload, StepRef};
+use crate::state::{Cause, Encoding, FailureKind, NodeFailure, Packing, Payload, StepRef};
 
 /// An attempt that has its permit and may begin.
 pub(crate) struct Attempt {
@@ -28,8 +28,8 @@ pub(crate) struct Attempt {
     pub(crate) span: Span,
     /// Whether dependents get the decoded value instead of the original.
     pub(crate) strict_roundtrip: bool,
-    /// How long a payload may be, in bytes.
-    pub(crate) max_output_bytes: usize,
+    /// What is done to payloads before they are stored, and how long they may be.
+    pub(crate) packing: Arc<Packing>,
 }
 
 /// How an attempt ended.
@@ -99,14 +99,19 @@ impl Attempt {
         // A value that cannot be encoded is dropped here, and a panic in its destructor is one of the step; one that is
         // merely too long has failed for good, whatever its destructor does.
         let payload = encode_value(&value, encoding).map_err(encode_error)?;
-        let limit = self.max_output_bytes;
+        let limit = self.packing.limit;
         let keys = writes.iter().map(|(key, written)| (format!("what it wrote under `{key}`"), written));
         let parts = std::iter::once(("its output".to_owned(), &payload)).chain(keys);
         if let Some(message) = parts.filter_map(|(what, payload)| check_len(&what, payload, limit).err()).next() {
             discard(value);
             return Err(encode_error(message));
         }
+        let pack = |payload| self.packing.pack(payload).map_err(encode_error);
+        let payload = pack(payload)?;
+        let writes =
+            writes.into_iter().map(|(key, written)| Ok((key, pack(written)?))).collect::<Result<_, AttemptError>>()?;
         let value = if self.strict_roundtrip {
+            let payload = self.packing.unpack(&payload).map_err(encode_error)?;
             self.tree.decode(self.cx.at(), &payload).map_err(|error| encode_error(error.to_string()))?
         } else {
             value

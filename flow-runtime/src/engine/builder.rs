@@ -15,12 +15,11 @@ use super::retention::{Retention, keep_removing};
 use super::shared::EngineShared;
 use super::{Engine, Ephemeral, Owner, tasks};
 use crate::observe::Observer;
+use crate::state::{Compression, Encoding, Packing, Transform};
 use crate::store::WorkflowStore;
 
 /// How many attempts run at once where nothing else is said.
 const DEFAULT_CONCURRENCY: usize = 64;
-/// How long an output may be where nothing else is said: 64 MiB.
-const DEFAULT_MAX_OUTPUT_BYTES: usize = 64 << 20;
 
 /// What engines of both kinds can be told.
 pub(super) struct Options {
@@ -28,7 +27,9 @@ pub(super) struct Options {
     pub(super) observers: Observers,
     pub(super) concurrency: usize,
     pub(super) strict_roundtrip: bool,
-    pub(super) max_output_bytes: usize,
+    pub(super) packing: Packing,
+    /// `None` for what fits the store.
+    pub(super) compression: Option<Compression>,
     pub(super) adopt_changed_plans: bool,
     pub(super) durability: Durability,
 }
@@ -40,7 +41,8 @@ impl Options {
             observers: Observers::default(),
             concurrency: DEFAULT_CONCURRENCY,
             strict_roundtrip: false,
-            max_output_bytes: DEFAULT_MAX_OUTPUT_BYTES,
+            packing: Packing::default(),
+            compression: None,
             adopt_changed_plans: false,
             durability: Durability::Strict,
         }
@@ -126,7 +128,8 @@ impl<S: Send + Sync + 'static> EngineBuilder<S> {
     /// default. The same goes for the input and for each value of [`NodeContext::set`](super::NodeContext::set).
     ///
     /// A step that gives more fails at once, whatever its retries, because its effect has happened; an input of more
-    /// is refused with [`RunError::Input`](super::RunError::Input). What is already stored is not measured again.
+    /// is refused with [`RunError::Input`](super::RunError::Input). It is the length before compression that counts. What
+    /// is already stored is not measured again, but if it is compressed it is read up to this, or 64 MiB.
     /// The stores of this crate refuse a run of more than 1 GiB.
     ///
     /// ```
@@ -135,7 +138,27 @@ impl<S: Send + Sync + 'static> EngineBuilder<S> {
     /// # let _ = engine;
     /// ```
     pub fn max_output_bytes(mut self, bytes: usize) -> Self {
-        self.options.max_output_bytes = bytes;
+        self.options.packing.limit = bytes;
+        self
+    }
+
+    /// How payloads are compressed; by default with LZ4 from 1 KiB on, but not in stores for reading by eye. See
+    /// [`Compression`].
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.options.compression = Some(compression);
+        self
+    }
+
+    /// Does this to all payloads last before they are stored, and undoes it when they are read. Called again, the new
+    /// one is applied from now on, and those before are still undone. See [`Transform`].
+    ///
+    /// # Panics
+    /// If its number is below 128, or is that of one given before.
+    pub fn transform(mut self, transform: impl Transform) -> Self {
+        let (number, transforms) = (transform.number(), &mut self.options.packing.transforms);
+        assert!(number >= 128, "the numbers of transforms of your own begin at 128, and this is {number}");
+        assert!(transforms.iter().all(|other| other.number() != number), "there is a transform {number} already");
+        transforms.push(Arc::new(transform));
         self
     }
 
@@ -164,7 +187,12 @@ impl<S: Send + Sync + 'static> EngineBuilder<S> {
     ///
     /// # Panics
     /// If it has a [`retention`](Self::retention) and is built outside of a tokio runtime.
-    pub fn build(self) -> Engine<S> {
+    pub fn build(mut self) -> Engine<S> {
+        let fitting = || match self.store.encoding() {
+            Encoding::Json => Compression::none(),
+            _ => Compression::default(),
+        };
+        self.options.packing.compression = self.options.compression.unwrap_or_else(fitting);
         let shared = self.options.build();
         let owner = Arc::new(Owner { shared: shared.clone() });
         let (live, hold) = (Arc::new(LiveRuns::default()), Arc::new(Hold::new(self.store)));

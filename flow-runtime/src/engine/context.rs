@@ -13,7 +13,7 @@ use super::observers::Observers;
 use super::position::{Position, idempotency_key};
 use super::tree::At;
 use crate::plan::{Plan, Providers};
-use crate::state::{DecodeError, EncodeError, Encoding, Key, Payload, WorkflowId, decode, encode};
+use crate::state::{DecodeError, EncodeError, Encoding, Key, Packing, Payload, WorkflowId, decode, encode};
 
 /// What all attempts of one run share.
 pub(crate) struct RunShared {
@@ -25,6 +25,7 @@ pub(crate) struct RunShared {
     pub(crate) observers: Observers,
     pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) encoding: Encoding,
+    pub(crate) packing: Arc<Packing>,
     pub(crate) data: RwLock<Committed>,
     /// Stands for the id in the keys of a run that has none.
     pub(crate) ephemeral_id: OnceLock<String>,
@@ -170,7 +171,9 @@ impl NodeContext {
             let data = self.run.data.read().unwrap_or_else(PoisonError::into_inner);
             data.read(key.name(), &self.position, &self.run.plan)
         });
-        payload.as_ref().map(decode).transpose()
+        let Some(payload) = payload else { return Ok(None) };
+        let error = |reason| DecodeError { expected: std::any::type_name::<T>(), reason };
+        decode(&self.run.packing.unpack(&payload).map_err(error)?).map(Some)
     }
 
     /// Writes the value of this key. It is kept together with the step's output, or not at all. If it is longer than

@@ -16,6 +16,7 @@ use super::error::RunError;
 use super::live::{Ended, Live, LiveGuard};
 use super::shared::Stop;
 use super::tree::{Tree, Workflow, decode, downcast, is};
+use super::values::unpacked;
 use super::{Engine, Ephemeral, run, tasks};
 use crate::plan::{Plan, Providers, Requires};
 use crate::state::{EncodeError, Encoding, Output, Payload, RunCreated, WorkflowId};
@@ -166,11 +167,11 @@ pub(crate) fn start_tree<S>(
     if *stop.borrow() != Stop::No {
         return Err(RunError::Interrupted { workflow: plan.workflow.to_string(), id: Some(id.clone()) });
     }
-    let input = encode_input(&*tree, encoding, engine.shared.max_output_bytes)
+    let input = encode_input(&*tree, encoding, engine.shared.packing.limit)
         .map_err(|source| RunError::Input { workflow: plan.workflow.to_string(), source })?;
     let mut created = RunCreated::new(id.clone(), plan, input);
     created.metadata = asked.metadata;
-    let new = Live::new(&created);
+    let new = Live::new(&created, engine.shared.packing.clone());
     let (live, is_new) = engine.live.enter(id, new);
     if !is_new {
         run::check_asked(id, (&live.workflow, live.version, &live.input), &created)?;
@@ -251,12 +252,13 @@ pub(crate) async fn result_of<T: Output>(live: &Live, id: WorkflowId) -> Result<
         let reason = "it ended without a stored output".to_owned();
         return Err(RunError::Stuck { workflow, id: Some(id), reason });
     };
-    decode::<T>(payload).map_err(|source| RunError::Undecodable {
+    let decoded = unpacked(&live.packing, payload).and_then(|payload| decode::<T>(&payload));
+    decoded.map_err(|source| RunError::Undecodable {
         workflow,
         id,
         step: read_from.map_or(OUTPUT, |from| &from.step).to_owned(),
         stored: read_from.map_or(&live.output, |from| &from.type_name).clone(),
-        expected: source.expected.to_owned(),
+        expected: std::any::type_name::<T>().to_owned(),
         source,
     })
 }

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::drive::{Finished, ReadFrom};
 use super::error::RunError;
 use super::tree::Value;
-use crate::state::{Payload, RunCreated, WorkflowId};
+use crate::state::{Packing, Payload, RunCreated, WorkflowId};
 
 /// How a run ended, for all who wait for it.
 pub(crate) enum Ended {
@@ -25,6 +25,7 @@ pub(crate) struct Live {
     pub(crate) input: Payload,
     /// The output type as written.
     pub(crate) output: String,
+    pub(crate) packing: Arc<Packing>,
     ended: watch::Sender<Option<Arc<Ended>>>,
 }
 
@@ -42,12 +43,13 @@ pub(crate) struct LiveGuard {
 }
 
 impl Live {
-    pub(crate) fn new(created: &RunCreated) -> Self {
+    pub(crate) fn new(created: &RunCreated, packing: Arc<Packing>) -> Self {
         Self {
             workflow: created.plan.workflow.to_string(),
             version: created.plan.version,
             input: created.input.clone(),
             output: created.plan.output.to_string(),
+            packing,
             ended: watch::Sender::new(None),
         }
     }

@@ -3,20 +3,26 @@
 //! In: a workflow with its input and an id. Out: the run's result. A record that does not fit is refused here, before
 //! anything runs and without being changed.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::attempt::catch;
 use super::drive::{Driver, Finished, OUTPUT, ReadFrom, Setup};
 use super::durability::Durability;
 use super::error::{Failures, PlanChanges, RunError, StepFailure};
 use super::hold::Hold;
 use super::journal::{AnyStore, Journal};
+use super::values::unpacked;
 use crate::plan::{Plan, StepKind};
 use crate::state::{
-    DecodeError, Encoding, Event, NodeFailure, Payload, RegionKind, RunCreated, RunOutput, StepRef, WorkflowData,
-    WorkflowId, WorkflowStatus,
+    DecodeError, EncodeError, Encoding, Event, NodeFailure, Packing, Payload, RegionKind, RunCreated, RunOutput,
+    StepRef, WorkflowData, WorkflowId, WorkflowStatus,
 };
 use crate::store::StoreError;
+
+/// What stands for the path of a step where the workflow's input is meant.
+const INPUT: &str = "input";
 
 /// Runs a workflow under an id, from wherever its record stands.
 ///
@@ -38,10 +44,13 @@ pub(crate) async fn run(
 /// Runs a workflow that this engine holds.
 async fn run_held(store: Arc<dyn AnyStore>, setup: Setup, created: RunCreated) -> Result<Finished, RunError> {
     match store.load(&created.id).await {
-        Err(StoreError::NotFound { .. }) => Driver::create(setup, created).drive().await,
+        Err(StoreError::NotFound { .. }) => {
+            let created = packed(setup.engine.packing.as_ref(), created)?;
+            Driver::create(setup, created).drive().await
+        }
         Err(error) => Err(refused(&created, error)),
         Ok(data) => {
-            check(&data, &created)?;
+            check(&data, &created, &setup)?;
             if data.status.is_terminal() {
                 return ended(&data);
             }
@@ -57,8 +66,39 @@ fn refused(created: &RunCreated, error: StoreError) -> RunError {
 }
 
 /// That the record is of the workflow that is asked for, with the input that is given.
-fn check(data: &WorkflowData, asked: &RunCreated) -> Result<(), RunError> {
-    check_asked(&data.id, (&data.plan.workflow, data.plan.version, &data.input), asked)
+fn check(data: &WorkflowData, asked: &RunCreated, setup: &Setup) -> Result<(), RunError> {
+    let workflow = &data.plan.workflow;
+    let unreadable = |source: DecodeError| RunError::Undecodable {
+        workflow: workflow.to_string(),
+        id: data.id.clone(),
+        step: INPUT.to_owned(),
+        stored: data.plan.input.to_string(),
+        expected: asked.plan.input.to_string(),
+        source,
+    };
+    let stored = unpacked(&setup.engine.packing, &data.input).map_err(unreadable)?;
+    let asked = &in_encoding_of(&stored, asked, setup)?;
+    check_asked(&data.id, (workflow, data.plan.version, &stored), asked)
+}
+
+/// What is asked for with its input encoded as that of the run was, which may have been stored by another kind of store.
+fn in_encoding_of<'a>(stored: &Payload, asked: &'a RunCreated, setup: &Setup) -> Result<Cow<'a, RunCreated>, RunError> {
+    if stored.encoding == asked.input.encoding {
+        return Ok(Cow::Borrowed(asked));
+    }
+    let input = setup.tree.encode_input(stored.encoding);
+    let input = input.map_err(|source| RunError::Input { workflow: asked.plan.workflow.to_string(), source })?;
+    Ok(Cow::Owned(RunCreated { input, ..asked.clone() }))
+}
+
+/// A new run with its input as it is stored.
+fn packed(packing: &Packing, created: RunCreated) -> Result<RunCreated, RunError> {
+    let refused = |reason| {
+        let source = EncodeError { type_name: "workflow input", reason };
+        RunError::Input { workflow: created.plan.workflow.to_string(), source }
+    };
+    let input = catch(|| packing.pack(created.input.clone())).flatten().map_err(refused)?;
+    Ok(RunCreated { input, ..created })
 }
 
 /// That a run of this workflow, version and input is the one that is asked for.

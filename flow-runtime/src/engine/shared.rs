@@ -11,6 +11,7 @@ use super::builder::Options;
 use super::clock::Clock;
 use super::durability::Durability;
 use super::observers::Observers;
+use crate::state::Packing;
 
 /// Whether the engine runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +31,8 @@ pub(crate) struct EngineShared {
     /// Those of nodes with a limit of their own, by name and limit.
     nodes: Mutex<HashMap<(String, NonZeroU32), Arc<Semaphore>>>,
     pub(crate) strict_roundtrip: bool,
-    /// How long an output, an input or a key's value may be where it is stored, in bytes.
-    pub(crate) max_output_bytes: usize,
+    /// What is done to payloads before they are stored, and how long they may be.
+    pub(crate) packing: Arc<Packing>,
     /// Whether a run may go on under a changed plan if nothing that has begun is changed by it.
     pub(crate) adopt_changed_plans: bool,
     /// For runs that do not say otherwise.
@@ -47,7 +48,7 @@ impl EngineShared {
             permits: semaphore(options.concurrency),
             nodes: Mutex::default(),
             strict_roundtrip: options.strict_roundtrip,
-            max_output_bytes: options.max_output_bytes,
+            packing: Arc::new(options.packing),
             adopt_changed_plans: options.adopt_changed_plans,
             durability: options.durability,
             stop: watch::Sender::new(Stop::No),

@@ -3,15 +3,17 @@
 //!
 //! In: a step whose value someone is about to use. Out: the value is in its slot. Each value is decoded at most once.
 
+use std::sync::Arc;
+
 use super::attempt::catch;
 use super::tree::{At, Tree};
 use crate::plan::StepKind;
-use crate::state::{DecodeError, StepRef, StepStatus, WorkflowData};
+use crate::state::{DecodeError, Packing, Payload, StepRef, StepStatus, WorkflowData};
 
 /// Which steps have their value in its slot.
-#[derive(Default)]
 pub(crate) struct Values {
     filled: Vec<bool>,
+    packing: Arc<Packing>,
 }
 
 /// A value could not be put into its slot.
@@ -24,6 +26,10 @@ pub(crate) enum ValueError {
 }
 
 impl Values {
+    pub(crate) fn new(packing: Arc<Packing>) -> Self {
+        Self { filled: Vec::new(), packing }
+    }
+
     /// Notes that this step's value is in its slot.
     pub(crate) fn set_filled(&mut self, data: &WorkflowData, step: StepRef) {
         let index = data.index(step);
@@ -72,7 +78,7 @@ impl Values {
         let items = items(data, step.instance);
         let at = At { step: step.local, items: &items };
         match data.plan.step(step.local).kind {
-            StepKind::Call { .. } => restore(tree, data, step, at)?,
+            StepKind::Call { .. } => self.restore(tree, data, step, at)?,
             StepKind::Branch { .. } | StepKind::Each { .. } => self.join(tree, data, step, at)?,
         }
         self.set_filled(data, step);
@@ -96,20 +102,26 @@ impl Values {
         }
         catch(|| tree.join(at)).map_err(ValueError::Panic)
     }
+
+    /// Fills the slot of a call from the record.
+    fn restore(&self, tree: &dyn Tree, data: &WorkflowData, step: StepRef, at: At<'_>) -> Result<(), ValueError> {
+        let state = data.step(step);
+        match (&state.output, &state.error) {
+            (Some(payload), _) => {
+                let value = unpacked(&self.packing, payload).and_then(|payload| tree.decode(at, &payload));
+                tree.fill(at, value.map_err(|error| ValueError::Decode { step, error })?);
+            }
+            (None, Some(error)) if state.status == StepStatus::Failed => tree.caught(at, None, (**error).clone()),
+            _ => {}
+        }
+        Ok(())
+    }
 }
 
-/// Fills the slot of a call from the record.
-fn restore(tree: &dyn Tree, data: &WorkflowData, step: StepRef, at: At<'_>) -> Result<(), ValueError> {
-    let state = data.step(step);
-    match (&state.output, &state.error) {
-        (Some(payload), _) => {
-            let value = tree.decode(at, payload).map_err(|error| ValueError::Decode { step, error })?;
-            tree.fill(at, value);
-        }
-        (None, Some(error)) if state.status == StepStatus::Failed => tree.caught(at, None, (**error).clone()),
-        _ => {}
-    }
-    Ok(())
+/// A stored payload with all undone that was done to it. A transform that panics cannot be undone.
+pub(crate) fn unpacked(packing: &Packing, payload: &Payload) -> Result<Payload, DecodeError> {
+    let payload = catch(|| packing.unpack(payload)).flatten();
+    payload.map_err(|reason| DecodeError { expected: "encoded value", reason })
 }
 
 /// The item of each `for` around the steps of this instance, the outermost first.

@@ -25,7 +25,7 @@ enum Canonical {
 }
 
 impl Payload {
-    /// Whether this is the same value as the other, both being encoded alike.
+    /// Whether this is the same value as the other, both being encoded alike, with nothing done to their bytes.
     pub(crate) fn is_same_value(&self, other: &Self) -> bool {
         if self == other {
             return true;

@@ -17,6 +17,7 @@ mod key;
 mod msgpack;
 mod payload;
 mod regions;
+mod transform;
 
 pub use apply::ApplyError;
 pub use data::{DataEntry, InstanceState, StepState, StepStatus, WorkflowData, WorkflowStatus};
@@ -29,6 +30,8 @@ pub use failure::{BoxError, Cause, FailureKind, NodeError, NodeFailure};
 pub use id::{InvalidId, StepRef, WorkflowId};
 pub use key::Key;
 pub use payload::{DecodeError, EncodeError, Encoding, Output, Payload, decode, encode};
+pub(crate) use transform::Packing;
+pub use transform::{Compression, Transform};
 
 /// Nanoseconds since 1970-01-01 UTC.
 pub type Timestamp = i64;

@@ -1,7 +1,7 @@
 //! Encoded values: what a node's output, an input or a key's value is in a store.
 //!
 //! In: a typed value. Out: bytes with a tag that says how they are encoded, so that records mix encodings and each
-//! payload is read by what it says of itself. Compression and blobs are transforms of a payload; none is made yet.
+//! payload is read by what it says of itself. What is done to the bytes then is told in [`transform`](super::transform).
 
 use std::any::{Any, type_name};
 use std::fmt;
@@ -45,9 +45,9 @@ impl Encoding {
 pub struct Payload {
     /// How the bytes are encoded.
     pub encoding: Encoding,
-    /// What was done to the encoded bytes; 0 is nothing, from 128 on it is the user's.
+    /// What was done to the encoded bytes: 0 is nothing, 1 LZ4, 2 Zstandard, from 128 on it is the user's.
     pub transform: u8,
-    /// Reserved; 0.
+    /// 0 if the bytes stand here, 1 if they are kept beside the record and this says where.
     pub flags: u8,
     /// The encoded bytes.
     pub bytes: Bytes,
@@ -62,6 +62,14 @@ impl Payload {
     /// What stands for an output in a run without a record, which encodes nothing.
     pub(crate) const fn empty() -> Self {
         Self { encoding: Encoding::Raw, transform: 0, flags: 0, bytes: Bytes::new() }
+    }
+
+    /// Why there are no bytes to decode in a payload with flags.
+    pub(super) fn is_elsewhere(&self) -> String {
+        match self.flags {
+            1 => "its bytes are kept beside the record; `Engine::payload` gets them".to_owned(),
+            flags => format!("flags {flags} are unknown to this version"),
+        }
     }
 }
 
@@ -155,11 +163,12 @@ pub fn encode<T: Serialize + 'static>(value: &T, encoding: Encoding) -> Result<P
 /// The value that a payload holds.
 ///
 /// # Errors
-/// If the bytes are no such value, or a transform is unknown.
+/// If the bytes are no such value, are kept beside the record, or are compressed in a way that this build does not know
+/// or to more than 64 MiB before; [`Engine::payload`](crate::Engine::payload) knows what the engine was told.
 pub fn decode<T: DeserializeOwned + 'static>(payload: &Payload) -> Result<T, DecodeError> {
     let error = |reason: String| DecodeError { expected: type_name::<T>(), reason };
-    if payload.transform != 0 {
-        return Err(error(format!("transform {} is unknown to this version", payload.transform)));
+    if payload.transform != 0 || payload.flags != 0 {
+        return decode(&super::Packing::default().unpack(payload).map_err(error)?);
     }
     match payload.encoding {
         Encoding::Json => serde_json::from_slice(&payload.bytes).map_err(|e| error(super::discreet::json(&e))),

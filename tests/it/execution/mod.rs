@@ -7,6 +7,7 @@ mod borrowed;
 mod caught;
 mod clock;
 mod commits;
+mod compression;
 mod data;
 mod failure;
 mod hosting;

@@ -67,6 +67,11 @@ impl TestStore {
         Self { inner: self.inner.clone(), ..Self::encoding_as(self.state.encoding) }
     }
 
+    /// The same record behind a handle for values that are encoded so.
+    pub(crate) fn encoded_as(&self, encoding: Encoding) -> Self {
+        Self { inner: self.inner.clone(), ..Self::encoding_as(encoding) }
+    }
+
     /// Lets the commit of this number, from 0, go wrong.
     pub(crate) fn fail_at(self, commit: u64, fault: Fault) -> Self {
         *self.state.fault.lock().unwrap() = Some((When::Number(commit), fault));

@@ -80,13 +80,14 @@ impl Driver {
             observers: engine.observers.clone(),
             stopping: is_stopping,
             encoding,
+            packing: engine.packing.clone(),
             data: RwLock::new(committed(&data)),
             ephemeral_id: OnceLock::new(),
         });
         Self {
             stored_plan,
             schedule: Schedule::default(),
-            values: Values::default(),
+            values: Values::new(engine.packing.clone()),
             shared,
             journal,
             mode: Mode::Going,

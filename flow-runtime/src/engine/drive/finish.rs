@@ -79,9 +79,10 @@ impl Driver {
         if self.journal.is_none() {
             return Ok(Ok((value, RunOutput::Payload(Payload::empty()))));
         }
-        let limit = self.engine.max_output_bytes;
+        let packing = &self.engine.packing;
         let encoded = encode_value(&value, self.shared.encoding)
-            .and_then(|payload| check_len("its output", &payload, limit).map(|()| payload));
+            .and_then(|payload| check_len("its output", &payload, packing.limit).map(|()| payload))
+            .and_then(|payload| catch(|| packing.pack(payload)).flatten());
         match encoded {
             Ok(payload) => Ok(Ok((value, RunOutput::Payload(payload)))),
             Err(reason) => {
