@@ -12,6 +12,7 @@ mod execution;
 mod golden;
 mod hygiene;
 mod moving;
+mod large_outputs;
 mod recorder;
 mod resume;
 mod retention;

@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 use tracing::{Instrument, Span};
 
 use super::NodeContext;
+use super::parts::{Cut, cut};
 use super::tree::{Body, BodyError, Tree, Value};
 use crate::state::{Cause, Encoding, FailureKind, NodeFailure, Packing, Payload, StepRef};
 
@@ -24,6 +25,8 @@ pub(crate) struct Attempt {
     pub(crate) cx: NodeContext,
     /// How to encode the output; `None` for a run without a record.
     pub(crate) encoding: Option<Encoding>,
+    /// The most bytes of its output that stand in the record, if there is a limit.
+    pub(crate) inline_bytes: Option<usize>,
     /// Within that of its run, wherever it runs.
     pub(crate) span: Span,
     /// Whether dependents get the decoded value instead of the original.
@@ -43,6 +46,8 @@ pub(crate) struct AttemptEnd {
 pub(crate) struct Done {
     pub(crate) value: Value,
     pub(crate) payload: Option<Payload>,
+    /// The bytes of the payload if they are kept beside the record.
+    pub(crate) cut: Option<Cut>,
     pub(crate) writes: Vec<(String, Payload)>,
 }
 
@@ -94,7 +99,7 @@ impl Attempt {
 
     fn finish(&self, value: Value) -> Result<Done, AttemptError> {
         let writes = self.cx.take_writes();
-        let Some(encoding) = self.encoding else { return Ok(Done { value, payload: None, writes }) };
+        let Some(encoding) = self.encoding else { return Ok(Done { value, payload: None, cut: None, writes }) };
         let encode_error = |message: String| AttemptError::new(FailureKind::Encode, message);
         // A value that cannot be encoded is dropped here, and a panic in its destructor is one of the step; one that is
         // merely too long has failed for good, whatever its destructor does.
@@ -116,7 +121,8 @@ impl Attempt {
         } else {
             value
         };
-        Ok(Done { value, payload: Some(payload), writes })
+        let (payload, cut) = cut(payload, self.inline_bytes);
+        Ok(Done { value, payload: Some(payload), cut, writes })
     }
 }
 

@@ -130,7 +130,11 @@ impl<S: Send + Sync + 'static> EngineBuilder<S> {
     /// A step that gives more fails at once, whatever its retries, because its effect has happened; an input of more
     /// is refused with [`RunError::Input`](super::RunError::Input). It is the length before compression that counts. What
     /// is already stored is not measured again, but if it is compressed it is read up to this, or 64 MiB.
-    /// The stores of this crate refuse a run of more than 1 GiB.
+    ///
+    /// An output that is larger than what the store keeps in a record, 64 KiB in JSON files, is kept beside it in parts,
+    /// so that it may have a GiB and more. Inputs and key-value data stand in the record, and the stores of this crate
+    /// refuse a record of more than 1 GiB. Parts are stored before the step is, so an attempt that is cut off in between
+    /// leaves some that nothing names; they go when the run is deleted.
     ///
     /// ```
     /// use flow_runtime::{Engine, InMemoryStore};

@@ -7,10 +7,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::durability::Durability;
+use super::parts::{self, Cut};
 use crate::plan::{Plan, StepKind};
-use crate::state::{Ack, Delta, Encoding, Event, StepRef, Timestamp, WorkflowData, WorkflowId};
-use crate::store::{Listing, Owner, Page, Query, StoreError, WorkflowStore};
+use crate::state::{Ack, Delta, Encoding, Event, Payload, StepRef, Timestamp, WorkflowData, WorkflowId};
+use crate::store::{Listing, Owner, Page, PartKey, Query, StoreError, WorkflowStore};
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
@@ -28,6 +31,9 @@ pub(crate) trait AnyStore: Send + Sync {
     fn claim<'a>(&'a self, id: &'a WorkflowId, owner: Owner) -> Answer<'a, u64>;
     fn release<'a>(&'a self, id: &'a WorkflowId, owner: Owner) -> Answer<'a, ()>;
     fn forget(&self, owner: Owner);
+    fn inline_bytes(&self) -> Option<usize>;
+    fn put_part<'a>(&'a self, key: &'a PartKey, bytes: Bytes) -> Answer<'a, ()>;
+    fn part<'a>(&'a self, key: &'a PartKey) -> Answer<'a, Bytes>;
 }
 
 impl<S: WorkflowStore> AnyStore for S {
@@ -66,6 +72,18 @@ impl<S: WorkflowStore> AnyStore for S {
     fn forget(&self, owner: Owner) {
         WorkflowStore::forget(self, owner);
     }
+
+    fn inline_bytes(&self) -> Option<usize> {
+        WorkflowStore::inline_bytes(self)
+    }
+
+    fn put_part<'a>(&'a self, key: &'a PartKey, bytes: Bytes) -> Answer<'a, ()> {
+        Box::pin(WorkflowStore::put_part(self, key, bytes))
+    }
+
+    fn part<'a>(&'a self, key: &'a PartKey) -> Answer<'a, Bytes> {
+        Box::pin(WorkflowStore::part(self, key))
+    }
 }
 
 /// The journal of one run.
@@ -85,6 +103,29 @@ impl Journal {
         // What a killed process left may be read back and still be lost with the power, so it counts as lagging, and as
         // more than may be behind. The creation of a run is synced in any case.
         Self { store, durability, fence, lagging: true, behind: Some((u32::MAX, Timestamp::MIN)) }
+    }
+
+    /// The most bytes of a payload that stands in the record.
+    pub(crate) fn inline_bytes(&self) -> Option<usize> {
+        self.store.inline_bytes()
+    }
+
+    /// Stores what is kept beside the record, before what names it is committed.
+    pub(crate) async fn put(&self, data: &WorkflowData, cuts: Vec<Cut>) -> Result<(), StoreError> {
+        for cut in cuts {
+            parts::put(&*self.store, data, cut).await?;
+        }
+        Ok(())
+    }
+
+    /// The payload with its bytes, which may be kept beside the record.
+    pub(crate) async fn fetch(
+        &self,
+        data: &WorkflowData,
+        payload: &Payload,
+        what: &str,
+    ) -> Result<Payload, StoreError> {
+        parts::fetch(&*self.store, data, payload, what).await
     }
 
     /// Commits what happened in one round. `after` has the events applied; `starts` are the steps whose bodies

@@ -20,6 +20,7 @@ mod invocation;
 mod journal;
 mod live;
 mod observers;
+mod parts;
 mod position;
 mod retention;
 mod run;
@@ -46,7 +47,7 @@ use retention::Keeper;
 pub use retention::{Retention, RetentionReport};
 use shared::{EngineShared, Stop};
 
-use crate::state::{WorkflowData, WorkflowId};
+use crate::state::{Payload, WorkflowData, WorkflowId};
 use crate::store::{Listing, Page, Query, StoreError, WorkflowStore};
 
 /// Runs workflows over a store. Clones are the same engine; when the last is dropped its runs stop, to be taken up
@@ -104,6 +105,39 @@ impl<S> Engine<S> {
     /// If there is none, or if the store cannot read it.
     pub async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
         self.hold.store.load(id).await
+    }
+
+    /// A payload of this record as it was encoded: fetched if it is kept beside the record, and with all undone that
+    /// was done to it. [`decode`](crate::state::decode) gives the value.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// use flow_runtime::prelude::*;
+    /// use flow_runtime::state::decode;
+    ///
+    /// #[node]
+    /// async fn read() -> Vec<u8> { vec![7; 1 << 20] }
+    /// workflow! { fn reads() -> Vec<u8> { read() } }
+    ///
+    /// let engine = Engine::new(JsonFileStore::open(dir.path())?);
+    /// reads().run(&engine, "r").await?;
+    /// let record = engine.load(&flow_runtime::WorkflowId::new("r")?).await?;
+    /// let stored = record.steps[0].output.as_ref().unwrap();
+    /// assert!(stored.reference().is_some(), "it is too large for the file of the run");
+    /// let bytes: Vec<u8> = decode(&engine.payload(&record, stored).await?)?;
+    /// assert_eq!(bytes.len(), 1 << 20);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if it is kept beside the record and is missing or broken; [`StoreError::Other`] with a
+    /// [`DecodeError`](crate::state::DecodeError) if this engine cannot undo what was done to it.
+    pub async fn payload(&self, record: &WorkflowData, payload: &Payload) -> Result<Payload, StoreError> {
+        let payload = parts::fetch(&*self.hold.store, record, payload, "the payload").await?;
+        values::unpacked(&self.shared.packing, &payload).map_err(|error| StoreError::Other(error.into()))
     }
 
     /// The ids of all runs in the store.

@@ -13,6 +13,7 @@ use super::durability::Durability;
 use super::error::{Failures, PlanChanges, RunError, StepFailure};
 use super::hold::Hold;
 use super::journal::{AnyStore, Journal};
+use super::parts;
 use super::values::unpacked;
 use crate::plan::{Plan, StepKind};
 use crate::state::{
@@ -52,12 +53,21 @@ async fn run_held(store: Arc<dyn AnyStore>, setup: Setup, created: RunCreated) -
         Ok(data) => {
             check(&data, &created, &setup)?;
             if data.status.is_terminal() {
-                return ended(&data);
+                return at_hand(&*store, &data, ended(&data)?).await;
             }
             check_shape(&data, &created.plan, setup.engine.adopt_changed_plans)?;
             Driver::resume(setup, data, created.plan).drive().await
         }
     }
+}
+
+/// What a run has ended with, fetched if it is kept beside the record.
+async fn at_hand(store: &dyn AnyStore, data: &WorkflowData, ended: Finished) -> Result<Finished, RunError> {
+    let Finished { value, payload: Some(payload), read_from } = ended else { return Ok(ended) };
+    let step = read_from.as_ref().map_or(OUTPUT, |from| &from.step);
+    let fetched = parts::fetch(store, data, &payload, &format!("the output of step `{step}`")).await;
+    let payload = Some(fetched.map_err(|error| store_error(data, error))?);
+    Ok(Finished { value, payload, read_from })
 }
 
 fn refused(created: &RunCreated, error: StoreError) -> RunError {

@@ -3,6 +3,7 @@
 //!
 //! In: a step whose value someone is about to use. Out: the value is in its slot. Each value is decoded at most once.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::attempt::catch;
@@ -13,6 +14,8 @@ use crate::state::{DecodeError, Packing, Payload, StepRef, StepStatus, WorkflowD
 /// Which steps have their value in its slot.
 pub(crate) struct Values {
     filled: Vec<bool>,
+    /// Outputs that are kept beside the record, for those who will use them.
+    brought: HashMap<StepRef, Payload>,
     packing: Arc<Packing>,
 }
 
@@ -27,7 +30,12 @@ pub(crate) enum ValueError {
 
 impl Values {
     pub(crate) fn new(packing: Arc<Packing>) -> Self {
-        Self { filled: Vec::new(), packing }
+        Self { filled: Vec::new(), brought: HashMap::new(), packing }
+    }
+
+    /// Takes in an output that is kept beside the record, until it is used.
+    pub(crate) fn bring(&mut self, step: StepRef, payload: Payload) {
+        self.brought.insert(step, payload);
     }
 
     /// Notes that this step's value is in its slot.
@@ -104,11 +112,13 @@ impl Values {
     }
 
     /// Fills the slot of a call from the record.
-    fn restore(&self, tree: &dyn Tree, data: &WorkflowData, step: StepRef, at: At<'_>) -> Result<(), ValueError> {
+    fn restore(&mut self, tree: &dyn Tree, data: &WorkflowData, step: StepRef, at: At<'_>) -> Result<(), ValueError> {
         let state = data.step(step);
         match (&state.output, &state.error) {
             (Some(payload), _) => {
-                let value = unpacked(&self.packing, payload).and_then(|payload| tree.decode(at, &payload));
+                let brought = self.brought.remove(&step);
+                let value = unpacked(&self.packing, brought.as_ref().unwrap_or(payload))
+                    .and_then(|payload| tree.decode(at, &payload));
                 tree.fill(at, value.map_err(|error| ValueError::Decode { step, error })?);
             }
             (None, Some(error)) if state.status == StepStatus::Failed => tree.caught(at, None, (**error).clone()),

@@ -16,6 +16,7 @@ mod json;
 mod key;
 mod msgpack;
 mod payload;
+mod reference;
 mod regions;
 mod transform;
 
@@ -30,6 +31,7 @@ pub use failure::{BoxError, Cause, FailureKind, NodeError, NodeFailure};
 pub use id::{InvalidId, StepRef, WorkflowId};
 pub use key::Key;
 pub use payload::{DecodeError, EncodeError, Encoding, Output, Payload, decode, encode};
+pub use reference::Reference;
 pub(crate) use transform::Packing;
 pub use transform::{Compression, Transform};
 

@@ -66,10 +66,10 @@ impl Payload {
 
     /// Why there are no bytes to decode in a payload with flags.
     pub(super) fn is_elsewhere(&self) -> String {
-        match self.flags {
-            1 => "its bytes are kept beside the record; `Engine::payload` gets them".to_owned(),
-            flags => format!("flags {flags} are unknown to this version"),
+        if self.is_reference() {
+            return "its bytes are kept beside the record; `Engine::payload` gets them".to_owned();
         }
+        format!("flags {} are unknown to this version", self.flags)
     }
 }
 

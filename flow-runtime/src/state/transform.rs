@@ -120,7 +120,7 @@ impl Compression {
 ///
 /// let engine = Engine::builder(InMemoryStore::default()).transform(Mask(0x5a)).build();
 /// assert_eq!(greets("Ada".to_owned()).run(&engine, "r").await?, "Hello, Ada");
-/// let record = engine.load(&WorkflowId::new("r")?).await?;
+/// let record = engine.load(&flow_runtime::WorkflowId::new("r")?).await?;
 /// let stored = record.steps[0].output.as_ref().unwrap();
 /// assert_eq!(stored.transform, 128);
 /// assert!(!stored.bytes.ends_with(b"Ada"));

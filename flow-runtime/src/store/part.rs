@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::state::WorkflowId;
+use crate::state::{Reference, WorkflowId};
 
 /// The name of one part of a large payload: whose it is, and which.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,7 +20,7 @@ pub struct PartKey {
 
 impl PartKey {
     /// The most bytes of a part: 16 MiB.
-    pub const MAX_BYTES: usize = 16 << 20;
+    pub const MAX_BYTES: usize = Reference::PART;
 
     /// The name of this part of this payload of this run.
     pub fn new(id: WorkflowId, run_no: u64, payload: u128, part: u32) -> Self {

@@ -15,6 +15,7 @@ mod identity;
 mod limits;
 mod observers;
 mod panics;
+mod parts;
 mod permits;
 mod probe;
 mod property;

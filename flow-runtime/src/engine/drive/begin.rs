@@ -94,6 +94,7 @@ impl Driver {
             refusal: None,
             now: engine.clock.now().max(data.updated_at),
             events: Vec::new(),
+            cuts: Vec::new(),
             starts: Vec::new(),
             running: BTreeMap::new(),
             gates: Gates::new(engine.clone(), outbox.clone()),
@@ -110,7 +111,7 @@ impl Driver {
     }
 
     /// Makes the slots of the regions that are open, and finds what may happen next.
-    pub(super) fn restore(&mut self) -> Result<(), RunError> {
+    pub(super) async fn restore(&mut self) -> Result<(), RunError> {
         let mut opened = Vec::new();
         for instance in 1..self.data.instances.len() {
             let state = &self.data.instances[instance];
@@ -123,6 +124,7 @@ impl Driver {
         for &step in opened.iter().chain(&empty) {
             self.reopen(step);
         }
+        self.fetch_needed().await?;
         self.check_heads()?;
         self.schedule = Schedule::new(&self.data);
         self.cancel_leftovers(|driver, step| decide::is_stopped(&driver.data, step));

@@ -35,7 +35,8 @@ impl Driver {
     }
 
     fn complete(&mut self, step: StepRef, attempt: u32, done: Done) {
-        let Done { value, payload, writes } = done;
+        let Done { value, payload, cut, writes } = done;
+        self.cuts.extend(cut);
         let items = items(&self.data, step.instance);
         self.tree.fill(At { step: step.local, items: &items }, value);
         self.values.set_filled(&self.data, step);

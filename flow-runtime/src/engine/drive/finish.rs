@@ -5,6 +5,9 @@ use std::collections::HashMap;
 use super::{Driver, Finished, Mode};
 use crate::engine::attempt::{AttemptError, catch, check_len, discard, encode_value};
 use crate::engine::error::{Failures, RunError, StepFailure};
+use crate::engine::journal::Journal;
+use crate::engine::parts::cut;
+use crate::engine::run::store_error;
 use crate::engine::tree::Value;
 use crate::plan::StepKind;
 use crate::state::{Event, FailureKind, NodeFailure, Payload, RunOutcome, RunOutput, StepRef, StepStatus};
@@ -84,7 +87,11 @@ impl Driver {
             .and_then(|payload| check_len("its output", &payload, packing.limit).map(|()| payload))
             .and_then(|payload| catch(|| packing.pack(payload)).flatten());
         match encoded {
-            Ok(payload) => Ok(Ok((value, RunOutput::Payload(payload)))),
+            Ok(payload) => {
+                let (payload, cut) = cut(payload, self.inline_bytes());
+                self.cuts.extend(cut);
+                Ok(Ok((value, RunOutput::Payload(payload))))
+            }
             Err(reason) => {
                 discard(value);
                 Ok(Err(AttemptError::new(FailureKind::Encode, reason)))
@@ -113,6 +120,33 @@ impl Driver {
             RunOutput::Payload(payload) => Some(payload.clone()),
             RunOutput::Errors(_) => None,
         }
+    }
+
+    /// A finished run with its output at hand: who asks for it later does so when the store may be gone.
+    pub(super) async fn at_hand(&self, finished: Finished) -> Result<Finished, RunError> {
+        let Finished { value, payload: Some(payload), read_from } = finished else { return Ok(finished) };
+        if !payload.is_reference() {
+            return Ok(Finished { value, payload: Some(payload), read_from });
+        }
+        let payload = match &value {
+            Some(value) => encode_value(value, self.shared.encoding).ok(),
+            None => Some(self.fetch(&payload, "its output").await?),
+        };
+        Ok(Finished { value, payload, read_from })
+    }
+
+    /// The payload with its bytes, which may be kept beside the record.
+    pub(super) async fn fetch(&self, payload: &Payload, what: &str) -> Result<Payload, RunError> {
+        match &self.journal {
+            Some(journal) => {
+                journal.fetch(&self.data, payload, what).await.map_err(|error| store_error(&self.data, error))
+            }
+            None => Ok(payload.clone()),
+        }
+    }
+
+    pub(super) fn inline_bytes(&self) -> Option<usize> {
+        self.journal.as_ref().and_then(Journal::inline_bytes)
     }
 
     fn finish_failed(&mut self) -> End {

@@ -13,7 +13,7 @@ use crate::engine::error::RunError;
 use crate::engine::position::Position;
 use crate::engine::run::{describe, head_changed};
 use crate::plan::StepKind;
-use crate::state::{RegionKind, StepRef, StepStatus, WorkflowData};
+use crate::state::{Payload, RegionKind, StepRef, StepStatus, WorkflowData};
 
 impl Driver {
     /// Refuses the run if a head that was decided now says otherwise.
@@ -21,6 +21,22 @@ impl Driver {
         let mut heads = Needed::heads(&self.data);
         heads.sort_by_cached_key(|&head| Position::of(&self.data, head).order());
         heads.into_iter().try_for_each(|head| self.check_head(head))
+    }
+
+    /// Fetches the outputs that are kept beside the record and whose values may still be used.
+    pub(super) async fn fetch_needed(&mut self) -> Result<(), RunError> {
+        let is_elsewhere = |step: StepRef| self.data.step(step).output.as_ref().is_some_and(Payload::is_reference);
+        if !self.data.steps.iter().any(|step| step.output.as_ref().is_some_and(Payload::is_reference)) {
+            return Ok(());
+        }
+        let needed: Vec<StepRef> = Needed::calls(&self.data).into_iter().filter(|&step| is_elsewhere(step)).collect();
+        for step in needed {
+            let Some(payload) = self.data.step(step).output.clone() else { continue };
+            let what = format!("the output of step `{}`", self.data.path(step));
+            let payload = self.fetch(&payload, &what).await?;
+            self.values.bring(step, payload);
+        }
+        Ok(())
     }
 
     fn check_head(&mut self, step: StepRef) -> Result<(), RunError> {
@@ -57,6 +73,22 @@ struct Needed<'a> {
 impl<'a> Needed<'a> {
     /// The heads to check: those of regions that have not ended, and those of ended ones whose value is needed.
     fn heads(data: &'a WorkflowData) -> Vec<StepRef> {
+        let (mut needed, mut open) = Self::unfinished(data);
+        needed.follow();
+        open.extend(needed.found.into_iter().filter(|&step| has_value_of_region(data, step)));
+        open
+    }
+
+    /// The calls whose outputs may still be used, also by heads that are evaluated again.
+    fn calls(data: &'a WorkflowData) -> BTreeSet<StepRef> {
+        let (mut needed, open) = Self::unfinished(data);
+        open.iter().for_each(|head| needed.by_values_of(head.instance, &data.plan.step(head.local).inputs));
+        needed.follow();
+        needed.found.into_iter().filter(|&step| is_call(data, step)).collect()
+    }
+
+    /// What has not ended uses, and the regions that have not.
+    fn unfinished(data: &'a WorkflowData) -> (Self, Vec<StepRef>) {
         let mut needed = Self { data, found: BTreeSet::new(), rest: Vec::new() };
         let mut open = Vec::new();
         for instance in 0..data.instances.len() as u32 {
@@ -76,9 +108,7 @@ impl<'a> Needed<'a> {
         }
         open.iter().for_each(|&step| needed.by_regions_of(step));
         needed.by_values_of(0, &data.plan.region(0).tail);
-        needed.follow();
-        open.extend(needed.found.into_iter().filter(|&step| has_value_of_region(data, step)));
-        open
+        (needed, open)
     }
 
     fn by_values_of(&mut self, instance: u32, used: &[u32]) {

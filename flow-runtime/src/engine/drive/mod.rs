@@ -25,6 +25,7 @@ use super::context::RunShared;
 use super::decide::{self, Schedule};
 use super::error::RunError;
 use super::journal::Journal;
+use super::parts::Cut;
 use super::shared::{EngineShared, Stop};
 use super::tree::{Tree, Value};
 use super::values::{ValueError, Values};
@@ -96,6 +97,8 @@ pub(crate) struct Driver {
     now: Timestamp,
     /// What happened in this round; in the record already, not yet committed.
     events: Vec<Event>,
+    /// What is kept beside the record of what happened in this round.
+    cuts: Vec<Cut>,
     /// What begins when this round is committed.
     starts: Vec<Start>,
     running: BTreeMap<StepRef, Running>,
@@ -121,7 +124,7 @@ impl Driver {
     }
 
     async fn drive_on(&mut self) -> Result<Finished, RunError> {
-        self.restore()?;
+        self.restore().await?;
         if self.data.seq > 0 {
             self.shared.observers.resumed(&self.shared, &self.data);
         }
@@ -135,7 +138,7 @@ impl Driver {
             let finished = finished?;
             self.commit().await?;
             if let Some(finished) = finished {
-                return finished;
+                return self.at_hand(finished?).await;
             }
             if self.react() {
                 continue;
@@ -167,7 +170,12 @@ impl Driver {
         if let Some(journal) = &mut self.journal {
             let starts = self.starts.iter().map(Start::step);
             let span = spans::commit(events.len());
-            events = journal.commit(&mut self.data, events, starts).instrument(span).await.map_err(|error| {
+            let cuts = std::mem::take(&mut self.cuts);
+            let committed = async {
+                journal.put(&self.data, cuts).await?;
+                journal.commit(&mut self.data, events, starts).await
+            };
+            events = committed.instrument(span).await.map_err(|error| {
                 // Bodies that were about to begin do not, and what ran is not kept.
                 self.stopping.send_replace(true);
                 super::run::store_error(&self.data, error)

@@ -116,6 +116,7 @@ impl Driver {
             span,
             encoding: self.journal.is_some().then_some(self.shared.encoding),
             strict_roundtrip: self.engine.strict_roundtrip,
+            inline_bytes: self.inline_bytes(),
             packing: self.engine.packing.clone(),
         };
         self.starts.push(Start { attempt, permits });

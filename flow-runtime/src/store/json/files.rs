@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::failure;
+use super::parts::Parts;
 use crate::disk::{self, Dir, DiskError, Lock};
 use crate::state::WorkflowId;
 use crate::state::codec::CodecError;
@@ -36,11 +37,12 @@ pub(super) type Job = Box<dyn FnOnce(&mut Files) + Send>;
 
 /// The files, and what is known of them.
 pub(super) struct Files {
-    dir: Arc<dyn Dir>,
+    pub(super) dir: Arc<dyn Dir>,
     /// The lock of who writes; without it nothing is written.
     lock: Option<Lock>,
     places: HashMap<WorkflowId, Place>,
     doubt: Option<Doubt>,
+    pub(super) parts: Parts,
 }
 
 /// A sync failed, so what is on disk is not known.
@@ -62,15 +64,16 @@ impl Work for Files {
 impl Files {
     /// The files of this folder, for reading.
     pub(super) fn read_only(dir: Arc<dyn Dir>) -> Self {
-        Self { dir, lock: None, places: HashMap::new(), doubt: None }
+        Self { dir, lock: None, places: HashMap::new(), doubt: None, parts: Parts::default() }
     }
 
     /// The files of this folder, for the one who holds its lock.
     pub(super) fn open(dir: Arc<dyn Dir>, lock: Lock) -> Result<Self, StoreError> {
         disk::remove_stale_temps(&*dir)?;
+        let parts = Parts::open(&*dir)?;
         // Who wrote before may have been killed before a name was durable; what is read from now on must be.
         dir.sync()?;
-        Ok(Self { dir, lock: Some(lock), places: HashMap::new(), doubt: None })
+        Ok(Self { dir, lock: Some(lock), places: HashMap::new(), doubt: None, parts })
     }
 
     /// Writes the file of a run, whatever is there.
@@ -110,7 +113,10 @@ impl Files {
         self.places.remove(id);
         match disk::remove_durably(&*self.dir, &name_of(id)) {
             Err(error) if error.is_not_found() => Err(StoreError::NotFound { id: id.clone() }),
-            done => done.map_err(|error| self.failed(id, error)),
+            done => {
+                done.map_err(|error| self.failed(id, error))?;
+                self.remove_parts(id)
+            }
         }
     }
 
@@ -199,6 +205,7 @@ impl Files {
 
     fn replace(&mut self, file: Written) -> Result<(), StoreError> {
         let Written { id, place, bytes } = file;
+        self.sync_parts(&id)?;
         // If this fails, the file has to say where the run stands.
         self.places.remove(&id);
         disk::replace_durably(&*self.dir, &name_of(&id), &bytes).map_err(|error| self.failed(&id, error))?;
@@ -207,7 +214,7 @@ impl Files {
     }
 
     /// What a failed write means: after a failed sync nothing more is written.
-    fn failed(&mut self, id: &WorkflowId, error: DiskError) -> StoreError {
+    pub(super) fn failed(&mut self, id: &WorkflowId, error: DiskError) -> StoreError {
         if error.is_sync() {
             // A file that could not be synced was not renamed; only a folder leaves its names in doubt.
             let run = (error.path == self.dir.path()).then(|| id.clone());
@@ -216,7 +223,7 @@ impl Files {
         error.into()
     }
 
-    fn check_writable(&self) -> Result<(), StoreError> {
+    pub(super) fn check_writable(&self) -> Result<(), StoreError> {
         match (&self.lock, &self.doubt) {
             (None, _) => Err(StoreError::ReadOnly { path: self.dir.path().to_owned() }),
             (_, Some(doubt)) => Err(self.poisoned(doubt)),
@@ -233,7 +240,7 @@ impl Files {
     }
 }
 
-const EXTENSION: &str = ".json";
+pub(super) const EXTENSION: &str = ".json";
 
 /// The name of a run's file.
 pub(super) fn name_of(id: &WorkflowId) -> String {

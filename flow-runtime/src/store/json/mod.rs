@@ -5,6 +5,7 @@
 
 mod failure;
 mod files;
+mod parts;
 #[cfg(test)]
 mod tests;
 
@@ -13,12 +14,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use self::files::{Files, Job, Place, Written, name_of};
 use super::claims::Claims;
 use super::worker::{Gone, Worker};
-use super::{Listing, Owner, StoreError, WorkflowStore};
+use super::{Listing, Owner, PartKey, StoreError, WorkflowStore};
 use crate::disk::{self, Fs, RealFs};
 use crate::state::codec::flat::{Plans, write_delta};
 use crate::state::codec::json::write_record;
@@ -26,13 +28,16 @@ use crate::state::{Delta, Encoding, WorkflowData, WorkflowId};
 
 /// From this many steps on, a run is told to be better off in another store.
 const MANY_STEPS: usize = 1000;
+/// Outputs of more bytes have files of their own, so that they are not written anew at every commit.
+const INLINE_BYTES: usize = 64 << 10;
 
 /// Keeps each run in a file of its own, as JSON made for reading by eye.
 ///
 /// It is for looking at what a run does: the file has the plan, every step with its status, times, output and error,
 /// and values that are JSON or text as they are. Every commit writes the whole file anew, so for runs of thousands of
 /// steps [`FlatBuffersStore`](super::FlatBuffersStore) is the one to take. A file that was edited by hand is refused:
-/// its first line has a checksum over all of it. A run may have a million steps, 65,536 keys and 1 GiB.
+/// its first line has a checksum over all of it. A run may have a million steps, 65,536 keys and 1 GiB; outputs of more
+/// than 64 KiB do not count, they have files of their own beside that of the run, `w-order-1.<number>.part`.
 ///
 /// One process writes; others may read beside it through [`open_read_only`](Self::open_read_only). What was committed
 /// survives a kill and a power loss. Clones are the same store, and the folder is free again when the last is gone.
@@ -225,6 +230,20 @@ impl WorkflowStore for JsonFileStore {
 
     fn encoding(&self) -> Encoding {
         Encoding::Json
+    }
+
+    fn inline_bytes(&self) -> Option<usize> {
+        Some(INLINE_BYTES)
+    }
+
+    async fn put_part(&self, key: &PartKey, bytes: Bytes) -> Result<(), StoreError> {
+        let key = key.clone();
+        self.ask(move |files| files.put_part(&key, &bytes)).await
+    }
+
+    async fn part(&self, key: &PartKey) -> Result<Bytes, StoreError> {
+        let key = key.clone();
+        self.ask(move |files| files.part(&key)).await.map(Bytes::from)
     }
 }
 

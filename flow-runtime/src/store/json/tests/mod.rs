@@ -2,6 +2,7 @@
 
 mod damage;
 mod disk_faults;
+mod parts;
 mod power;
 mod store;
 
