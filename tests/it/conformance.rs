@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use flow_runtime::store::Listing;
+use flow_runtime::store::{Cached, Listing};
 use flow_runtime::testing::store_conformance;
-use flow_runtime::{FlatBuffersStore, JsonFileStore, StoreError, WorkflowData, WorkflowId, WorkflowStore};
+use flow_runtime::{
+    FlatBuffersStore, InMemoryStore, JsonFileStore, StoreError, WorkflowData, WorkflowId, WorkflowStore,
+};
 
 /// A store as a user would write it: the four methods, over bytes.
 #[derive(Default)]
@@ -60,6 +62,25 @@ mod flat_buffers {
     store_conformance!({
         let folder = tempfile::tempdir().unwrap();
         async move || FlatBuffersStore::open(folder.path()).unwrap()
+    });
+}
+
+mod cached_log {
+    use super::*;
+
+    store_conformance!({
+        let folder = tempfile::tempdir().unwrap();
+        async move || Cached::new(FlatBuffersStore::open(folder.path()).unwrap(), 1 << 20)
+    });
+}
+
+/// It is never opened anew, so what it keeps is asked for throughout.
+mod cached_memory {
+    use super::*;
+
+    store_conformance!({
+        let store = Cached::new(InMemoryStore::default(), 1 << 20);
+        async move || store.clone()
     });
 }
 

@@ -107,7 +107,7 @@ impl Attempt {
         let limit = self.packing.limit;
         let keys = writes.iter().map(|(key, written)| (format!("what it wrote under `{key}`"), written));
         let parts = std::iter::once(("its output".to_owned(), &payload)).chain(keys);
-        if let Some(message) = parts.filter_map(|(what, payload)| check_len(&what, payload, limit).err()).next() {
+        if let Some(message) = { parts }.find_map(|(what, payload)| check_len(&what, payload, limit).err()) {
             discard(value);
             return Err(encode_error(message));
         }

@@ -3,6 +3,7 @@
 //! In: deltas and records of runs. Out: the same records after a crash. A store knows nothing of the engine; every
 //! store, ours or a user's, passes the same conformance suite.
 
+mod cached;
 mod claims;
 mod copy;
 mod error;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub use cached::{CacheStats, Cached};
 pub use copy::{CopyReport, copy_all};
 pub use error::{Damaged, StoreError};
 pub use flat::{FlatBuffersOptions, FlatBuffersStore};

@@ -17,7 +17,7 @@ fn part(run: &str, run_no: u64, part: u32) -> (PartKey, Bytes) {
 /// What is done to a store with parts, in order.
 enum Act {
     Put(PartKey, Bytes),
-    Do(Step),
+    Do(Box<Step>),
 }
 
 /// Two runs with parts that are named by their second change, one of which is deleted and made again; one of a long id.
@@ -29,13 +29,14 @@ fn acts() -> Vec<Act> {
 fn acts_of(runs: &[(&str, u64)]) -> Vec<Act> {
     let mut acts = Vec::new();
     for &(run, run_no) in runs {
-        let mut commits = walk(run, run_no).into_iter().map(|(data, delta)| Act::Do(Step::Commit(data, delta)));
+        let mut commits =
+            walk(run, run_no).into_iter().map(|(data, delta)| Act::Do(Box::new(Step::Commit(data, delta))));
         acts.extend(commits.next());
         acts.extend((0..2).map(|number| part(run, run_no, number)).map(|(key, bytes)| Act::Put(key, bytes)));
         acts.extend(commits);
     }
-    acts.push(Act::Do(Step::Delete(id("a"))));
-    acts.push(Act::Do(Step::Commit(walk("a", 4)[0].0.clone(), walk("a", 4)[0].1.clone())));
+    acts.push(Act::Do(Box::new(Step::Delete(id("a")))));
+    acts.push(Act::Do(Box::new(Step::Commit(walk("a", 4)[0].0.clone(), walk("a", 4)[0].1.clone()))));
     acts
 }
 
@@ -66,8 +67,8 @@ async fn check(disk: &SimFs, store: &JsonFileStore, what: &str) {
         }
         let ours = crate::disk::encode_name(run) + ".";
         let is_part = |path: &PathBuf| {
-            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            name.starts_with(&ours) && name.ends_with(".part")
+            let is_of_run = path.file_name().is_some_and(|name| name.to_str().unwrap().starts_with(&ours));
+            is_of_run && path.extension().is_some_and(|end| end == "part")
         };
         assert!(found.is_some() || !disk.paths().iter().any(is_part), "{what}: {:?}", disk.paths());
     }
