@@ -193,6 +193,6 @@ impl<S> Clone for Cached<S> {
 
 impl<S: fmt::Debug> fmt::Debug for Cached<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cached").field("store", &self.store).field("stats", &self.stats()).finish()
+        f.debug_struct("Cached").field("store", &self.store).field("stats", &self.stats()).finish_non_exhaustive()
     }
 }

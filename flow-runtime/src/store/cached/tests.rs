@@ -138,7 +138,7 @@ async fn b39_what_was_read_before_a_change_is_not_kept_after_it() {
         match store.load(&id("r")).await {
             Ok(data) => assert_eq!((change, data.input.bytes.len()), ("save", 20)),
             Err(error) => {
-                assert!(change != "save" && matches!(error, StoreError::NotFound { .. }), "{change}: {error}")
+                assert!(change != "save" && matches!(error, StoreError::NotFound { .. }), "{change}: {error}");
             }
         }
         assert!(lock(&store.recent).is_read_by_nobody());
