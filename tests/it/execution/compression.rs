@@ -2,6 +2,7 @@
 //! engine is told, in a first run and in a resumed one, and a run is known by its input however that is stored.
 
 use flow_runtime::Key;
+use flow_runtime::engine::EngineBuilder;
 use flow_runtime::prelude::*;
 use flow_runtime::state::{BoxError, Compression, Encoding, Event, Payload, Transform};
 
@@ -37,7 +38,7 @@ fn lines() -> Vec<String> {
     (0..300).map(|n| format!("line {n} is much like the others")).collect()
 }
 
-fn builder(store: &TestStore, probe: &Probe) -> flow_runtime::engine::EngineBuilder<Probe> {
+fn builder(store: &TestStore, probe: &Probe) -> EngineBuilder<Probe> {
     Engine::builder(store.clone()).state(probe.clone()).strict_roundtrip(true)
 }
 
@@ -82,8 +83,7 @@ async fn stores_for_reading_by_eye_are_compressed_only_when_asked() {
         (Encoding::MessagePack, Some(Compression::none()), 0),
     ] {
         let (store, probe) = (TestStore::encoding_as(encoding), Probe::default());
-        let engine =
-            asked.into_iter().fold(builder(&store, &probe), |builder, asked| builder.compression(asked)).build();
+        let engine = asked.into_iter().fold(builder(&store, &probe), EngineBuilder::compression).build();
         assert_eq!(report(lines()).run(&engine, "r").await.unwrap(), lines());
         let transforms: Vec<u8> = payloads(&store).await.iter().map(|payload| payload.transform).collect();
         assert_eq!(transforms, [transform; 4], "{encoding:?} {asked:?}");

@@ -16,11 +16,17 @@ use super::stores::{Fault, TestStore};
 const INLINE: usize = 100;
 const PART: usize = PartKey::MAX_BYTES;
 
+/// The bytes of parts, by payload and number.
+type Parts = BTreeMap<(u128, u32), Bytes>;
+
+/// What happens to parts.
+type Damage = fn(&mut Parts);
+
 /// A store in memory that keeps parts. Clones are the same store.
 #[derive(Clone)]
 struct PartStore {
     records: TestStore,
-    parts: Arc<Mutex<BTreeMap<(u128, u32), Bytes>>>,
+    parts: Arc<Mutex<Parts>>,
     /// The calls, in order: `put 0`, `get 0`, `commit`.
     calls: Arc<Mutex<Vec<String>>>,
     refuses: bool,
@@ -189,9 +195,12 @@ async fn b42_parts_are_fetched_for_who_still_needs_them_and_for_nobody_else() {
         let store = PartStore::over(TestStore::new().fail_on(ended, Fault::Refused));
         let len = PART + 1;
         let engine_of = |store: &PartStore| engine(store, &probe);
-        let run = async |store: &PartStore| match chosen {
-            true => chooses(len).run(&engine_of(store), "r").await,
-            false => lengths(len).run(&engine_of(store), "r").await,
+        let run = async |store: &PartStore| {
+            if chosen {
+                chooses(len).run(&engine_of(store), "r").await
+            } else {
+                lengths(len).run(&engine_of(store), "r").await
+            }
         };
         assert!(matches!(run(&store).await, Err(RunError::Store { .. })));
         let store = store.reopened();
@@ -238,8 +247,8 @@ async fn b46_a_part_that_cannot_be_kept_stops_the_run_and_its_step_is_not_done()
 
 #[tokio::test]
 async fn b32_a_part_that_is_missing_or_broken_is_named_and_nothing_runs_again() {
-    let damages: [(&str, fn(&mut BTreeMap<(u128, u32), Bytes>)); 3] = [
-        ("it has no such part", BTreeMap::clear),
+    let damages: [(&str, Damage); 3] = [
+        ("it has no such part", Parts::clear),
         ("part 0 is 4999 bytes long", |parts| parts.values_mut().for_each(|bytes| bytes.truncate(4_999))),
         ("their checksum does not fit", |parts| parts.values_mut().for_each(|bytes| *bytes = vec![0; 5_000].into())),
     ];
