@@ -18,9 +18,13 @@ pub(crate) trait Work: Send + 'static {
     /// A request to the store.
     type Job: Send + 'static;
 
-    /// Does these jobs, in order. Says when it must be called again at the latest, also without jobs; it is called a
-    /// last time without any when the store is closed.
+    /// Does these jobs, in order. Says when it must be called again at the latest, also without jobs.
     fn run(&mut self, jobs: Vec<Self::Job>) -> Option<Duration>;
+
+    /// Does what is left to do; nothing is called after it.
+    fn close(&mut self) {
+        self.run(Vec::new());
+    }
 }
 
 /// The thread, until this is dropped; the drop waits for the jobs that were handed over.
@@ -72,5 +76,5 @@ fn work_on<W: Work>(mut work: W, jobs: &mpsc::Receiver<W::Job>) {
         };
         nap = work.run(batch);
     }
-    work.run(Vec::new());
+    work.close();
 }

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use super::format::{self, FrameHead, Kind, PLAN_BIT, Placed};
+use super::format::{self, Kind, PLAN_BIT};
+use super::frame::{Begins, FrameHead, Placed};
 use super::segment::Segment;
 use crate::plan::Plan;
 use crate::state::{WorkflowId, WorkflowStatus};
@@ -139,9 +140,12 @@ impl Index {
 
     /// The number of a run that is there, whole or not.
     pub(super) fn number_of(&self, id: &WorkflowId) -> Option<u64> {
+        let known = self.ids.get(id).copied();
+        if known.is_some() || self.orphans.is_empty() {
+            return known;
+        }
         let orphan = format::run_number(id);
-        let is_orphan = self.orphans.contains_key(&orphan);
-        self.ids.get(id).copied().or_else(|| is_orphan.then_some(orphan))
+        self.orphans.contains_key(&orphan).then_some(orphan)
     }
 
     /// Whether a run of another id has this number.
@@ -187,8 +191,8 @@ impl Index {
         match head.kind {
             Kind::Plan => self.take_plan((head.run & !PLAN_BIT) as u32, head.next, location),
             Kind::Deleted => self.forget(head.run),
-            Kind::Delta | Kind::Snapshot => match head.begins.clone() {
-                Some((id, run_no)) => self.begin(id, run_no, &head, location),
+            Kind::Delta | Kind::Snapshot => match head.begins.as_deref() {
+                Some(begins) => self.begin(begins, &head, location),
                 None => self.go_on(&head, location),
             },
         }
@@ -202,8 +206,9 @@ impl Index {
         Arc::make_mut(plan).copies.push(location);
     }
 
-    fn begin(&mut self, id: WorkflowId, run_no: u64, head: &FrameHead, location: Location) {
+    fn begin(&mut self, Begins { id, run_no, .. }: &Begins, head: &FrameHead, location: Location) {
         self.orphans.remove(&head.run);
+        let (id, run_no) = (id.clone(), *run_no);
         let run =
             Run { id: id.clone(), run_no, head: Head::of(head), frames: vec![location], damage: None, suspect: false };
         self.runs.insert(head.run, run);

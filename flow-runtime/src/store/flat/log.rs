@@ -8,72 +8,23 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
+use super::batch;
 use super::failure::Failure;
-use super::format::{self, FrameHead, Kind, MIN_READER, MIN_WRITER, PLAN_BIT, Placed, SEGMENT_HEADER, SegmentHeader};
-use super::index::{Head, Index};
-use super::pending::{Fate, Pending, Standing, Waiting};
+use super::format::{MIN_READER, MIN_WRITER, SEGMENT_HEADER, SegmentHeader};
+use super::frame::Placed;
+use super::index::Index;
+use super::pending::{Pending, Waiting};
 use super::scan::{self, Scan};
 use super::segment::{self, Segment};
+use super::stage::{Commit, Job, Request};
 use crate::disk::{Dir, DiskError, Lock};
-use crate::state::WorkflowId;
 use crate::store::StoreError;
-use crate::store::worker::Work;
 
 /// How long a change may wait to be written.
 const MAX_LAG: Duration = Duration::from_millis(50);
 
 /// How much may wait to be written.
 const MAX_WAITING_BYTES: usize = 4 << 20;
-
-/// A request, with the way back for its answer.
-pub(super) struct Job {
-    pub(super) request: Request,
-    pub(super) reply: oneshot::Sender<Result<(), StoreError>>,
-}
-
-/// What is asked of the writer.
-pub(super) enum Request {
-    /// Keep this change.
-    Commit(Box<Commit>),
-    /// Keep this run in place of what there is of it.
-    Save(Box<Save>),
-    /// Remove this run.
-    Delete(WorkflowId),
-    /// Write what waits.
-    Flush,
-}
-
-/// A change of a run.
-pub(super) struct Commit {
-    pub(super) id: WorkflowId,
-    pub(super) run_no: u64,
-    pub(super) seq: u64,
-    pub(super) kind: Kind,
-    /// The change, or the whole run after it.
-    pub(super) body: Vec<u8>,
-    pub(super) delta_crc: u32,
-    pub(super) plan: Option<EncodedPlan>,
-    pub(super) status: u8,
-    pub(super) lazy: bool,
-}
-
-/// A whole run.
-pub(super) struct Save {
-    pub(super) id: WorkflowId,
-    pub(super) run_no: u64,
-    pub(super) next: u64,
-    pub(super) body: Vec<u8>,
-    pub(super) plan: EncodedPlan,
-    pub(super) status: u8,
-}
-
-/// A plan as it is kept.
-pub(super) struct EncodedPlan {
-    pub(super) digest: u64,
-    pub(super) bytes: Vec<u8>,
-}
 
 /// The log, as its writer sees it.
 pub(super) struct Log {
@@ -86,9 +37,11 @@ pub(super) struct Log {
     end: u64,
     size: u64,
     next_batch: u64,
-    pending: Pending,
+    pub(super) pending: Pending,
+    /// The bytes of the last batch, kept for the room they have.
+    batch: Vec<u8>,
     /// Runs of which changes were acknowledged that could not be written, with the reason.
-    lost: HashMap<u64, Failure>,
+    pub(super) lost: HashMap<u64, Failure>,
     poisoned: Option<Failure>,
     _lock: Lock,
 }
@@ -119,6 +72,7 @@ impl Log {
             size,
             next_batch,
             pending: Pending::default(),
+            batch: Vec::new(),
             lost: HashMap::new(),
             poisoned: None,
             _lock: lock,
@@ -145,6 +99,7 @@ impl Log {
             size: segment_bytes,
             next_batch: 1,
             pending: Pending::default(),
+            batch: Vec::new(),
             lost: HashMap::new(),
             poisoned: None,
             _lock: lock,
@@ -168,7 +123,7 @@ impl Log {
     }
 
     /// Takes a request into the next batch, or answers it at once. Gives whether the batch must be written now.
-    fn stage(&mut self, Job { request, reply }: Job) -> bool {
+    pub(super) fn stage(&mut self, Job { request, reply }: Job) -> bool {
         let staged = match request {
             _ if self.poisoned.is_some() => Err(self.poison_error()),
             Request::Commit(commit) => self.stage_commit(*commit),
@@ -178,6 +133,8 @@ impl Log {
             }
             Request::Delete(id) => self.stage_delete(&id),
             Request::Flush => Ok(true),
+            // The change that waits has been answered; the thread only had to hear of it.
+            Request::Wake => return false,
         };
         match staged {
             Ok(true) => {
@@ -197,119 +154,33 @@ impl Log {
         }
     }
 
-    fn stage_commit(&mut self, commit: Commit) -> Result<bool, StoreError> {
-        let conflict = |reason: String| Err(StoreError::Conflict { id: commit.id.clone(), reason });
-        let (run, begins) = match self.find(&commit.id)? {
-            None if commit.seq == 0 => (self.new_number(&commit.id), true),
-            None => return conflict("it is not there any more".to_owned()),
-            Some(Standing { run, run_no, head }) => {
-                let is_same_run = run_no == commit.run_no;
-                if is_same_run && head.next == commit.seq + 1 && head.delta_crc == commit.delta_crc {
-                    return Ok(!commit.lazy);
-                }
-                let failure = self.lost.remove(&run);
-                if !is_same_run || head.next != commit.seq {
-                    if let Some(failure) = failure {
-                        return Err(failure.to_error());
-                    }
-                    let (found, sent) = (head.next, commit.seq);
-                    return conflict(format!("it is at change {found}, and change {sent} does not follow"));
-                }
-                (run, false)
-            }
-        };
-        let is_whole = begins || commit.kind == Kind::Snapshot;
-        let head = FrameHead {
-            kind: commit.kind,
-            run,
-            next: commit.seq + 1,
-            plan: commit.plan.as_ref().map_or(0, |plan| self.stage_plan(plan)),
-            delta_crc: commit.delta_crc,
-            status: commit.status,
-            begins: is_whole.then(|| (commit.id.clone(), commit.run_no)),
-        };
-        let standing = Standing { run, run_no: commit.run_no, head: Head::of(&head) };
-        self.pending.set_fate(commit.id, Fate::Stands(standing));
-        self.pending.add(head, &commit.body);
-        Ok(!commit.lazy)
-    }
-
-    fn stage_save(&mut self, save: Save) {
-        // A damaged run may be replaced as well: whoever saves it knows better what it should be.
-        let run = self.number_of(&save.id).unwrap_or_else(|| self.new_number(&save.id));
-        let plan = self.stage_plan(&save.plan);
-        let head = FrameHead {
-            kind: Kind::Snapshot,
-            run,
-            next: save.next,
-            plan,
-            delta_crc: 0,
-            status: save.status,
-            begins: Some((save.id.clone(), save.run_no)),
-        };
-        let standing = Standing { run, run_no: save.run_no, head: Head::of(&head) };
-        self.pending.set_fate(save.id, Fate::Stands(standing));
-        self.pending.add(head, &save.body);
-    }
-
-    fn stage_delete(&mut self, id: &WorkflowId) -> Result<bool, StoreError> {
-        let run = self.number_of(id).ok_or_else(|| StoreError::NotFound { id: id.clone() })?;
-        let head = FrameHead { kind: Kind::Deleted, run, next: 0, plan: 0, delta_crc: 0, status: 0, begins: None };
-        self.pending.set_fate(id.clone(), Fate::Gone);
-        self.pending.add(head, &[]);
-        Ok(true)
-    }
-
-    /// The number of a plan, which is added to the batch if the log does not have it yet.
-    fn stage_plan(&mut self, plan: &EncodedPlan) -> u32 {
-        let known = self.pending.plan(plan.digest).or_else(|| self.index().plan_number(plan.digest));
-        if let Some(number) = known {
-            return number;
+    /// Takes in a change, and writes it if it must be durable; what waits goes with it.
+    pub(super) fn lead(&mut self, commit: Commit) -> Result<(), StoreError> {
+        if self.poisoned.is_some() {
+            return Err(self.poison_error());
         }
-        let next = self.index().next_plan;
-        let number = self.pending.new_plan(plan.digest, next);
-        let (run, next) = (u64::from(number) | PLAN_BIT, plan.digest);
-        let head = FrameHead { kind: Kind::Plan, run, next, plan: 0, delta_crc: 0, status: 0, begins: None };
-        // Many runs depend on a plan, so damage of one copy must not matter.
-        self.pending.add(head.clone(), &plan.bytes);
-        self.pending.add(head, &plan.bytes);
-        number
+        if self.stage_commit(commit)? || self.is_overfull() {
+            return self.flush().map_err(|failure| failure.to_error());
+        }
+        self.index().lagging = !self.pending.is_empty();
+        Ok(())
     }
 
-    /// A number for a run that is not there: that of its id, or the next that no other run has.
-    fn new_number(&self, id: &WorkflowId) -> u64 {
-        let mut number = format::run_number(id);
-        while self.pending.is_taken(number, id) || self.index().is_taken(number, id) {
-            number = (number + 1) & !PLAN_BIT;
-        }
-        number
+    /// Whether more waits than should.
+    pub(super) fn is_overfull(&self) -> bool {
+        self.pending.frames.len() > MAX_WAITING_BYTES
     }
 
-    /// The number of a run, also of a damaged one.
-    fn number_of(&self, id: &WorkflowId) -> Option<u64> {
-        match self.pending.fate(id) {
-            Some(Fate::Stands(standing)) => Some(standing.run),
-            Some(Fate::Gone) => None,
-            None => self.index().number_of(id),
-        }
-    }
-
-    /// Where a run stands, with what waits to be written.
-    fn find(&self, id: &WorkflowId) -> Result<Option<Standing>, StoreError> {
-        match self.pending.fate(id) {
-            Some(Fate::Stands(standing)) => return Ok(Some(standing)),
-            Some(Fate::Gone) => return Ok(None),
-            None => {}
-        }
-        let index = self.index();
-        let run = index.run_of(id)?;
-        Ok(run.map(|(run, found)| Standing { run, run_no: found.run_no, head: found.head }))
+    /// When what waits must be written, if anything does; at once if it has waited for long enough.
+    pub(super) fn due(&self) -> Option<Duration> {
+        let left = if self.is_overfull() { Duration::ZERO } else { MAX_LAG.saturating_sub(self.pending.lag()) };
+        (!self.pending.is_empty()).then_some(left)
     }
 
     /// Writes what waits, and answers those who wait for it.
     pub(super) fn flush(&mut self) -> Result<(), Failure> {
-        let pending = std::mem::take(&mut self.pending);
-        let written = if pending.is_empty() { Ok(()) } else { self.write(&pending) };
+        let mut pending = std::mem::take(&mut self.pending);
+        let written = if pending.is_empty() { Ok(()) } else { self.write(&mut pending) };
         self.index().lagging = false;
         if let Err(failure) = &written {
             // Changes of these runs may have been acknowledged; who commits the next one is told what became of them.
@@ -322,27 +193,29 @@ impl Log {
         written
     }
 
-    fn write(&mut self, pending: &Pending) -> Result<(), Failure> {
-        let synced = self.next_batch - 1;
+    fn write(&mut self, pending: &mut Pending) -> Result<(), Failure> {
         let index = pending.waiting.iter().map(|frame| (frame.head.run, frame.offset));
-        let (batch, frames) = format::write_batch((self.store, self.next_batch, synced), index, &pending.frames);
-        if self.end + batch.len() as u64 > self.size {
-            self.roll(batch.len() as u64)?;
+        let frames = batch::write((self.store, self.next_batch), index, &pending.frames, &mut self.batch);
+        let len = self.batch.len() as u64;
+        if self.end + len > self.size {
+            self.roll(len)?;
         }
         let at = self.end;
         // A write that failed may have left anything behind: only who opens the log again can tell what.
         let file = &self.segment.file;
-        file.write_at(&batch, at).and_then(|()| file.sync()).map_err(|error| {
+        file.write_at(&self.batch, at).and_then(|()| file.sync()).map_err(|error| {
             let failure = Failure::of(&error);
             self.poisoned = Some(failure.clone());
             failure
         })?;
-        self.end += batch.len() as u64;
+        self.end += len;
         self.next_batch += 1;
+        // What one large batch needed is given back.
+        self.batch.shrink_to(MAX_WAITING_BYTES);
         let mut index = lock(&self.index);
-        for Waiting { head, offset, len } in &pending.waiting {
-            let offset = at + frames as u64 + *offset as u64;
-            index.take(Placed { head: head.clone(), offset, len: *len }, &self.segment);
+        for Waiting { head, offset, len } in pending.waiting.drain(..) {
+            let offset = at + frames as u64 + offset as u64;
+            index.take(Placed { head, offset, len }, &self.segment);
         }
         Ok(())
     }
@@ -376,31 +249,9 @@ impl Log {
         self.segment.number
     }
 
-    fn poison_error(&self) -> StoreError {
+    pub(super) fn poison_error(&self) -> StoreError {
         let reason = self.poisoned.as_ref().map(ToString::to_string).unwrap_or_default();
         StoreError::Poisoned { path: self.dir.path().to_owned(), reason }
-    }
-}
-
-impl Work for Log {
-    type Job = Job;
-
-    fn run(&mut self, jobs: Vec<Job>) -> Option<Duration> {
-        let is_wake_up = jobs.is_empty();
-        let mut must_write = false;
-        for job in jobs {
-            must_write |= self.stage(job);
-        }
-        if self.pending.is_empty() && !must_write {
-            return None;
-        }
-        let left = MAX_LAG.saturating_sub(self.pending.lag());
-        if must_write || is_wake_up || left.is_zero() || self.pending.frames.len() > MAX_WAITING_BYTES {
-            // Who waits has been told, and who does not wait is told at the next change.
-            let _ = self.flush();
-            return None;
-        }
-        Some(left)
     }
 }
 

@@ -1,36 +1,41 @@
 //! The embedded default store: a log of FlatBuffers frames, shared by all runs of a folder.
 //!
-//! In: changes of runs. Out: the same runs, after a crash as well. [`log`] is the one writer, in a thread of its own;
-//! [`format`](mod@format) says what the bytes are, [`scan`] reads them when the log is opened, [`index`] knows where
+//! In: changes of runs. Out: the same runs, after a crash as well. [`writer`] says who writes, [`stage`] what, and [`log`]
+//! how; [`format`](mod@format) says what the bytes are, [`scan`] reads them when the log is opened, [`index`] knows where
 //! each run stands, and [`read`] makes a record of its frames.
 
+mod batch;
 mod compact;
 mod failure;
 mod format;
+mod frame;
 mod index;
 mod log;
 mod pending;
 mod read;
 mod scan;
 mod segment;
+mod stage;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use self::format::Kind;
 use self::index::{Found, Index};
-use self::log::{Commit, EncodedPlan, Job, Log, Request, Save};
+use self::log::Log;
+use self::stage::{Commit, EncodedPlan, Request, Save};
+use self::writer::Writer;
 use super::worker::{Gone, Work, Worker};
 use super::{Listing, StoreError, WorkflowStore};
 use crate::disk::{self, Dir, Fs, RealFs};
 use crate::plan::Plan;
 use crate::state::codec::CodecError;
-use crate::state::codec::flat::{Plans, write_delta, write_plan, write_record};
+use crate::state::codec::flat::{Plans, write_change, write_plan, write_record};
 use crate::state::{Ack, Delta, Event, WorkflowData, WorkflowId};
 
 /// How long a segment is where nothing else is said: 4 MiB.
@@ -79,7 +84,7 @@ struct Inner {
 }
 
 enum Access {
-    Write { worker: Worker<Job>, index: Arc<Mutex<Index>> },
+    Write(Writer),
     Read { dir: Arc<dyn Dir> },
 }
 
@@ -154,12 +159,11 @@ impl FlatBuffersOptions {
             disk::lock(&*dir)?.map_err(|holder| StoreError::Locked { path: path.as_ref().to_owned(), holder })?;
         disk::remove_stale_temps(&*dir)?;
         let log = Log::open(dir, lock, self.segment_bytes)?;
-        let index = log.shared_index();
         if self.accept_losses {
-            log::lock(&index).accept_losses();
+            log.index().accept_losses();
         }
-        let worker = spawn(path.as_ref(), "flow-write", log)?;
-        FlatBuffersStore::new(path.as_ref(), Access::Write { worker, index })
+        let writer = Writer::new(path.as_ref(), log).map_err(|error| no_thread(path.as_ref(), error))?;
+        FlatBuffersStore::new(path.as_ref(), Access::Write(writer))
     }
 
     /// Opens the store in this folder for reading, as [`FlatBuffersStore::open_read_only`] does.
@@ -172,17 +176,13 @@ impl FlatBuffersOptions {
     }
 }
 
-fn spawn<W: Work>(path: &Path, name: &str, work: W) -> Result<Worker<W::Job>, StoreError> {
-    Worker::spawn(name, work).map_err(|source| StoreError::Io {
-        action: "start a thread for",
-        path: path.to_owned(),
-        source,
-    })
+fn no_thread(path: &Path, source: std::io::Error) -> StoreError {
+    StoreError::Io { action: "start a thread for", path: path.to_owned(), source }
 }
 
 impl FlatBuffersStore {
     fn new(path: &Path, access: Access) -> Result<Self, StoreError> {
-        let reads = spawn(path, "flow-read", Reads)?;
+        let reads = Worker::spawn("flow-read", Reads).map_err(|error| no_thread(path, error))?;
         Ok(Self { inner: Arc::new(Inner { path: path.to_owned(), access, reads }) })
     }
 
@@ -190,14 +190,11 @@ impl FlatBuffersStore {
         StoreError::Poisoned { path: self.inner.path.clone(), reason: "its thread has died".to_owned() }
     }
 
-    /// Asks the writer, and waits for its answer.
-    async fn ask(&self, request: Request) -> Result<(), StoreError> {
-        let Access::Write { worker, .. } = &self.inner.access else {
-            return Err(StoreError::ReadOnly { path: self.inner.path.clone() });
-        };
-        let (reply, answer) = oneshot::channel();
-        worker.send(Job { request, reply }).map_err(|gone| self.gone(gone))?;
-        answer.await.map_err(|_| self.gone(Gone))?
+    fn writer(&self) -> Result<&Writer, StoreError> {
+        match &self.inner.access {
+            Access::Write(writer) => Ok(writer),
+            Access::Read { .. } => Err(StoreError::ReadOnly { path: self.inner.path.clone() }),
+        }
     }
 
     /// Reads in the thread for that.
@@ -213,17 +210,11 @@ impl FlatBuffersStore {
         answer.await.map_err(|_| self.gone(Gone))?
     }
 
-    /// Has the writer write what it acknowledged.
-    async fn catch_up(&self, index: &Mutex<Index>) -> Result<(), StoreError> {
-        let is_lagging = log::lock(index).lagging;
-        if is_lagging { self.ask(Request::Flush).await } else { Ok(()) }
-    }
-
     async fn find(&self, id: &WorkflowId) -> Result<Found, StoreError> {
         match &self.inner.access {
-            Access::Write { index, .. } => {
-                self.catch_up(index).await?;
-                log::lock(index).find(id)
+            Access::Write(writer) => {
+                writer.catch_up().await?;
+                log::lock(&writer.index).find(id)
             }
             Access::Read { dir } => {
                 let (dir, id) = (dir.clone(), id.clone());
@@ -249,7 +240,7 @@ fn read_beside(dir: &dyn Dir) -> Result<Index, StoreError> {
 
 impl WorkflowStore for FlatBuffersStore {
     async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {
-        let unstorable = |error| unstorable(&data.id, &error);
+        let unstorable = |error| StoreError::from_codec(&data.id, error);
         let save = Save {
             id: data.id.clone(),
             run_no: data.run_no,
@@ -257,8 +248,10 @@ impl WorkflowStore for FlatBuffersStore {
             body: write_record(data, Plans::Beside).map_err(unstorable)?,
             plan: EncodedPlan::of(&data.plan).map_err(unstorable)?,
             status: data.status as u8,
+            created_at: data.created_at,
+            updated_at: data.updated_at,
         };
-        self.ask(Request::Save(Box::new(save))).await
+        self.writer()?.ask(Request::Save(Box::new(save))).await
     }
 
     async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
@@ -268,9 +261,9 @@ impl WorkflowStore for FlatBuffersStore {
 
     async fn list_workflows(&self) -> Result<Listing, StoreError> {
         let (workflows, damaged) = match &self.inner.access {
-            Access::Write { index, .. } => {
-                self.catch_up(index).await?;
-                log::lock(index).listing()
+            Access::Write(writer) => {
+                writer.catch_up().await?;
+                log::lock(&writer.index).listing()
             }
             Access::Read { dir } => {
                 let dir = dir.clone();
@@ -281,16 +274,16 @@ impl WorkflowStore for FlatBuffersStore {
     }
 
     async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
-        self.ask(Request::Delete(id.clone())).await
+        self.writer()?.ask(Request::Delete(id.clone())).await
     }
 
     async fn commit(&self, after: &WorkflowData, delta: &Delta) -> Result<(), StoreError> {
-        let commit = encode(after, delta).map_err(|error| unstorable(&after.id, &error))?;
-        self.ask(Request::Commit(Box::new(commit))).await
+        let commit = encode(after, delta).map_err(|error| StoreError::from_codec(&after.id, error))?;
+        self.writer()?.commit(commit).await
     }
 }
 
-/// A change as it is kept: the change itself, or at the end of a run the whole run, which is then all that is needed.
+/// A change as it is kept.
 fn encode(after: &WorkflowData, delta: &Delta) -> Result<Commit, CodecError> {
     let plans: Vec<&Plan> = delta
         .events
@@ -301,33 +294,25 @@ fn encode(after: &WorkflowData, delta: &Delta) -> Result<Commit, CodecError> {
             _ => None,
         })
         .collect();
-    let (place, mut plan) = match plans.as_slice() {
+    let (place, plan) = match plans.as_slice() {
         [] => (Plans::Beside, None),
         [plan] => (Plans::Beside, Some(EncodedPlan::of(plan)?)),
         // A frame names one plan; several stand in the change itself.
         _ => (Plans::Inline, None),
     };
-    let change = write_delta(delta, place)?;
-    let delta_crc = crc32c::crc32c(&change);
-    let (mut kind, mut body) = (Kind::Delta, change);
-    if after.status.is_terminal() {
-        match write_record(after, Plans::Beside) {
-            Ok(record) => (kind, body, plan) = (Kind::Snapshot, record, Some(EncodedPlan::of(&after.plan)?)),
-            // The run as a whole is beyond the limits of one record; its changes are not.
-            Err(CodecError::Unstorable { .. }) => {}
-            Err(error) => return Err(error),
-        }
-    }
+    let body = write_change(delta, place)?;
     Ok(Commit {
         id: after.id.clone(),
         run_no: delta.run_no,
         seq: delta.seq,
-        kind,
+        at: delta.at,
+        delta_crc: frame::change_crc(&body, delta.at),
         body,
-        delta_crc,
         plan,
         status: after.status as u8,
+        created_at: after.created_at,
         lazy: delta.ack == Ack::Lazy,
+        ends: after.status.is_terminal(),
     })
 }
 
@@ -336,14 +321,6 @@ impl EncodedPlan {
         let bytes = write_plan(plan)?;
         Ok(Self { digest: format::digest(&bytes), bytes })
     }
-}
-
-fn unstorable(id: &WorkflowId, error: &CodecError) -> StoreError {
-    let reason = match error {
-        CodecError::Unstorable { reason } => reason.clone(),
-        error => error.to_string(),
-    };
-    StoreError::Unstorable { id: id.clone(), reason }
 }
 
 impl fmt::Debug for FlatBuffersStore {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::format::FrameHead;
+use super::frame::FrameHead;
 use super::index::Head;
 use crate::state::WorkflowId;
 use crate::store::StoreError;

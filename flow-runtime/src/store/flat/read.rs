@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::format::{FrameHead, Kind};
+use super::format::Kind;
+use super::frame::FrameHead;
 use super::index::{Found, Location, StoredPlan};
 use crate::plan::{Fingerprint, Plan};
 use crate::state::codec::CodecError;
@@ -79,7 +80,8 @@ fn add_frame(data: Option<WorkflowData>, found: &Found, location: &Location) -> 
     if head.kind == Kind::Snapshot {
         return Ok(read_record(&body, &Named(plan))?);
     }
-    let delta = read_delta(&body, found.run.run_no, head.next.saturating_sub(1), &Named(plan))?;
+    let mut delta = read_delta(&body, found.run.run_no, head.next.saturating_sub(1), &Named(plan))?;
+    delta.at = head.at;
     match data {
         None => Ok(WorkflowData::create(&delta)?),
         Some(mut data) => {

@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use super::format::{self, BatchHead, FoundFrame, SEGMENT_HEADER, SegmentHeader};
+use super::batch::{self, BatchHead};
+use super::format::{self, SEGMENT_HEADER, SegmentHeader};
+use super::frame::FoundFrame;
 use super::index::Index;
 use super::segment::{self, Segment};
 use crate::disk::Dir;
@@ -107,8 +109,9 @@ impl Scanner {
     /// Takes in a segment. Gives where the next batch may go in it, with what stands there without counting.
     fn take_segment(&mut self, segment: &Arc<Segment>, bytes: &[u8], is_last: bool) -> (Option<u64>, Vec<u8>, u64) {
         let stretches = stretches(bytes, self.store);
-        let synced = stretches.iter().filter_map(|stretch| stretch.batch.as_ref()).map(|(head, _)| head.synced).max();
-        self.synced = self.synced.max(synced.unwrap_or(0));
+        let synced = stretches.iter().filter_map(|stretch| stretch.batch.as_ref()).map(|(head, _)| head.seq).max();
+        // Each batch was written when the one before it was durable.
+        self.synced = self.synced.max(synced.map_or(0, |seq| seq.saturating_sub(1)));
         let mut end = Some(SEGMENT_HEADER as u64);
         for (place, stretch) in stretches.iter().enumerate() {
             if self.is_sound(stretch) {
@@ -116,7 +119,7 @@ impl Scanner {
                 end = end.map(|_| stretch.to as u64);
                 continue;
             }
-            let was_written = place + 1 == stretches.len() && format::is_complete(bytes, stretch.from, stretch.to);
+            let was_written = place + 1 == stretches.len() && batch::is_complete(bytes, stretch.from, stretch.to);
             if is_last && self.expected > self.synced && !was_written {
                 let torn = bytes.get(stretch.from..format::written_end(bytes, stretch.from)).unwrap_or_default();
                 return (end, torn.to_vec(), 0);
@@ -165,7 +168,7 @@ impl Scanner {
     }
 
     fn take_unreadable(&mut self, segment: &Arc<Segment>, bytes: &[u8], stretch: &Stretch) {
-        if let Some(frames) = format::salvage(bytes, stretch.from, stretch.to) {
+        if let Some(frames) = batch::salvage(bytes, stretch.from, stretch.to) {
             let reason = "a batch's header is broken; its changes were found without it";
             self.index.damaged.push(Damaged::new(segment.path.clone(), reason));
             self.take_frames(segment, &frames);
@@ -187,7 +190,7 @@ fn stretches(bytes: &[u8], store: u64) -> Vec<Stretch> {
             at = to;
             continue;
         }
-        let to = format::find_batch(bytes, at, store).unwrap_or_else(|| format::written_end(bytes, at));
+        let to = batch::find(bytes, at, store).unwrap_or_else(|| format::written_end(bytes, at));
         if to <= at {
             break;
         }

@@ -28,12 +28,3 @@ pub(super) fn unreadable(id: &WorkflowId, path: &Path, error: CodecError) -> Sto
         }
     }
 }
-
-/// A run could not be turned into a file.
-pub(super) fn unwritable(id: &WorkflowId, error: CodecError) -> StoreError {
-    let reason = match error {
-        CodecError::Unstorable { reason } => reason,
-        error => error.to_string(),
-    };
-    StoreError::Unstorable { id: id.clone(), reason }
-}

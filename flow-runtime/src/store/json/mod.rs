@@ -159,7 +159,7 @@ impl JsonFileStore {
 
     /// The file of a record, made here, so that the store's thread has nothing to do but to write it.
     fn written(&self, data: &WorkflowData, last_change: Option<u32>) -> Result<Written, StoreError> {
-        let bytes = write_record(data, last_change).map_err(|error| failure::unwritable(&data.id, error))?;
+        let bytes = write_record(data, last_change).map_err(|error| StoreError::from_codec(&data.id, error))?;
         self.tell_if_long(data);
         Ok(Written { id: data.id.clone(), place: Place { run_no: data.run_no, seq: data.seq, last_change }, bytes })
     }
@@ -209,7 +209,7 @@ impl WorkflowStore for JsonFileStore {
             let reason = format!("change {} does not lead to the record that came with it", delta.seq);
             return Err(StoreError::Conflict { id: after.id.clone(), reason });
         }
-        let change = write_delta(delta, Plans::Beside).map_err(|error| failure::unwritable(&after.id, error))?;
+        let change = write_delta(delta, Plans::Beside).map_err(|error| StoreError::from_codec(&after.id, error))?;
         let file = self.written(after, Some(crc32c::crc32c(&change)))?;
         let (fence, claims) = (delta.fence, self.inner.claims.clone());
         self.ask(move |files| claims.check_fence(&file.id, fence).and_then(|()| files.commit(file))).await

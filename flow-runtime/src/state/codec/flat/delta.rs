@@ -5,18 +5,27 @@ use bytes::Bytes;
 use super::event::{self, parts, weight};
 use super::value::write_texts;
 use super::{Builder, CodecError, FindPlan, Plans, check_size, fb, root};
-use crate::state::{Ack, Delta};
+use crate::state::{Ack, Delta, Timestamp};
 
-/// A delta as bytes, without `run_no` and `seq`, which the frame around it has.
+/// A delta as bytes, without `run_no` and `seq`, which what is around it has.
 pub(crate) fn write_delta(delta: &Delta, plans: Plans) -> Result<Vec<u8>, CodecError> {
+    write(delta, delta.at, plans)
+}
+
+/// A delta as bytes, without `run_no`, `seq` and its time, which the frame around it has. It reads back with time 0.
+pub(crate) fn write_change(delta: &Delta, plans: Plans) -> Result<Vec<u8>, CodecError> {
+    write(delta, 0, plans)
+}
+
+fn write(delta: &Delta, at: Timestamp, plans: Plans) -> Result<Vec<u8>, CodecError> {
     let taken: usize = delta.taken.iter().map(|id| id.len() + 16).sum();
     let bytes = 64 + taken + delta.events.iter().map(|event| weight(event, plans)).sum::<usize>();
     check_size(bytes, delta.taken.len() + delta.events.iter().map(parts).sum::<usize>())?;
-    let mut to = Builder::new();
+    let mut to = Builder::with_capacity(bytes.next_multiple_of(64));
     let events = delta.events.iter().map(|one| event::write(&mut to, one, plans)).collect::<Result<Vec<_>, _>>()?;
     let taken: Vec<&str> = delta.taken.iter().map(String::as_str).collect();
     let args = fb::DeltaArgs {
-        at: delta.at,
+        at,
         events: Some(to.create_vector(&events)),
         fence: delta.fence,
         taken: write_texts(&mut to, &taken),

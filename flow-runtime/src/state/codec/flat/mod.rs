@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use flatbuffers::{Follow, Verifiable, VerifierOptions};
 
-pub(crate) use delta::{read_delta, write_delta};
+pub(crate) use delta::{read_delta, write_change, write_delta};
 pub(crate) use plan::{read_plan, write_plan};
 pub(crate) use record::{read_record, write_record};
 

@@ -2,6 +2,7 @@
 
 mod damage;
 mod disk_faults;
+mod leading;
 mod log;
 mod power;
 

@@ -1,0 +1,78 @@
+//! Who writes: the task that commits if it is alone, else the thread.
+
+use std::future::Future;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use super::*;
+
+/// What one look at a commit gives.
+fn poll_once(store: &FlatBuffersStore, (after, delta): &(WorkflowData, Delta)) -> Poll<Result<(), StoreError>> {
+    let mut commit = std::pin::pin!(store.commit(after, delta));
+    commit.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[tokio::test]
+async fn a_run_that_is_alone_writes_its_changes_within_the_call() {
+    let fs = SimFs::default();
+    let store = open(fs.clone()).unwrap();
+    let before = fs.syncs();
+    for change in &walk("a", 1) {
+        assert!(matches!(poll_once(&store, change), Poll::Ready(Ok(()))), "change {} was handed over", change.1.seq);
+    }
+    assert_eq!(fs.syncs() - before, 3, "three of the five changes are durable at once");
+    for change in &walk("b", 2) {
+        assert!(matches!(poll_once(&store, change), Poll::Ready(Ok(()))), "a run that ended is nobody to wait for");
+    }
+}
+
+#[tokio::test]
+async fn runs_that_commit_side_by_side_meet_in_the_queue() {
+    let fs = SimFs::default();
+    let store = open(fs.clone()).unwrap();
+    let (a, b) = (walk("a", 1), walk("b", 2));
+    assert!(matches!(poll_once(&store, &a[0]), Poll::Ready(Ok(()))));
+    // Nobody waits for the answer any more, and it is done all the same, before what comes later.
+    assert!(poll_once(&store, &b[0]).is_pending());
+    commit(&store, &b[1..2]).await;
+    commit(&store, &a[1..]).await;
+    commit(&store, &b[2..]).await;
+    for (id, walk) in [("a", &a), ("b", &b)] {
+        assert_eq!(store.load(&super::id(id)).await.unwrap(), walk[4].0);
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_nobody_waits_for_is_written_without_a_further_call() {
+    let fs = SimFs::default();
+    let store = open(fs.clone()).unwrap();
+    let walk = walk("a", 1);
+    commit(&store, &walk[..2]).await;
+    for change in &walk[2..4] {
+        let before = fs.syncs();
+        assert!(matches!(poll_once(&store, change), Poll::Ready(Ok(()))));
+        assert_eq!(fs.syncs(), before);
+        let written = async {
+            while fs.syncs() == before {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), written).await.expect("it was never written");
+    }
+}
+
+#[tokio::test]
+async fn after_a_panic_of_who_wrote_nothing_is_written_and_nothing_hangs() {
+    let fs = SimFs::default();
+    let store = open(fs.clone()).unwrap();
+    let walk = walk("a", 1);
+    commit(&store, &walk[..1]).await;
+    store.writer().unwrap().panic_while_writing();
+    let before = fs.syncs();
+    let refused = store.commit(&walk[1].0, &walk[1].1).await;
+    assert!(matches!(refused, Err(StoreError::Poisoned { .. })), "{refused:?}");
+    assert!(matches!(store.delete(&id("a")).await, Err(StoreError::Poisoned { .. })));
+    drop(store);
+    assert_eq!(fs.syncs(), before);
+    commit(&open(fs).unwrap(), &walk[1..]).await;
+}
