@@ -9,6 +9,7 @@ mod compact;
 mod failure;
 mod format;
 mod frame;
+mod frames;
 mod index;
 mod log;
 mod pending;

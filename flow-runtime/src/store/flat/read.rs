@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::format::Kind;
 use super::frame::FrameHead;
+use super::frames::Frames;
 use super::index::{Found, Location, StoredPlan};
 use crate::plan::{Fingerprint, Plan};
 use crate::state::codec::CodecError;
@@ -50,11 +51,12 @@ impl FindPlan for Named {
 /// The record of a run.
 pub(super) fn load(found: &Found) -> Result<WorkflowData, StoreError> {
     let mut data = None;
-    for location in &found.run.frames {
+    for (location, bytes) in Frames::new(&found.run.frames) {
         let path = &location.segment.path;
         let corrupt =
             |reason: String| StoreError::Corrupt { id: found.run.id.clone(), path: Some(path.clone()), reason };
-        data = Some(add_frame(data, found, location).map_err(|error| match error {
+        let frame = bytes.map_err(|error| Unreadable::Store(error.into())).and_then(check_frame);
+        data = Some(frame.and_then(|frame| add_frame(data, found, frame)).map_err(|error| match error {
             Unreadable::Store(error) => error,
             Unreadable::Broken(reason) => corrupt(reason),
             Unreadable::Newer { found: newer, known } => {
@@ -71,8 +73,11 @@ pub(super) fn load(found: &Found) -> Result<WorkflowData, StoreError> {
     Err(StoreError::Corrupt { id: found.run.id.clone(), path: None, reason })
 }
 
-fn add_frame(data: Option<WorkflowData>, found: &Found, location: &Location) -> Result<WorkflowData, Unreadable> {
-    let (head, body) = read_frame(location)?;
+fn add_frame(
+    data: Option<WorkflowData>,
+    found: &Found,
+    (head, body): (FrameHead, Bytes),
+) -> Result<WorkflowData, Unreadable> {
     let plan = match head.plan {
         0 => None,
         number => Some(read_stored_plan(found.plans.get(&number))?),
@@ -91,13 +96,17 @@ fn add_frame(data: Option<WorkflowData>, found: &Found, location: &Location) -> 
     }
 }
 
-/// A frame with its body behind the id.
+/// A frame and its body.
 fn read_frame(location: &Location) -> Result<(FrameHead, Bytes), Unreadable> {
     let mut bytes = vec![0; location.len as usize];
     let read =
         location.segment.file.read_at(&mut bytes, location.offset).map_err(|error| Unreadable::Store(error.into()))?;
     bytes.truncate(read);
-    let bytes = Bytes::from(bytes);
+    check_frame(Bytes::from(bytes))
+}
+
+/// A frame and its body, of bytes that are whole.
+fn check_frame(bytes: Bytes) -> Result<(FrameHead, Bytes), Unreadable> {
     match FrameHead::read(&bytes) {
         Ok((head, body)) => Ok((head, bytes.slice(body))),
         Err(_) => Err(Unreadable::Broken("a frame is not what it was when the store was opened".to_owned())),

@@ -167,3 +167,27 @@ async fn b38_a_log_of_a_newer_version_is_refused_by_name() {
     let refused = open_read_only(fs.clone()).unwrap().load(&id("a")).await;
     assert!(matches!(refused, Err(StoreError::Newer { .. })));
 }
+
+#[tokio::test]
+async fn a_run_is_read_in_few_pieces_wherever_its_changes_stand() {
+    let disk = SimFs::default();
+    let fs = crate::disk::FaultFs::new(disk.clone());
+    let options = FlatBuffersStore::options().fs(fs.clone()).segment_bytes(1 << 20);
+    let store = options.open(DIR).unwrap();
+    let (alone, a, b) = (walk("alone", 1), walk("a", 2), walk("b", 3));
+    commit(&store, &alone).await;
+    for (a, b) in a.iter().zip(&b) {
+        store.commit(&a.0, &a.1).await.unwrap();
+        let mut large = walk("large", 9)[4].0.clone();
+        large.input = Payload::new(Encoding::Raw, vec![7; 5_000]);
+        store.save(&large).await.unwrap();
+        store.commit(&b.0, &b.1).await.unwrap();
+    }
+    for walk in [&a, &b, &alone] {
+        assert_eq!(store.load(&walk[0].0.id).await.unwrap(), walk[4].0);
+    }
+    // The plan is known by now, and five changes that stand side by side are one piece.
+    let before = fs.count();
+    store.load(&id("alone")).await.unwrap();
+    assert_eq!(fs.count() - before, 1);
+}
