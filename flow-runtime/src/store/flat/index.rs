@@ -171,6 +171,11 @@ impl Index {
         Ok(Found { run: run.clone(), plans })
     }
 
+    /// How many frames make up this run; 0 if it is not there.
+    pub(super) fn changes_of(&self, id: &WorkflowId) -> usize {
+        self.ids.get(id).and_then(|number| self.runs.get(number)).map_or(0, |run| run.frames.len())
+    }
+
     pub(super) fn runs(&self) -> impl Iterator<Item = (u64, &Run)> {
         self.runs.iter().map(|(&number, run)| (number, run))
     }

@@ -27,12 +27,14 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use self::format::Kind;
 use self::index::{Found, Index};
 use self::log::Log;
 use self::stage::{Commit, EncodedPlan, Request, Save};
 use self::writer::Writer;
+use super::claims::Claims;
 use super::worker::{Gone, Work, Worker};
-use super::{Listing, StoreError, WorkflowStore};
+use super::{Listing, Owner, StoreError, WorkflowStore};
 use crate::disk::{self, Dir, Fs, RealFs};
 use crate::plan::Plan;
 use crate::state::codec::CodecError;
@@ -45,6 +47,11 @@ const SEGMENT_BYTES: u64 = 4 << 20;
 const SEGMENT_RANGE: std::ops::RangeInclusive<u64> = 1024..=1 << 30;
 /// How often a reader begins again when the writer tidies up under its hands.
 const READ_TRIES: usize = 8;
+/// A run is written whole when at least so many changes of it stand in the log, and half as many as it has steps: so
+/// that reading a run costs little more than its steps, and writing it whole is spread over many changes.
+const MIN_CHANGES: usize = 1024;
+/// How many changes lie between two looks at how many there are.
+const LOOK_EVERY: u64 = 256;
 
 /// Keeps runs in a folder, in a log of checksummed FlatBuffers frames to which every commit adds what changed.
 ///
@@ -81,6 +88,7 @@ pub struct FlatBuffersOptions {
 struct Inner {
     path: PathBuf,
     access: Access,
+    claims: Claims,
     reads: Worker<ReadJob>,
 }
 
@@ -184,7 +192,7 @@ fn no_thread(path: &Path, source: std::io::Error) -> StoreError {
 impl FlatBuffersStore {
     fn new(path: &Path, access: Access) -> Result<Self, StoreError> {
         let reads = Worker::spawn("flow-read", Reads).map_err(|error| no_thread(path, error))?;
-        Ok(Self { inner: Arc::new(Inner { path: path.to_owned(), access, reads }) })
+        Ok(Self { inner: Arc::new(Inner { path: path.to_owned(), access, claims: Claims::default(), reads }) })
     }
 
     fn gone(&self, _: Gone) -> StoreError {
@@ -275,12 +283,34 @@ impl WorkflowStore for FlatBuffersStore {
     }
 
     async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
-        self.writer()?.ask(Request::Delete(id.clone())).await
+        let writer = self.writer()?;
+        self.inner.claims.check_free(id)?;
+        writer.ask(Request::Delete(id.clone())).await
     }
 
     async fn commit(&self, after: &WorkflowData, delta: &Delta) -> Result<(), StoreError> {
-        let commit = encode(after, delta).map_err(|error| StoreError::from_codec(&after.id, error))?;
-        self.writer()?.commit(commit).await
+        let unstorable = |error| StoreError::from_codec(&after.id, error);
+        let writer = self.writer()?;
+        self.inner.claims.check_fence(&after.id, delta.fence)?;
+        let mut commit = encode(after, delta).map_err(unstorable)?;
+        let is_due = commit.ends || (delta.seq + 1).is_multiple_of(LOOK_EVERY);
+        if is_due && log::lock(&writer.index).changes_of(&after.id) >= MIN_CHANGES.max(after.steps.len() / 2) {
+            commit.condense(after).map_err(unstorable)?;
+        }
+        writer.commit(commit).await
+    }
+
+    async fn claim(&self, id: &WorkflowId, owner: Owner) -> Result<u64, StoreError> {
+        self.inner.claims.claim(id, owner)
+    }
+
+    async fn release(&self, id: &WorkflowId, owner: Owner) -> Result<(), StoreError> {
+        self.inner.claims.release(id, owner);
+        Ok(())
+    }
+
+    fn forget(&self, owner: Owner) {
+        self.inner.claims.forget(owner);
     }
 }
 
@@ -306,6 +336,7 @@ fn encode(after: &WorkflowData, delta: &Delta) -> Result<Commit, CodecError> {
         id: after.id.clone(),
         run_no: delta.run_no,
         seq: delta.seq,
+        kind: Kind::Delta,
         at: delta.at,
         delta_crc: frame::change_crc(&body, delta.at),
         body,
@@ -315,6 +346,21 @@ fn encode(after: &WorkflowData, delta: &Delta) -> Result<Commit, CodecError> {
         lazy: delta.ack == Ack::Lazy,
         ends: after.status.is_terminal(),
     })
+}
+
+impl Commit {
+    /// Keeps the whole run instead of the change, which is then all that is read of it. A run that is beyond the limits
+    /// of one record stays as it is.
+    fn condense(&mut self, after: &WorkflowData) -> Result<(), CodecError> {
+        match write_record(after, Plans::Beside) {
+            Ok(record) => {
+                (self.kind, self.body, self.plan) = (Kind::Snapshot, record, Some(EncodedPlan::of(&after.plan)?))
+            }
+            Err(CodecError::Unstorable { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
 }
 
 impl EncodedPlan {

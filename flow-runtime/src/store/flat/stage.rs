@@ -37,8 +37,11 @@ pub(super) struct Commit {
     pub(super) id: WorkflowId,
     pub(super) run_no: u64,
     pub(super) seq: u64,
+    /// A change, or the whole run after it.
+    pub(super) kind: Kind,
     pub(super) at: Timestamp,
     pub(super) body: Vec<u8>,
+    /// What tells the change from others, also where the whole run is kept.
     pub(super) delta_crc: u32,
     pub(super) plan: Option<EncodedPlan>,
     pub(super) status: u8,
@@ -91,14 +94,15 @@ impl Log {
         };
         let (run_no, created_at) = (commit.run_no, commit.created_at);
         let head = FrameHead {
-            kind: Kind::Delta,
+            kind: commit.kind,
             run,
             next: commit.seq + 1,
             at: commit.at,
             plan: commit.plan.as_ref().map_or(0, |plan| self.stage_plan(plan)),
             delta_crc: commit.delta_crc,
             status: commit.status,
-            begins: begins.then(|| Box::new(Begins { id: commit.id.clone(), run_no, created_at })),
+            begins: (begins || commit.kind == Kind::Snapshot)
+                .then(|| Box::new(Begins { id: commit.id.clone(), run_no, created_at })),
         };
         let standing = Standing { run, run_no: commit.run_no, head: Head::of(&head) };
         self.pending.set_fate(commit.id, Fate::Stands(standing));

@@ -1,6 +1,7 @@
 //! What the log keeps when nothing goes wrong.
 
 use super::*;
+use crate::state::Asked;
 
 #[tokio::test]
 async fn changes_are_there_after_reopening() {
@@ -20,6 +21,54 @@ async fn changes_are_there_after_reopening() {
     let beside = open_read_only(fs).unwrap();
     assert_eq!(beside.load(&id("b")).await.unwrap(), walk_b[4].0);
     assert_eq!(beside.list_workflows().await.unwrap(), store.list_workflows().await.unwrap());
+}
+
+/// A run of which nothing changes but that it is paused and goes on.
+async fn pause(store: &FlatBuffersStore, changes: u64) -> (WorkflowData, Delta) {
+    let (mut data, mut delta) = walk("a", 1).swap_remove(0);
+    store.commit(&data, &delta).await.unwrap();
+    for seq in 1..changes {
+        let kind = if seq % 2 == 0 { Asked::Pause } else { Asked::Resume };
+        delta = Delta::new(1, seq, 2_000 + i64::try_from(seq).unwrap(), vec![Event::Asked { kind }]);
+        data.apply(&delta).unwrap();
+        store.commit(&data, &delta).await.unwrap();
+    }
+    (data, delta)
+}
+
+#[tokio::test]
+async fn b31_a_run_of_many_changes_is_written_whole_now_and_then() {
+    let fs = SimFs::default();
+    let changes_of =
+        |store: &FlatBuffersStore| super::super::log::lock(&store.writer().unwrap().index).changes_of(&id("a"));
+    let store = open(fs.clone()).unwrap();
+    let (data, last) = pause(&store, 1280).await;
+    assert_eq!(changes_of(&store), 1, "after 1280 changes it is whole");
+    store.commit(&data, &last).await.unwrap();
+    assert_eq!(changes_of(&store), 1, "the change that was sent again is known");
+    drop(store);
+
+    let store = open(fs.clone()).unwrap();
+    assert_eq!(store.load(&id("a")).await.unwrap(), data);
+    store.commit(&data, &last).await.unwrap();
+    let other = Delta::new(1, last.seq, last.at, vec![Event::Asked { kind: Asked::Cancel }]);
+    assert!(matches!(store.commit(&data, &other).await, Err(StoreError::Conflict { .. })));
+    let (mut data, mut next) = (data, Delta::new(1, last.seq + 1, last.at, vec![Event::Asked { kind: Asked::Pause }]));
+    next.ack = Ack::Lazy;
+    data.apply(&next).unwrap();
+    store.commit(&data, &next).await.unwrap();
+    drop(store);
+    let store = open(fs).unwrap();
+    assert_eq!(store.load(&id("a")).await.unwrap(), data);
+    assert_eq!(changes_of(&store), 2);
+}
+
+#[tokio::test]
+async fn a_run_of_few_changes_is_not_written_twice() {
+    let store = open(SimFs::default()).unwrap();
+    pause(&store, 1000).await;
+    let index = super::super::log::lock(&store.writer().unwrap().index).changes_of(&id("a"));
+    assert_eq!(index, 1000);
 }
 
 #[tokio::test]
