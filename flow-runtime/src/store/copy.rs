@@ -3,7 +3,7 @@
 //! In: two stores of any kind. Out: every run of the first in the second, read back and found equal, and a report of
 //! what was copied, what was there already, and what could not be copied.
 
-use super::{Damaged, StoreError, WorkflowStore};
+use super::{Damaged, PartKey, StoreError, WorkflowStore};
 use crate::state::{Payload, RunOutput, WorkflowData, WorkflowId};
 
 /// What [`copy_all`] did. Every run of the source stands in one of its lists.
@@ -47,8 +47,8 @@ enum Copied {
 /// the same run. No engine should drive runs in either store meanwhile: what it does in the source after its run was
 /// copied is not in the target.
 ///
-/// Records are saved whole, and values keep the encoding that they have. A run with a value that is kept beside its
-/// record, in parts, is not copied and stands in [`CopyReport::failed`].
+/// Records are saved whole, and values keep the encoding that they have. Values that are kept beside their record, in
+/// parts, are copied part by part; a target that keeps no parts gets them in the record.
 ///
 /// # Errors
 /// If the source cannot list its runs, or a store fails as a whole: it is full, stopped or read-only. What was copied
@@ -85,35 +85,94 @@ pub async fn copy_all<A: WorkflowStore, B: WorkflowStore>(from: &A, to: &B) -> R
 }
 
 async fn copy<A: WorkflowStore, B: WorkflowStore>(from: &A, to: &B, id: &WorkflowId) -> Result<Copied, StoreError> {
-    let Some(data) = find(from, id).await? else { return Ok(Copied::Gone) };
-    match find(to, id).await? {
-        Some(found) if found == data => return Ok(Copied::Before),
-        Some(_) => return Ok(Copied::Different),
-        None if payloads(&data).any(|payload| payload.flags != 0) => return Err(in_parts(id)),
-        None => to.save(&data).await?,
+    let Some(mut data) = find(from, id).await? else { return Ok(Copied::Gone) };
+    if to.inline_bytes().is_none() {
+        put_inline(from, &mut data).await?;
     }
-    if find(to, id).await?.is_some_and(|found| found == data) {
-        return Ok(Copied::Now);
+    let keys = part_keys(&data)?;
+    let found = find(to, id).await?;
+    let is_new = found.is_none();
+    match found {
+        Some(found) if found != data => return Ok(Copied::Different),
+        Some(_) => {}
+        None => {
+            for key in &keys {
+                to.put_part(key, from.part(key).await?).await?;
+            }
+            to.save(&data).await?;
+        }
     }
-    let reason = "it was copied, and did not come back equal".to_owned();
-    Err(StoreError::Corrupt { id: id.clone(), path: None, reason })
+    for key in &keys {
+        if from.part(key).await? != to.part(key).await? {
+            return if is_new { Err(unequal(id)) } else { Ok(Copied::Different) };
+        }
+    }
+    match (is_new, find(to, id).await?) {
+        (false, _) => Ok(Copied::Before),
+        (true, Some(found)) if found == data => Ok(Copied::Now),
+        (true, _) => Err(unequal(id)),
+    }
 }
 
-/// All values of a record.
-fn payloads(data: &WorkflowData) -> impl Iterator<Item = &Payload> {
-    let output = match &data.output {
+fn unequal(id: &WorkflowId) -> StoreError {
+    let reason = "it was copied, and did not come back equal".to_owned();
+    StoreError::Corrupt { id: id.clone(), path: None, reason }
+}
+
+/// The names of all parts of a payload that is kept beside the record.
+fn keys_of(data: &WorkflowData, payload: &Payload) -> Result<Vec<PartKey>, StoreError> {
+    if !payload.is_reference() {
+        return Ok(Vec::new());
+    }
+    let reference = payload.reference().ok_or_else(|| {
+        let reason = "what says where a large value is kept is broken".to_owned();
+        StoreError::Corrupt { id: data.id.clone(), path: None, reason }
+    })?;
+    let key = |part| PartKey::new(data.id.clone(), data.run_no, reference.payload, part);
+    Ok((0..reference.parts).map(key).collect())
+}
+
+/// The names of all parts that a record names.
+fn part_keys(data: &WorkflowData) -> Result<Vec<PartKey>, StoreError> {
+    let outputs = data.steps.iter().filter_map(|step| step.output.as_ref());
+    let mut keys = Vec::new();
+    for payload in outputs.chain(payload_of(data.output.as_ref())) {
+        keys.extend(keys_of(data, payload)?);
+    }
+    Ok(keys)
+}
+
+fn payload_of(output: Option<&RunOutput>) -> Option<&Payload> {
+    match output {
         Some(RunOutput::Payload(payload)) => Some(payload),
         _ => None,
-    };
-    let outputs = data.steps.iter().filter_map(|step| step.output.as_ref());
-    let written = data.data.values().flatten().map(|entry| &entry.payload);
-    [&data.input].into_iter().chain(output).chain(outputs).chain(written)
+    }
 }
 
-/// Without its parts the record would name what is not there.
-fn in_parts(id: &WorkflowId) -> StoreError {
-    let reason = "a value of it is kept beside the record, in parts, which are not copied".to_owned();
-    StoreError::Unstorable { id: id.clone(), reason }
+/// Puts large values into the record, for a store that keeps nothing beside it.
+async fn put_inline<S: WorkflowStore>(from: &S, data: &mut WorkflowData) -> Result<(), StoreError> {
+    for step in 0..data.steps.len() {
+        if let Some(payload) = &data.steps[step].output {
+            data.steps[step].output = Some(whole(from, data, payload).await?);
+        }
+    }
+    if let Some(payload) = payload_of(data.output.as_ref()) {
+        data.output = Some(RunOutput::Payload(whole(from, data, payload).await?));
+    }
+    Ok(())
+}
+
+/// A payload with its bytes in it.
+async fn whole<S: WorkflowStore>(from: &S, data: &WorkflowData, payload: &Payload) -> Result<Payload, StoreError> {
+    let keys = keys_of(data, payload)?;
+    if keys.is_empty() {
+        return Ok(payload.clone());
+    }
+    let mut bytes = Vec::new();
+    for key in &keys {
+        bytes.extend_from_slice(&from.part(key).await?);
+    }
+    Ok(payload.with_bytes(bytes.into()))
 }
 
 async fn find<S: WorkflowStore>(store: &S, id: &WorkflowId) -> Result<Option<WorkflowData>, StoreError> {
