@@ -44,6 +44,8 @@ pub(super) struct Run {
     pub(super) run_no: u64,
     pub(super) head: Head,
     pub(super) frames: Vec<Location>,
+    /// The bytes of all frames but the first.
+    changes_bytes: u64,
     pub(super) damage: Option<Damage>,
     /// Whether a part of the log is lost that may have held changes of this run.
     suspect: bool,
@@ -171,9 +173,10 @@ impl Index {
         Ok(Found { run: run.clone(), plans })
     }
 
-    /// How many frames make up this run; 0 if it is not there.
-    pub(super) fn changes_of(&self, id: &WorkflowId) -> usize {
-        self.ids.get(id).and_then(|number| self.runs.get(number)).map_or(0, |run| run.frames.len())
+    /// How long the frame is that a run begins with, and how long are those behind it; 0 if it is not there.
+    pub(super) fn bytes_of(&self, id: &WorkflowId) -> (u64, u64) {
+        let run = self.ids.get(id).and_then(|number| self.runs.get(number));
+        run.and_then(|run| Some((u64::from(run.frames.first()?.len), run.changes_bytes))).unwrap_or_default()
     }
 
     pub(super) fn runs(&self) -> impl Iterator<Item = (u64, &Run)> {
@@ -214,8 +217,15 @@ impl Index {
     fn begin(&mut self, Begins { id, run_no, .. }: &Begins, head: &FrameHead, location: Location) {
         self.orphans.remove(&head.run);
         let (id, run_no) = (id.clone(), *run_no);
-        let run =
-            Run { id: id.clone(), run_no, head: Head::of(head), frames: vec![location], damage: None, suspect: false };
+        let run = Run {
+            id: id.clone(),
+            run_no,
+            head: Head::of(head),
+            frames: vec![location],
+            changes_bytes: 0,
+            damage: None,
+            suspect: false,
+        };
         self.runs.insert(head.run, run);
         if let Some(other) = self.ids.insert(id, head.run).filter(|&other| other != head.run) {
             self.runs.remove(&other);
@@ -233,6 +243,7 @@ impl Index {
         }
         run.head = Head::of(head);
         run.suspect = false;
+        run.changes_bytes += u64::from(location.len);
         run.frames.push(location);
     }
 

@@ -47,11 +47,12 @@ const SEGMENT_BYTES: u64 = 4 << 20;
 const SEGMENT_RANGE: std::ops::RangeInclusive<u64> = 1024..=1 << 30;
 /// How often a reader begins again when the writer tidies up under its hands.
 const READ_TRIES: usize = 8;
-/// A run is written whole when at least so many changes of it stand in the log, and half as many as it has steps: so
-/// that reading a run costs little more than its steps, and writing it whole is spread over many changes.
-const MIN_CHANGES: usize = 1024;
-/// How many changes lie between two looks at how many there are.
-const LOOK_EVERY: u64 = 256;
+/// A run is written whole when its changes have become at least so many bytes, and twice as many as the frame that it
+/// begins with: so that reading a run costs little more than its steps, and writing it whole is spread over as many
+/// changes.
+const MIN_CHANGES_BYTES: u64 = 256 << 10;
+/// How many changes lie between two looks at how long they are.
+const LOOK_EVERY: u64 = 64;
 
 /// Keeps runs in a folder, in a log of checksummed FlatBuffers frames to which every commit adds what changed.
 ///
@@ -294,7 +295,7 @@ impl WorkflowStore for FlatBuffersStore {
         self.inner.claims.check_fence(&after.id, delta.fence)?;
         let mut commit = encode(after, delta).map_err(unstorable)?;
         let is_due = commit.ends || (delta.seq + 1).is_multiple_of(LOOK_EVERY);
-        if is_due && log::lock(&writer.index).changes_of(&after.id) >= MIN_CHANGES.max(after.steps.len() / 2) {
+        if is_due && has_outgrown(log::lock(&writer.index).bytes_of(&after.id)) {
             commit.condense(after).map_err(unstorable)?;
         }
         writer.commit(commit).await
@@ -348,13 +349,17 @@ fn encode(after: &WorkflowData, delta: &Delta) -> Result<Commit, CodecError> {
     })
 }
 
+const fn has_outgrown((first, changes): (u64, u64)) -> bool {
+    changes >= MIN_CHANGES_BYTES && changes >= 2 * first
+}
+
 impl Commit {
     /// Keeps the whole run instead of the change, which is then all that is read of it. A run that is beyond the limits
     /// of one record stays as it is.
     fn condense(&mut self, after: &WorkflowData) -> Result<(), CodecError> {
         match write_record(after, Plans::Beside) {
             Ok(record) => {
-                (self.kind, self.body, self.plan) = (Kind::Snapshot, record, Some(EncodedPlan::of(&after.plan)?))
+                (self.kind, self.body, self.plan) = (Kind::Snapshot, record, Some(EncodedPlan::of(&after.plan)?));
             }
             Err(CodecError::Unstorable { .. }) => {}
             Err(error) => return Err(error),

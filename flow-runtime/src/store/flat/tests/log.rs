@@ -36,39 +36,55 @@ async fn pause(store: &FlatBuffersStore, changes: u64) -> (WorkflowData, Delta) 
     (data, delta)
 }
 
-#[tokio::test]
-async fn b31_a_run_of_many_changes_is_written_whole_now_and_then() {
-    let fs = SimFs::default();
-    let changes_of =
-        |store: &FlatBuffersStore| super::super::log::lock(&store.writer().unwrap().index).changes_of(&id("a"));
-    let store = open(fs.clone()).unwrap();
-    let (data, last) = pause(&store, 1280).await;
-    assert_eq!(changes_of(&store), 1, "after 1280 changes it is whole");
-    store.commit(&data, &last).await.unwrap();
-    assert_eq!(changes_of(&store), 1, "the change that was sent again is known");
-    drop(store);
-
-    let store = open(fs.clone()).unwrap();
-    assert_eq!(store.load(&id("a")).await.unwrap(), data);
-    store.commit(&data, &last).await.unwrap();
-    let other = Delta::new(1, last.seq, last.at, vec![Event::Asked { kind: Asked::Cancel }]);
-    assert!(matches!(store.commit(&data, &other).await, Err(StoreError::Conflict { .. })));
-    let (mut data, mut next) = (data, Delta::new(1, last.seq + 1, last.at, vec![Event::Asked { kind: Asked::Pause }]));
-    next.ack = Ack::Lazy;
-    data.apply(&next).unwrap();
-    store.commit(&data, &next).await.unwrap();
-    drop(store);
-    let store = open(fs).unwrap();
-    assert_eq!(store.load(&id("a")).await.unwrap(), data);
-    assert_eq!(changes_of(&store), 2);
+fn bytes_of(store: &FlatBuffersStore) -> (u64, u64) {
+    super::super::log::lock(&store.writer().unwrap().index).bytes_of(&id("a"))
 }
 
 #[tokio::test]
-async fn a_run_of_few_changes_is_not_written_twice() {
-    let store = open(SimFs::default()).unwrap();
-    pause(&store, 1000).await;
-    let index = super::super::log::lock(&store.writer().unwrap().index).changes_of(&id("a"));
-    assert_eq!(index, 1000);
+async fn b31_a_run_is_written_whole_when_its_changes_have_outgrown_it() {
+    const LEAST: u64 = 256 << 10;
+    let fs = SimFs::default();
+    let store = open(fs.clone()).unwrap();
+    // Each change takes more than 64 bytes and less than 128.
+    pause(&store, LEAST / 128).await;
+    let (_, few) = bytes_of(&store);
+    assert!(few < LEAST && few > LEAST / 4, "nothing is written twice before: {few}");
+    drop(store);
+
+    let fs = SimFs::default();
+    let store = open(fs.clone()).unwrap();
+    let (data, last) = pause(&store, LEAST / 64).await;
+    let (first, changes) = bytes_of(&store);
+    assert!(first > 128 && changes < LEAST, "it is whole, and what came behind is not: {first} {changes}");
+    store.commit(&data, &last).await.unwrap();
+    assert_eq!(bytes_of(&store), (first, changes), "the change that was sent again is known");
+    drop(store);
+    let store = open(fs).unwrap();
+    assert_eq!(bytes_of(&store), (first, changes));
+    assert_eq!(store.load(&id("a")).await.unwrap(), data);
+}
+
+#[tokio::test]
+async fn b71_the_change_with_which_a_run_was_written_whole_is_known_when_it_is_sent_again() {
+    let fs = SimFs::default();
+    let mut store = open(fs.clone()).unwrap();
+    let (mut data, mut sent) = pause(&store, 2).await;
+    while bytes_of(&store).1 > 0 {
+        sent = Delta::new(1, sent.seq + 1, sent.at + 1, vec![Event::Asked { kind: Asked::Pause }]);
+        data.apply(&sent).unwrap();
+        store.commit(&data, &sent).await.unwrap();
+    }
+    for again in [false, true] {
+        if again {
+            drop(store);
+            store = open(fs.clone()).unwrap();
+        }
+        store.commit(&data, &sent).await.unwrap();
+        let other = Delta::new(1, sent.seq, sent.at, vec![Event::Asked { kind: Asked::Cancel }]);
+        assert!(matches!(store.commit(&data, &other).await, Err(StoreError::Conflict { .. })));
+        assert_eq!(bytes_of(&store).1, 0, "nothing was added");
+        assert_eq!(store.load(&id("a")).await.unwrap(), data);
+    }
 }
 
 #[tokio::test]
