@@ -4,6 +4,7 @@
 
 mod license_audit;
 mod order_fulfilment;
+mod store_limits;
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -117,7 +118,7 @@ fn built(name: &str) -> PathBuf {
         let test = std::env::current_exe().unwrap();
         let profile = test.parent().and_then(Path::parent).unwrap();
         let folder = profile.join("examples");
-        if !["license_audit", "order_fulfilment"].iter().all(|name| folder.join(name).exists()) {
+        if !["license_audit", "order_fulfilment", "store_limits"].iter().all(|name| folder.join(name).exists()) {
             let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
             cargo.args(["build", "--workspace", "--examples"]).current_dir(workspace());
             if profile.file_name() == Some(OsStr::new("release")) {
