@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use flow_runtime::observe::{Notice, Observer, What};
 use flow_runtime::prelude::*;
+use flow_runtime::store::Query;
 use flow_runtime::testing::Graph;
 use flow_runtime::{WorkflowId, WorkflowStore};
 use serde::Serialize;
@@ -86,11 +87,13 @@ pub(crate) async fn all<S: WorkflowStore + Clone>(
 ) -> anyhow::Result<Vec<Figure>> {
     let figure = |name, value, unit, target| Figure { store, name, value, unit, target };
     let resume_target = if store == "sqlite" { "at most 300" } else { "at most 100" };
+    let (open_ms, list_ms) = reopen(sizes, &dir.join("open"), &open).await?;
     Ok(vec![
         figure("late step / early step", late_over_early(sizes, &open(&dir.join("long"))?).await?, "", "at most 1.2"),
         figure("load 1 000 steps", load(&open(&dir.join("load"))?).await?, "us", "at most 200"),
         figure("resume after all committed", resume(sizes, &dir.join("resume"), &open).await?, "ms", resume_target),
-        figure("open", reopen(sizes, &dir.join("open"), &open).await?, "ms", "at most 150 at 100 000 runs"),
+        figure("open", open_ms, "ms", "at most 150 at 100 000 runs"),
+        figure("open and list the newest 50", list_ms, "ms", "at most 200 at 100 000 runs"),
     ])
 }
 
@@ -161,12 +164,12 @@ async fn resume<S: WorkflowStore + Clone>(
     Ok((reached - start).as_secs_f64() * 1e3)
 }
 
-/// How long it takes to open a store that holds many ended runs, in milliseconds.
+/// How long it takes to open a store that holds many ended runs, and to open it and list the newest, in milliseconds.
 async fn reopen<S: WorkflowStore + Clone>(
     sizes: Sizes,
     dir: &Path,
     open: &impl Fn(&Path) -> anyhow::Result<S>,
-) -> anyhow::Result<f64> {
+) -> anyhow::Result<(f64, f64)> {
     let engine = Engine::builder(open(dir)?).durability(Durability::OnSuspend).concurrency(AT_ONCE).build();
     let room = Arc::new(Semaphore::new(AT_ONCE));
     for run in 0..sizes.runs {
@@ -181,15 +184,17 @@ async fn reopen<S: WorkflowStore + Clone>(
     engine.shutdown(Duration::from_secs(30)).await;
     drop(engine);
 
-    let mut times = Vec::new();
+    let (mut times, mut listed) = (Vec::new(), Vec::new());
     for _ in 0..5 {
         let start = Instant::now();
         let store = open(dir)?;
         times.push(start.elapsed());
+        anyhow::ensure!(store.query(&Query::new()).await?.runs.len() == 50, "runs are missing");
+        listed.push(start.elapsed());
         let id = WorkflowId::new(format!("run-{}", sizes.runs - 1))?;
         anyhow::ensure!(store.load(&id).await?.status.is_terminal(), "a run is not as it ended");
     }
-    Ok(median(times).as_secs_f64() * 1e3)
+    Ok((median(times).as_secs_f64() * 1e3, median(listed).as_secs_f64() * 1e3))
 }
 
 /// How many runs are made at the same time.

@@ -10,6 +10,7 @@ mod definition;
 mod examples;
 mod execution;
 mod golden;
+mod held;
 mod hygiene;
 mod large_outputs;
 mod moving;

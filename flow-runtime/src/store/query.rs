@@ -155,6 +155,12 @@ impl Query {
             && self.after.as_ref().is_none_or(|after| after.order() < run.order())
     }
 
+    /// Whether a run of this status, by its number, and age may belong to the answer.
+    pub(super) fn may_match(&self, status: u8, created_at: Timestamp) -> bool {
+        let is_asked = self.statuses.is_empty() || self.statuses.iter().any(|&asked| asked as u8 == status);
+        is_asked && self.created.contains(&created_at)
+    }
+
     /// The page that these runs make, in whatever order they come. For stores that look at every run.
     pub fn page_of(&self, runs: impl IntoIterator<Item = Summary>, mut damaged: Vec<Damaged>) -> Page {
         let mut runs: Vec<Summary> = runs.into_iter().filter(|run| self.matches(run)).collect();

@@ -11,7 +11,7 @@ use super::format::{self, Kind, PLAN_BIT};
 use super::frame::{Begins, FrameHead, Placed};
 use super::segment::Segment;
 use crate::plan::Plan;
-use crate::state::{WorkflowId, WorkflowStatus};
+use crate::state::{Timestamp, WorkflowId, WorkflowStatus};
 use crate::store::{Damaged, StoreError};
 
 /// What stands in the log.
@@ -43,6 +43,7 @@ pub(super) struct Run {
     pub(super) id: WorkflowId,
     pub(super) run_no: u64,
     pub(super) head: Head,
+    pub(super) created_at: Timestamp,
     pub(super) frames: Vec<Location>,
     /// The bytes of all frames but the first.
     changes_bytes: u64,
@@ -214,13 +215,14 @@ impl Index {
         Arc::make_mut(plan).copies.push(location);
     }
 
-    fn begin(&mut self, Begins { id, run_no, .. }: &Begins, head: &FrameHead, location: Location) {
+    fn begin(&mut self, Begins { id, run_no, created_at }: &Begins, head: &FrameHead, location: Location) {
         self.orphans.remove(&head.run);
-        let (id, run_no) = (id.clone(), *run_no);
+        let (id, run_no, created_at) = (id.clone(), *run_no, *created_at);
         let run = Run {
             id: id.clone(),
             run_no,
             head: Head::of(head),
+            created_at,
             frames: vec![location],
             changes_bytes: 0,
             damage: None,

@@ -13,6 +13,7 @@ mod frames;
 mod index;
 mod log;
 mod pending;
+mod query;
 mod read;
 mod scan;
 mod segment;
@@ -23,7 +24,7 @@ mod writer;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
 
@@ -34,7 +35,7 @@ use self::stage::{Commit, EncodedPlan, Request, Save};
 use self::writer::Writer;
 use super::claims::Claims;
 use super::worker::{Gone, Work, Worker};
-use super::{Listing, Owner, StoreError, WorkflowStore};
+use super::{Listing, Owner, Page, Query, StoreError, WorkflowStore};
 use crate::disk::{self, Dir, Fs, RealFs};
 use crate::plan::Plan;
 use crate::state::codec::CodecError;
@@ -299,6 +300,21 @@ impl WorkflowStore for FlatBuffersStore {
             commit.condense(after).map_err(unstorable)?;
         }
         writer.commit(commit).await
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page, StoreError> {
+        let query = query.clone();
+        match &self.inner.access {
+            Access::Write(writer) => {
+                writer.catch_up().await?;
+                let index = writer.index.clone();
+                self.read(move || query::page(&index, &query)).await
+            }
+            Access::Read { dir } => {
+                let dir = dir.clone();
+                self.read(move || query::page(&Mutex::new(read_beside(&*dir)?), &query)).await
+            }
+        }
     }
 
     async fn claim(&self, id: &WorkflowId, owner: Owner) -> Result<u64, StoreError> {

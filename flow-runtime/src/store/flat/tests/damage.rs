@@ -2,6 +2,9 @@
 
 use super::super::{read, scan};
 use super::*;
+use crate::state::WorkflowStatus;
+use crate::store::Query;
+use crate::store::query::by_loading;
 
 /// A store with a run that ended, one under way and one that was deleted.
 async fn damaged_store() -> (SimFs, [WorkflowData; 2]) {
@@ -261,4 +264,25 @@ async fn b34_files_of_any_bytes_are_refused_or_read() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn b36_a_query_reports_damage_and_gives_the_rest_as_loading_all_would() {
+    let (fs, _) = damaged_store().await;
+    let (path, bytes) = log_files(&fs).swap_remove(0);
+    let mut hurt = 0;
+    for byte in (0..bytes.len().min(4096)).step_by(7) {
+        let mut damaged = bytes.clone();
+        damaged[byte] ^= 4;
+        fs.set_bytes(&path, damaged);
+        let store = open_read_only(fs.clone()).unwrap();
+        for query in [Query::new(), Query::new().page(1), Query::new().status(WorkflowStatus::Completed)] {
+            let (page, expected) = (store.query(&query).await, by_loading(&store, &query).await);
+            let (page, expected) = (page.unwrap(), expected.unwrap());
+            assert_eq!((&page.runs, &page.next), (&expected.runs, &expected.next), "byte {byte}");
+            assert_eq!(page.damaged, expected.damaged, "byte {byte}");
+            hurt += usize::from(!page.damaged.is_empty());
+        }
+    }
+    assert!(hurt > 10, "{hurt}");
 }
