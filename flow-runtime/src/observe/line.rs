@@ -57,6 +57,7 @@ impl Display for Line<'_> {
         f.write_str(": ")?;
         match what {
             What::RunCreated => f.write_str("begins"),
+            What::RunResumed { saved: 1 } => f.write_str("goes on, 1 step is saved"),
             What::RunResumed { saved } => write!(f, "goes on, {saved} steps are saved"),
             What::RegionOpened(RegionKind::Arm { label, .. }) => write!(f, "takes `{label}`"),
             What::RegionOpened(RegionKind::Items(len)) => write!(f, "{len} items"),
