@@ -140,7 +140,7 @@ impl Listing {
 ///
 /// # Doing better
 /// [`commit`](Self::commit) is what an engine calls; as the trait has it, it saves the whole record after every
-/// step. A store that overrides it keeps the change alone, so that a step costs as much in a run of ten thousand
+/// step. A store that overrides it keeps the change alone ([`Delta::to_bytes`] gives its bytes), so that a step costs as much in a run of ten thousand
 /// steps as in a run of ten, and refuses changes that do not follow, which keeps two engines from writing one run.
 /// [`encoding`](Self::encoding) says whether values that are not bytes or text are to be MessagePack, the default,
 /// or JSON for people to read.

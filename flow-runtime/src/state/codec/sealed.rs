@@ -1,19 +1,23 @@
-//! A record as bytes that stand alone: with a header that says what they are, and a checksum.
+//! A record, or a change, as bytes that stand alone: with a header that says what they are, and a checksum.
 //!
-//! In: a record. Out: bytes for a user's own store, and the record again. Stores of ours have frames of their own.
+//! In: a record or a delta. Out: bytes for a user's own store, and the same again. Stores of ours have frames of their
+//! own.
 
 use bytes::Bytes;
 
 use super::{CodecError, flat};
-use crate::state::WorkflowData;
+use crate::state::{Delta, WorkflowData};
 
-const MAGIC: [u8; 8] = *b"FLOWRUN\x01";
+const RECORD: [u8; 8] = *b"FLOWRUN\x01";
+const CHANGE: [u8; 8] = *b"FLOWCHG\x01";
 /// Versions below this one cannot read what is written now.
 const MIN_READER: u16 = 1;
-/// Versions below this one must not write such a record.
+/// Versions below this one must not write such bytes.
 const MIN_WRITER: u16 = 1;
 /// Magic, `min_reader`, `min_writer`, length of the body, checksum of the body, checksum of the header.
 const HEADER: usize = 8 + 2 + 2 + 4 + 4 + 4;
+/// What stands before the `FlatBuffer` of a change: `run_no` and `seq`.
+const PLACE: usize = 16;
 
 impl WorkflowData {
     /// The whole record as bytes, with a checksum: what a store of your own keeps. [`from_bytes`](Self::from_bytes)
@@ -22,16 +26,7 @@ impl WorkflowData {
     /// # Errors
     /// [`CodecError::Unstorable`] if the record has more than 1 GiB, or more than a million steps and values.
     pub fn to_bytes(&self) -> Result<Vec<u8>, CodecError> {
-        let body = flat::write_record(self, flat::Plans::Inline)?;
-        let mut bytes = Vec::with_capacity(HEADER + body.len());
-        bytes.extend_from_slice(&MAGIC);
-        bytes.extend_from_slice(&MIN_READER.to_le_bytes());
-        bytes.extend_from_slice(&MIN_WRITER.to_le_bytes());
-        bytes.extend_from_slice(&(body.len() as u32).to_le_bytes());
-        bytes.extend_from_slice(&crc32c::crc32c(&body).to_le_bytes());
-        bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
-        bytes.extend_from_slice(&body);
-        Ok(bytes)
+        Ok(seal(RECORD, &flat::write_record(self, flat::Plans::Inline)?))
     }
 
     /// The record that [`to_bytes`](Self::to_bytes) wrote. Payloads are not copied: they share the bytes given.
@@ -40,18 +35,58 @@ impl WorkflowData {
     /// [`CodecError::Broken`] if the bytes are damaged or something else, [`CodecError::Newer`] if only a newer
     /// version can read them.
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Result<Self, CodecError> {
-        let bytes = bytes.into();
-        let header = Header::read(&bytes)?;
-        let body = bytes.slice(HEADER..);
-        if body.len() != header.len as usize {
-            let (len, due) = (body.len(), header.len);
-            return Err(CodecError::broken(format!("{len} bytes follow the header, not {due}")));
-        }
-        if crc32c::crc32c(&body) != header.crc {
-            return Err(CodecError::broken("the checksum does not fit"));
-        }
-        flat::read_record(&body, &flat::NoPlans)
+        flat::read_record(&unseal(RECORD, &bytes.into())?, &flat::NoPlans)
     }
+}
+
+impl Delta {
+    /// The change as bytes, with a checksum: what a store of your own adds to what it has of a run.
+    /// [`from_bytes`](Self::from_bytes) gives an equal one back, in this version and later ones. Equal changes have equal
+    /// bytes.
+    ///
+    /// # Errors
+    /// [`CodecError::Unstorable`] if it has more than 1 GiB, or more than a million events and values.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, CodecError> {
+        let change = flat::write_delta(self, flat::Plans::Inline)?;
+        Ok(seal(CHANGE, &[&self.run_no.to_le_bytes()[..], &self.seq.to_le_bytes(), &change].concat()))
+    }
+
+    /// The change that [`to_bytes`](Self::to_bytes) wrote. Payloads are not copied: they share the bytes given.
+    ///
+    /// # Errors
+    /// As those of [`WorkflowData::from_bytes`].
+    pub fn from_bytes(bytes: impl Into<Bytes>) -> Result<Self, CodecError> {
+        let body = unseal(CHANGE, &bytes.into())?;
+        let place = body.split_first_chunk::<8>().and_then(|(run_no, rest)| Some((run_no, rest.first_chunk::<8>()?)));
+        let (run_no, seq) = place.ok_or_else(|| CodecError::broken("they are shorter than a change"))?;
+        let (run_no, seq) = (u64::from_le_bytes(*run_no), u64::from_le_bytes(*seq));
+        flat::read_delta(&body.slice(PLACE..), run_no, seq, &flat::NoPlans)
+    }
+}
+
+fn seal(magic: [u8; 8], body: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEADER + body.len());
+    bytes.extend_from_slice(&magic);
+    bytes.extend_from_slice(&MIN_READER.to_le_bytes());
+    bytes.extend_from_slice(&MIN_WRITER.to_le_bytes());
+    bytes.extend_from_slice(&(body.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(&crc32c::crc32c(body).to_le_bytes());
+    bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+fn unseal(magic: [u8; 8], bytes: &Bytes) -> Result<Bytes, CodecError> {
+    let header = Header::read(magic, bytes)?;
+    let body = bytes.slice(HEADER..);
+    if body.len() != header.len as usize {
+        let (len, due) = (body.len(), header.len);
+        return Err(CodecError::broken(format!("{len} bytes follow the header, not {due}")));
+    }
+    if crc32c::crc32c(&body) != header.crc {
+        return Err(CodecError::broken("the checksum does not fit"));
+    }
+    Ok(body)
 }
 
 struct Header {
@@ -60,13 +95,14 @@ struct Header {
 }
 
 impl Header {
-    fn read(bytes: &[u8]) -> Result<Self, CodecError> {
+    fn read(magic: [u8; 8], bytes: &[u8]) -> Result<Self, CodecError> {
         let Some(header) = bytes.first_chunk::<HEADER>() else {
             return Err(CodecError::broken("they are shorter than a header"));
         };
         let (head, crc) = header.split_at(HEADER - 4);
-        if !head.starts_with(&MAGIC) {
-            return Err(CodecError::broken("they do not begin as a record does"));
+        if !head.starts_with(&magic) {
+            let what = if magic == RECORD { "a record" } else { "a change" };
+            return Err(CodecError::broken(format!("they do not begin as {what} does")));
         }
         if crc32c::crc32c(head).to_le_bytes() != crc {
             return Err(CodecError::broken("the header's checksum does not fit"));

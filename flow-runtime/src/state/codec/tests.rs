@@ -6,7 +6,7 @@ use proptest::strategy::ValueTree;
 
 use super::flat::{NoPlans, Plans, read_delta, read_plan, read_record, write_delta, write_plan, write_record};
 use super::{CodecError, random};
-use crate::state::{Event, WorkflowData};
+use crate::state::{Delta, Event, WorkflowData};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
@@ -20,7 +20,27 @@ proptest! {
     #[test]
     fn deltas_come_back_equal(delta in random::delta()) {
         let bytes = Bytes::from(write_delta(&delta, Plans::Inline).unwrap());
-        prop_assert_eq!(read_delta(&bytes, delta.run_no, delta.seq, &NoPlans).unwrap(), delta);
+        prop_assert_eq!(&read_delta(&bytes, delta.run_no, delta.seq, &NoPlans).unwrap(), &delta);
+        let sealed = delta.to_bytes().unwrap();
+        prop_assert_eq!(Delta::from_bytes(sealed.clone()).unwrap(), delta);
+        let is_no_record = matches!(WorkflowData::from_bytes(sealed), Err(CodecError::Broken { .. }));
+        prop_assert!(is_no_record);
+    }
+
+    #[test]
+    fn b34_a_change_of_which_a_bit_is_flipped_or_the_end_is_lost_is_refused(
+        delta in random::delta(),
+        at in any::<prop::sample::Index>(),
+    ) {
+        let sealed = delta.to_bytes().unwrap();
+        let mut flipped = sealed.clone();
+        let bit = at.index(sealed.len() * 8);
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        let cut = sealed[..at.index(sealed.len())].to_vec();
+        for bytes in [flipped, cut] {
+            let is_refused = matches!(Delta::from_bytes(bytes), Err(CodecError::Broken { .. }));
+            prop_assert!(is_refused);
+        }
     }
 
     #[test]
