@@ -346,3 +346,18 @@ async fn an_engine_that_removes_runs_lets_go_of_its_store() {
     drop(engine);
     open().unwrap();
 }
+
+#[tokio::test]
+async fn b41_a_run_is_old_when_its_last_change_is_longer_ago_than_asked_whenever_it_began() {
+    let world = World::new(InMemoryStore::default());
+    let handle = job("wait".to_owned()).start(&world.engine, "slow").unwrap();
+    world.app.begun.notified().await;
+    world.clock.forward(DAY);
+    world.app.may_end.notify_one();
+    assert_eq!(handle.result().await.unwrap(), 2);
+    world.clock.forward(9 * DAY);
+    let kept = world.engine.retain(&Retention::new().keep_completed(9 * DAY)).await.unwrap();
+    assert_eq!(sorted(&kept), []);
+    let removed = Retention::new().keep_completed(9 * DAY - Duration::from_nanos(1));
+    assert_eq!(sorted(&world.engine.retain(&removed).await.unwrap()), ids(&["slow"]));
+}
