@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use flow_examples::{in_workspace, with_causes};
+use flow_examples::in_workspace;
 use flow_runtime::observe::LineProgress;
 use flow_runtime::prelude::*;
 use flow_runtime::state::WorkflowStatus;
@@ -188,7 +188,7 @@ async fn fulfil_all(args: Args) -> anyhow::Result<ExitCode> {
             Err(error) => {
                 failed += 1;
                 let is_ended = matches!(error, RunError::Failed { .. });
-                eprintln!("error: {}", with_causes(&error.into()).join("\n  because: "));
+                eprintln!("error: {:#}", anyhow::Error::from(error));
                 if is_ended {
                     eprintln!("  once the cause is gone, --retry-failed begins it again");
                 }

@@ -55,6 +55,8 @@
 
 pub mod disk;
 pub mod engine;
+#[cfg(test)]
+mod errors;
 pub mod observe;
 pub mod plan;
 pub mod prelude;

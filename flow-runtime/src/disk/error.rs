@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// A file operation failed.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {}: {source}", .path.display())]
+#[error("cannot {action} {}", .path.display())]
 pub struct DiskError {
     /// What was tried: "write", "sync".
     pub action: &'static str,

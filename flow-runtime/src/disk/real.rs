@@ -219,7 +219,7 @@ mod tests {
             let opened = RealFs.open_dir(dir.path(), true);
             assert_eq!(opened.is_err(), is_refused, "{mode:o}");
             if let Err(error) = opened {
-                assert!(error.to_string().contains("chmod go-w"), "{error}");
+                assert!(error.source.to_string().contains("chmod go-w"), "{error:?}");
             }
             RealFs.open_dir(dir.path(), false).unwrap();
         }

@@ -5,9 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::state::{DecodeError, EncodeError, InvalidId, NodeFailure, WorkflowId};
-use crate::store::StoreError;
+use crate::store::{StoreError, with_causes};
 
 /// A run gave no output.
+///
+/// The text says what happened to which run, and what to do; why it did is said by the errors behind it, which
+/// [`source`](Error::source) gives. Print them all, as `anyhow` does with `{:#}`. `Failed` alone says all itself, since a
+/// run may fail in several steps at once: the errors of the nodes are in [`failures`](Self::failures).
 ///
 /// `Failed` and `Cancelled` are how a run ended; running it again gives the same. After all others the run can be
 /// run again once the cause is gone, and goes on from what was committed.
@@ -22,7 +26,6 @@ pub enum RunError {
         /// The run; `None` for one without a record.
         id: Option<WorkflowId>,
         /// What failed, sorted by the paths of the steps.
-        #[source]
         failures: Failures,
     },
     /// The run was cancelled.
@@ -45,7 +48,7 @@ pub enum RunError {
     #[error(transparent)]
     InvalidId(#[from] InvalidId),
     /// The store failed. What was committed before is safe.
-    #[error("{} stopped because of its store: {source}", run(.workflow, Some(.id)))]
+    #[error("{} stopped because of its store", run(.workflow, Some(.id)))]
     Store {
         /// The workflow.
         workflow: String,
@@ -104,7 +107,7 @@ pub enum RunError {
     },
     /// A stored output is not of the type that the workflow expects now.
     #[error(
-        "run `{id}` of `{workflow}`: the stored output of step `{step}`, a `{stored}`, is no `{expected}` any more: {source}"
+        "run `{id}` of `{workflow}`: the stored output of step `{step}`, a `{stored}`, is no `{expected}` any more"
     )]
     Undecodable {
         /// The workflow.
@@ -121,7 +124,7 @@ pub enum RunError {
         source: DecodeError,
     },
     /// The input of the workflow cannot be encoded, or is longer than the engine stores.
-    #[error("the input of `{workflow}` cannot be stored: {source}")]
+    #[error("the input of `{workflow}` cannot be stored")]
     Input {
         /// The workflow.
         workflow: String,
@@ -140,7 +143,7 @@ pub enum RunError {
     },
 }
 
-/// The steps that failed, sorted by their paths; at least one.
+/// The steps that failed, sorted by their paths; at least one. The text has the causes of each.
 #[derive(Clone, Debug)]
 pub struct Failures(Vec<StepFailure>);
 
@@ -196,31 +199,23 @@ impl fmt::Display for Failures {
     }
 }
 
-impl Error for Failures {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.first().and_then(StepFailure::cause)
-    }
-}
-
-impl StepFailure {
-    fn cause(&self) -> Option<&(dyn Error + 'static)> {
+/// The node's own error is the source, and tells its message itself. Where it is not at hand, the stored message is
+/// part of the text.
+impl fmt::Display for StepFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.error {
-            Some(error) => Some(&**error),
-            None => self.failure.source(),
+            Some(_) => f.write_str(&self.failure.place()),
+            None => self.failure.fmt(f),
         }
     }
 }
 
-impl fmt::Display for StepFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.failure.fmt(f)
-    }
-}
-
-/// The source is the node's own error, or the stored form of its causes.
 impl Error for StepFailure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.cause()
+        match &self.error {
+            Some(error) => Some(&**error),
+            None => self.failure.source(),
+        }
     }
 }
 
@@ -247,6 +242,6 @@ fn run(workflow: &str, id: Option<&WorkflowId>) -> String {
 }
 
 fn all(failures: &Failures) -> String {
-    let failures: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    let failures: Vec<String> = failures.iter().map(|failure| with_causes(&failure.failure)).collect();
     failures.join("; ")
 }

@@ -144,6 +144,11 @@ impl Cause {
 }
 
 impl NodeFailure {
+    /// Which step failed, and when.
+    pub(crate) fn place(&self) -> String {
+        format!("step `{}` failed at attempt {}", self.step, self.attempt)
+    }
+
     /// The error's message and those of its causes, nearest first.
     pub fn messages(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.message.as_str()).chain(self.cause.iter().flat_map(Cause::messages))
@@ -164,7 +169,7 @@ impl Error for Cause {
 
 impl fmt::Display for NodeFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "step `{}` failed at attempt {}: {}", self.step, self.attempt, self.message)
+        write!(f, "{}: {}", self.place(), self.message)
     }
 }
 

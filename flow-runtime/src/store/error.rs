@@ -1,5 +1,6 @@
 //! What can go wrong in a store.
 
+use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
@@ -8,6 +9,9 @@ use crate::state::WorkflowId;
 use crate::state::codec::CodecError;
 
 /// A store could not do what was asked.
+///
+/// What the operating system or another library said is not part of the text; [`source`](std::error::Error::source)
+/// gives it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -36,7 +40,7 @@ pub enum StoreError {
         reason: String,
     },
     /// The operating system refused.
-    #[error("cannot {action} {}: {source}", .path.display())]
+    #[error("cannot {action} {}", .path.display())]
     Io {
         /// What was tried: "write", "sync".
         action: &'static str,
@@ -120,8 +124,8 @@ pub enum StoreError {
         reason: String,
     },
     /// A store of the user's own failed.
-    #[error("the store failed: {0}")]
-    Other(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the store failed")]
+    Other(#[source] Box<dyn Error + Send + Sync>),
 }
 
 impl StoreError {
@@ -163,6 +167,12 @@ impl Damaged {
     pub fn new(path: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
         Self { path: path.into(), reason: reason.into() }
     }
+}
+
+/// The text of an error and those of all behind it.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let all = std::iter::successors(Some(error), |error| (*error).source());
+    all.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn at(path: Option<&PathBuf>) -> String {

@@ -22,6 +22,7 @@ use bytes::Bytes;
 
 pub use cached::{CacheStats, Cached};
 pub use copy::{CopyReport, copy_all};
+pub(crate) use error::with_causes;
 pub use error::{Damaged, StoreError};
 pub use flat::{FlatBuffersOptions, FlatBuffersStore};
 pub use json::{JsonFileOptions, JsonFileStore};

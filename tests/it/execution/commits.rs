@@ -44,7 +44,7 @@ async fn b46_a_commit_that_fails_stops_the_run_and_the_step_counts_as_not_done()
         let error = graph.run(&Engine::new(store.clone()), "r").await.unwrap_err();
         assert!(matches!(error, RunError::Store { .. }), "{fault:?} at {at}: {error}");
         assert_eq!(
-            error.to_string(),
+            super::printed(error),
             "run `r` of `diamond` stopped because of its store: the store failed: the disk is gone"
         );
         assert_eq!(store.commits(), at + 1, "nothing is committed after that");

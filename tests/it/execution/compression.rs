@@ -132,7 +132,8 @@ async fn b45_a_transform_of_the_users_is_done_and_undone_or_named() {
     let (store, probe) = (TestStore::new(), Probe::default());
     let error = report(lines()).run(&builder(&store, &probe).transform(Turn("apply")).build(), "r").await.unwrap_err();
     assert!(matches!(error, RunError::Input { .. }), "{error}");
-    assert!(error.to_string().contains("transform 200 failed: no key"), "{error}");
+    let text = super::printed(error);
+    assert!(text.contains("transform 200 failed: no key"), "{text}");
 
     let engine = builder(&store, &probe).transform(Turn("")).build();
     assert_eq!(report(lines()).run(&engine, "r").await.unwrap(), lines());
@@ -150,7 +151,8 @@ async fn b45_a_transform_of_the_users_is_done_and_undone_or_named() {
         let engine = if how == "none" { builder } else { builder.transform(Turn(how)) }.build();
         let error = report(lines()).run(&engine, "r").await.unwrap_err();
         assert!(matches!(&error, RunError::Undecodable { step, .. } if step == "input"), "{error}");
-        assert!(error.to_string().contains(says), "{error}");
+        let text = super::printed(error);
+        assert!(text.contains(says), "{text}");
     }
     assert_eq!(probe.begun(), ["text", "count"]);
 }

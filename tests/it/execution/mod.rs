@@ -28,3 +28,8 @@ mod sizes;
 mod stores;
 mod traces;
 mod values;
+
+/// What is printed of an error: its text and those of all behind it.
+fn printed(error: flow_runtime::RunError) -> String {
+    format!("{:#}", anyhow::Error::new(error))
+}

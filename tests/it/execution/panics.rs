@@ -226,7 +226,8 @@ async fn b12_an_output_that_cannot_be_read_again_is_an_error_of_the_run() {
     assert!(matches!(first, RunError::Store { .. }), "{first}");
     let second = oddly(DECODE_PANICS).run(&Engine::new(store.reopened()), "r").await.unwrap_err();
     assert!(matches!(&second, RunError::Undecodable { step, .. } if step == "value"), "{second}");
-    assert!(second.to_string().contains("decoding went wrong"), "{second}");
+    let text = super::printed(second);
+    assert!(text.contains("decoding went wrong"), "{text}");
 }
 
 fn retrying(times: u32) -> Policy {

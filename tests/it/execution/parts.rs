@@ -239,7 +239,8 @@ async fn b46_a_part_that_cannot_be_kept_stops_the_run_and_its_step_is_not_done()
     let store = PartStore { refuses: true, ..PartStore::over(TestStore::new()) };
     let error = lengths(5_000).run(&engine(&store, &probe), "r").await.unwrap_err();
     assert!(matches!(error, RunError::Store { .. }), "{error}");
-    assert!(error.to_string().contains("no room for parts"), "{error}");
+    let text = super::printed(error);
+    assert!(text.contains("no room for parts"), "{text}");
     assert_ne!(store.records.record("r").await.steps[0].status, StepStatus::Completed);
     assert_eq!(lengths(5_000).run(&engine(&store.reopened(), &probe), "r").await.unwrap(), 10_000);
     assert_eq!(probe.begun(), ["made", "made", "measured", "double"]);
@@ -264,8 +265,8 @@ async fn b32_a_part_that_is_missing_or_broken_is_named_and_nothing_runs_again() 
         let ended = makes(5_000).run(&engine(&store, &probe), "ended").await.unwrap_err();
         for (error, run, step) in [(resumed, "run `r`", "`made`"), (ended, "run `ended`", "`make`")] {
             assert!(matches!(&error, RunError::Store { source, .. } if matches!(**source, StoreError::Corrupt { .. })));
-            let error = error.to_string();
-            assert!([run, step, says].iter().all(|part| error.contains(part)), "{error}");
+            let text = super::printed(error);
+            assert!([run, step, says].iter().all(|part| text.contains(part)), "{text}");
         }
         assert_eq!(probe.begun(), begun);
         assert_eq!(store.records.record("r").await, before);

@@ -175,7 +175,8 @@ async fn an_input_over_the_limit_is_refused_before_there_is_a_run() {
     let error = measures(bytes.clone()).run(&engine(&store, &probe, len - 1), "over").await.unwrap_err();
     assert!(matches!(error, RunError::Input { .. }), "{error}");
     let expected = format!("it has {len} bytes, and at most {} are stored", len - 1);
-    assert!(error.to_string().contains(&expected), "{error}");
+    let text = super::printed(error);
+    assert!(text.contains(&expected), "{text}");
     assert_eq!(store.inner.list_workflows().await.unwrap().workflows.len(), 1);
     assert_eq!(measures(bytes).run(&engine(&store, &probe, len), "at the limit").await.unwrap(), LIMIT);
 }

@@ -14,7 +14,7 @@ use crate::state::WorkflowId;
 use crate::state::codec::CodecError;
 use crate::state::codec::json::{Header, MAX_BYTES, Stored, read_record};
 use crate::store::worker::Work;
-use crate::store::{Damaged, Listing, StoreError};
+use crate::store::{Damaged, Listing, StoreError, with_causes};
 
 /// Where a run stands: its number, and how many changes it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +154,7 @@ impl Files {
             Ok(bytes) => bytes,
             Err(error) if error.is_not_found() => return None,
             // That this one cannot be read is no reason to hide the others.
-            Err(error) => return Some(Err(error.to_string())),
+            Err(error) => return Some(Err(with_causes(&error))),
         };
         let id = read_record(&bytes).map_err(|error| error.to_string()).and_then(|Stored { data, .. }| {
             if name_of(&data.id) == file { Ok(data.id) } else { Err(format!("it holds the run `{}`", data.id)) }
@@ -218,7 +218,7 @@ impl Files {
         if error.is_sync() {
             // A file that could not be synced was not renamed; only a folder leaves its names in doubt.
             let run = (error.path == self.dir.path()).then(|| id.clone());
-            self.doubt = Some(Doubt { reason: error.to_string(), run });
+            self.doubt = Some(Doubt { reason: with_causes(&error), run });
         }
         error.into()
     }

@@ -10,7 +10,7 @@ use super::place::{OpenStore, Place};
 use super::plans;
 use super::records::{Run, bare, id};
 use crate::state::WorkflowId;
-use crate::store::{Owner, StoreError, WorkflowStore};
+use crate::store::{Owner, StoreError, WorkflowStore, with_causes};
 
 /// How often a claim is tried whose owner is gone.
 const TRIES: usize = 2000;
@@ -41,7 +41,7 @@ async fn is_held(store: &OpenStore, run: &WorkflowId, owner: Owner, when: impl D
     let instead = match store.claim(run, owner).await {
         Err(StoreError::Held { id, .. }) if id == *run => return,
         Err(StoreError::Held { id, .. }) => format!("it named run {id:?}"),
-        Err(error) => format!("it said: {error}"),
+        Err(error) => format!("it said: {}", with_causes(&error)),
         Ok(fence) => format!("it gave it away with fence {fence}"),
     };
     must(false, format_args!("refuse run {run:?} as `Held` {when}"), instead);
@@ -132,7 +132,13 @@ async fn is_free_soon(store: &OpenStore, run: &WorkflowId, owner: Owner) {
         match store.claim(run, owner).await {
             Ok(_) => return,
             Err(StoreError::Held { .. }) => tokio::time::sleep(Duration::from_millis(1)).await,
-            Err(error) => return must(false, "give a run away whose owner is gone", format_args!("it said: {error}")),
+            Err(error) => {
+                return must(
+                    false,
+                    "give a run away whose owner is gone",
+                    format_args!("it said: {}", with_causes(&error)),
+                );
+            }
         }
     }
     must(false, "give a run away whose owner is gone", "it is still held");
@@ -145,7 +151,7 @@ pub(super) async fn claim_keeps_a_run_from_deletion(place: &dyn Place) {
     save(&store, &bare("run")).await;
     let instead = match store.delete(&run).await {
         Err(StoreError::Conflict { id, .. }) if id == run => None,
-        Err(error) => Some(format!("it said: {error}")),
+        Err(error) => Some(format!("it said: {}", with_causes(&error))),
         Ok(()) => Some("it deleted it".to_owned()),
     };
     if let Some(instead) = instead {

@@ -12,7 +12,7 @@ use super::records::{Run, bare, full, id};
 use super::together::{THREADS, at_once};
 use super::walk::Walk;
 use crate::state::{Delta, WorkflowData, WorkflowId};
-use crate::store::{StoreError, WorkflowStore};
+use crate::store::{StoreError, WorkflowStore, with_causes};
 
 /// How many runs each thread takes forward.
 const RUNS: usize = 8;
@@ -147,7 +147,10 @@ fn is_taken(answer: Result<(), StoreError>, id: &WorkflowId) -> bool {
     match answer {
         Ok(()) => true,
         Err(StoreError::Conflict { .. }) => false,
-        Err(error) => panic!("a store must take or refuse a commit to run {id:?} that has rivals; it said: {error}"),
+        Err(error) => panic!(
+            "a store must take or refuse a commit to run {id:?} that has rivals; it said: {}",
+            with_causes(&error)
+        ),
     }
 }
 
@@ -240,7 +243,9 @@ pub(super) async fn b32_of_deletions_at_once_one_finds_the_run(place: &dyn Place
                 match store.delete(&id).await {
                     Ok(()) => 1,
                     Err(StoreError::NotFound { .. }) => 0,
-                    Err(error) => panic!("a store must delete a run or not find it; instead it said: {error}"),
+                    Err(error) => {
+                        panic!("a store must delete a run or not find it; instead it said: {}", with_causes(&error))
+                    }
                 }
             }
         })
@@ -268,7 +273,9 @@ pub(super) async fn b39_a_run_that_is_being_deleted_is_whole_or_gone(place: &dyn
                     match store.load(&data.id).await {
                         Ok(found) => must(found == *data, "show a run whole or not at all", "one saw a part of it"),
                         Err(StoreError::NotFound { .. }) => return,
-                        Err(error) => panic!("a store must find a run or not; instead it said: {error}"),
+                        Err(error) => {
+                            panic!("a store must find a run or not; instead it said: {}", with_causes(&error))
+                        }
                     }
                 }
             }

@@ -8,7 +8,7 @@ use super::plans;
 use super::records::{Run, bare, full, id};
 use super::together::{MAX_POLLS, drop_after};
 use crate::state::WorkflowData;
-use crate::store::{StoreError, WorkflowStore};
+use crate::store::{StoreError, WorkflowStore, with_causes};
 
 /// Says which of two records, or none, is there after a call that was dropped.
 async fn whole_or_not(
@@ -22,7 +22,9 @@ async fn whole_or_not(
     let found = match store.load(&id).await {
         Ok(found) => Some(found),
         Err(StoreError::NotFound { .. }) => None,
-        Err(error) => panic!("a store must be whole after a {call} was dropped; instead it said: {error}"),
+        Err(error) => {
+            panic!("a store must be whole after a {call} was dropped; instead it said: {}", with_causes(&error))
+        }
     };
     let is_whole = found.as_ref() == before || found.as_ref() == after;
     must(is_whole, format_args!("do a {call} that was dropped whole or not at all"), "a part of it was done");

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use super::difference::difference;
 use super::place::OpenStore;
 use crate::state::{Delta, WorkflowData, WorkflowId};
-use crate::store::{Listing, StoreError, WorkflowStore};
+use crate::store::{Listing, StoreError, WorkflowStore, with_causes};
 
 /// Fails the case unless this holds.
 #[track_caller]
@@ -18,7 +18,7 @@ pub(super) fn must(holds: bool, demand: impl Display, instead: impl Display) {
 pub(super) fn done<T>(result: Result<T, StoreError>, demand: impl Display) -> T {
     match result {
         Ok(value) => value,
-        Err(error) => panic!("a store must {demand}; instead it said: {error}"),
+        Err(error) => panic!("a store must {demand}; instead it said: {}", with_causes(&error)),
     }
 }
 
@@ -71,7 +71,7 @@ pub(super) fn not_found(result: Result<(), StoreError>, asked: &WorkflowId, when
     let instead = match result {
         Err(StoreError::NotFound { id }) if id == *asked => return,
         Err(StoreError::NotFound { id }) => format!("it named run {id:?}"),
-        Err(error) => format!("it said: {error}"),
+        Err(error) => format!("it said: {}", with_causes(&error)),
         Ok(()) => "it said that all is well".to_owned(),
     };
     panic!("a store must answer `NotFound` of run {asked:?} when {when}; instead {instead}");
@@ -83,7 +83,7 @@ pub(super) fn conflict(result: Result<(), StoreError>, asked: &WorkflowId, why: 
     let instead = match result {
         Err(StoreError::Conflict { id, .. }) if id == *asked => return,
         Err(StoreError::Conflict { id, .. }) => format!("it named run {id:?}"),
-        Err(error) => format!("it said: {error}"),
+        Err(error) => format!("it said: {}", with_causes(&error)),
         Ok(()) => "it took it".to_owned(),
     };
     panic!(

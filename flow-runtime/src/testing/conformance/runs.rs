@@ -12,7 +12,7 @@ use super::records::id;
 use super::together::{THREADS, at_once};
 use crate::engine::{Engine, RunError};
 use crate::state::{StepStatus, WorkflowStatus};
-use crate::store::WorkflowStore;
+use crate::store::{WorkflowStore, with_causes};
 use crate::testing::Graph;
 
 /// Lets bodies through until one is to be stopped, and counts those it let through.
@@ -84,7 +84,8 @@ async fn engine(place: &dyn Place) -> Engine {
 pub(super) async fn b42_a_run_goes_on_after_reopening(place: &dyn Place) {
     let undisturbed = Gate::new(None);
     let expected = graph(&undisturbed, false).run(&engine(place).await, "undisturbed").await;
-    let expected = expected.unwrap_or_else(|error| panic!("a store must serve a whole run; instead: {error}"));
+    let expected =
+        expected.unwrap_or_else(|error| panic!("a store must serve a whole run; instead: {}", with_causes(&error)));
     for before in 0..5 {
         let name = format!("stopped before {before}");
         let first = Gate::new(Some(before));
@@ -102,7 +103,8 @@ pub(super) async fn b42_a_run_goes_on_after_reopening(place: &dyn Place) {
         drop(stopped);
         let second = Gate::new(None);
         let output = graph(&second, false).run(&engine(place).await, &name).await;
-        let output = output.unwrap_or_else(|error| panic!("a store must let a run go on; instead: {error}"));
+        let output =
+            output.unwrap_or_else(|error| panic!("a store must let a run go on; instead: {}", with_causes(&error)));
         must(output == expected, "let a run go on to the same output", "the output is another");
         let mut together = first.passed();
         second.passed().into_iter().for_each(|(step, times)| *together.entry(step).or_default() += times);
@@ -113,10 +115,12 @@ pub(super) async fn b42_a_run_goes_on_after_reopening(place: &dyn Place) {
 /// A run that has ended gives its stored output after reopening, and runs nothing.
 pub(super) async fn b19_an_ended_run_gives_its_output_after_reopening(place: &dyn Place) {
     let first = graph(&Gate::new(None), false).run(&engine(place).await, "ended").await;
-    let first = first.unwrap_or_else(|error| panic!("a store must serve a whole run; instead: {error}"));
+    let first =
+        first.unwrap_or_else(|error| panic!("a store must serve a whole run; instead: {}", with_causes(&error)));
     let nothing = Gate::new(None);
     let again = graph(&nothing, false).run(&engine(place).await, "ended").await;
-    let again = again.unwrap_or_else(|error| panic!("a store must give an ended run back; instead: {error}"));
+    let again =
+        again.unwrap_or_else(|error| panic!("a store must give an ended run back; instead: {}", with_causes(&error)));
     must(again == first, "keep the output of a run", "it is another after reopening");
     must(nothing.passed().is_empty(), "keep that a run has ended", "steps ran again");
 }
@@ -128,7 +132,7 @@ pub(super) async fn b18_a_failed_run_gives_its_failure_after_reopening(place: &d
     let again = graph(&nothing, true).run(&engine(place).await, "failed").await;
     let text = |result: Result<_, RunError>| match result {
         Err(error @ RunError::Failed { .. }) => error.to_string(),
-        Err(error) => panic!("a store must serve a run that fails; instead: {error}"),
+        Err(error) => panic!("a store must serve a run that fails; instead: {}", with_causes(&error)),
         Ok(_) => panic!("a store must keep that a run has failed; instead it succeeded"),
     };
     must(text(first) == text(again), "keep the failure of a run", "it is another after reopening");
@@ -150,7 +154,7 @@ pub(super) async fn b42_many_runs_at_once_are_served(place: &dyn Place) {
         async move {
             for n in 0..5 {
                 if let Err(error) = graph(&Gate::new(None), false).run(&engine, format!("run {thread} {n}")).await {
-                    panic!("a store must serve many runs; instead run {n} ended with: {error}");
+                    panic!("a store must serve many runs; instead run {n} ended with: {}", with_causes(&error));
                 }
             }
         }
