@@ -213,19 +213,37 @@ impl From<&WorkflowData> for Summary {
 /// The answer of a store that can only list and load.
 pub(super) async fn by_loading<S: WorkflowStore + ?Sized>(store: &S, query: &Query) -> Result<Page, StoreError> {
     let listing = store.list_workflows().await?;
-    let (mut runs, mut damaged) = (Vec::new(), listing.damaged);
+    let mut found = Found { runs: Vec::new(), damaged: listing.damaged };
     for id in listing.workflows {
-        match store.load(&id).await {
-            Ok(data) => runs.push(Summary::from(&data)),
+        let run = store.load(&id).await;
+        found.add(&id, run.map(|data| Summary::from(&data)))?;
+    }
+    Ok(query.page_of(found.runs, found.damaged))
+}
+
+/// What a store found when it looked at each of its runs.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) runs: Vec<Summary>,
+    pub(super) damaged: Vec<Damaged>,
+}
+
+impl Found {
+    /// Adds what was found under this id; only what concerns the store as a whole is an error.
+    pub(super) fn add(&mut self, id: &WorkflowId, run: Result<Summary, StoreError>) -> Result<(), StoreError> {
+        match run {
+            Ok(run) => self.runs.push(run),
             // It was deleted since it was listed.
             Err(StoreError::NotFound { .. }) => {}
             Err(StoreError::Corrupt { path, reason, .. }) => {
-                damaged.push(Damaged::new(path.unwrap_or_default(), format!("run `{id}`: {reason}")));
+                self.damaged.push(Damaged::new(path.unwrap_or_default(), format!("run `{id}`: {reason}")));
             }
             // What this version cannot read hides no other run either.
-            Err(error @ StoreError::Newer { .. }) => damaged.push(Damaged::new("", format!("run `{id}`: {error}"))),
+            Err(error @ StoreError::Newer { .. }) => {
+                self.damaged.push(Damaged::new("", format!("run `{id}`: {error}")))
+            }
             Err(error) => return Err(error),
         }
+        Ok(())
     }
-    Ok(query.page_of(runs, damaged))
 }

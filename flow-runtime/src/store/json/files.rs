@@ -7,12 +7,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::failure;
 use super::parts::Parts;
+use super::reading;
 use crate::disk::{self, Dir, DiskError, Lock};
 use crate::state::WorkflowId;
 use crate::state::codec::CodecError;
-use crate::state::codec::json::{Header, MAX_BYTES, Stored, read_record};
+use crate::state::codec::json::{Brief, Header, MAX_BYTES, Stored, read_brief};
 use crate::store::worker::Work;
 use crate::store::{Damaged, Listing, StoreError, with_causes};
 
@@ -156,8 +156,8 @@ impl Files {
             // That this one cannot be read is no reason to hide the others.
             Err(error) => return Some(Err(with_causes(&error))),
         };
-        let id = read_record(&bytes).map_err(|error| error.to_string()).and_then(|Stored { data, .. }| {
-            if name_of(&data.id) == file { Ok(data.id) } else { Err(format!("it holds the run `{}`", data.id)) }
+        let id = read_brief(&bytes).map_err(|error| error.to_string()).and_then(|Brief { id, .. }| {
+            if name_of(&id) == file { Ok(id) } else { Err(format!("it holds the run `{id}`")) }
         });
         Some(id)
     }
@@ -170,8 +170,8 @@ impl Files {
         let Some(bytes) = self.find(id)? else { return Ok(None) };
         let path = self.path(id);
         let writable = Header::read(&bytes).and_then(|header| header.check_writable());
-        writable.map_err(|error| failure::unreadable(id, &path, error))?;
-        let Stored { data, last_change } = failure::read(id, &path, &bytes)?;
+        writable.map_err(|error| reading::unreadable(id, &path, error))?;
+        let Stored { data, last_change } = reading::read(id, &path, &bytes)?;
         let place = Place { run_no: data.run_no, seq: data.seq, last_change };
         self.places.insert(id.clone(), place);
         Ok(Some(place))
@@ -185,7 +185,7 @@ impl Files {
             Err(error) => return Err(error),
         };
         match Header::read(&bytes).and_then(|header| header.check_writable()) {
-            Err(error @ CodecError::Newer { .. }) => Err(failure::unreadable(id, &self.path(id), error)),
+            Err(error @ CodecError::Newer { .. }) => Err(reading::unreadable(id, &self.path(id), error)),
             _ => Ok(()),
         }
     }

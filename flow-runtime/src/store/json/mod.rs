@@ -3,9 +3,9 @@
 //! In: records. Out: files that a person, an editor and any tool can read, and the same records after a crash.
 //! [`files`] works on them in a thread of its own; what a file looks like is told in `state/codec/json`.
 
-mod failure;
 mod files;
 mod parts;
+mod reading;
 #[cfg(test)]
 mod tests;
 
@@ -19,8 +19,9 @@ use tokio::sync::oneshot;
 
 use self::files::{Files, Job, Place, Written, name_of};
 use super::claims::Claims;
+use super::query::Found;
 use super::worker::{Gone, Worker};
-use super::{Listing, Owner, PartKey, StoreError, WorkflowStore};
+use super::{Listing, Owner, Page, PartKey, Query, StoreError, WorkflowStore};
 use crate::disk::{self, Fs, RealFs};
 use crate::state::codec::flat::{Plans, write_delta};
 use crate::state::codec::json::write_record;
@@ -190,7 +191,7 @@ impl WorkflowStore for JsonFileStore {
     async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
         let of = id.clone();
         let bytes = self.ask(move |files| files.read(&of)).await?;
-        failure::read(id, &self.inner.path.join(name_of(id)), &bytes).map(|stored| stored.data)
+        reading::read(id, &self.inner.path.join(name_of(id)), &bytes).map(|stored| stored.data)
     }
 
     async fn list_workflows(&self) -> Result<Listing, StoreError> {
@@ -213,6 +214,18 @@ impl WorkflowStore for JsonFileStore {
         let file = self.written(after, Some(crc32c::crc32c(&change)))?;
         let (fence, claims) = (delta.fence, self.inner.claims.clone());
         self.ask(move |files| claims.check_fence(&file.id, fence).and_then(|()| files.commit(file))).await
+    }
+
+    async fn query(&self, query: &Query) -> Result<Page, StoreError> {
+        let listing = self.ask(|files| files.list()).await?;
+        let mut found = Found { damaged: listing.damaged, ..Found::default() };
+        for id in listing.workflows {
+            let of = id.clone();
+            let bytes = self.ask(move |files| files.read(&of)).await;
+            let path = self.inner.path.join(name_of(&id));
+            found.add(&id, bytes.and_then(|bytes| reading::read_summary(&id, &path, &bytes)))?;
+        }
+        Ok(query.page_of(found.runs, found.damaged))
     }
 
     async fn claim(&self, id: &WorkflowId, owner: Owner) -> Result<u64, StoreError> {

@@ -113,6 +113,13 @@ impl<V> Map<'_, V> {
     }
 }
 
+impl Map<'_, Cow<'_, str>> {
+    /// The map that was read, of texts.
+    pub(super) fn ours(self) -> BTreeMap<String, String> {
+        self.0.into_iter().map(|(key, value)| (key.into_owned(), value.into_owned())).collect()
+    }
+}
+
 impl<V: Serialize> Serialize for Map<'_, V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(&self.0)

@@ -4,6 +4,7 @@
 //! times are written as people write them, payloads that are JSON or text stand as they are. The first line is a
 //! header with a checksum over the whole file; what is behind it is refused if it is not exactly of this form.
 
+mod brief;
 mod header;
 mod list;
 mod names;
@@ -17,6 +18,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use brief::{Brief, read_brief};
 pub(crate) use header::Header;
 #[cfg(test)]
 pub(crate) use header::seal;

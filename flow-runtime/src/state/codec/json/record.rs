@@ -175,14 +175,7 @@ impl<'a> Record<'a> {
     }
 
     fn ours(self) -> Result<WorkflowData, CodecError> {
-        if self.format != WorkflowData::FORMAT {
-            return Err(CodecError::Newer {
-                found: format!("a record of structure {}", self.format),
-                known: format!("structure {}", WorkflowData::FORMAT),
-            });
-        }
-        let id = |id: Cow<'_, str>| WorkflowId::new(id).map_err(|error| CodecError::broken(error.to_string()));
-        let metadata = self.metadata.0.into_iter().map(|(key, value)| (key.into_owned(), value.into_owned()));
+        check_structure(self.format)?;
         let values = self.data.0.into_iter().map(|(key, values)| Ok((key.into_owned(), values.ours()?)));
         let mut data = WorkflowData {
             format: self.format,
@@ -191,7 +184,7 @@ impl<'a> Record<'a> {
             seq: self.seq,
             plan: Arc::new(self.plan.ours()?),
             input: self.input.ours()?,
-            metadata: metadata.collect(),
+            metadata: self.metadata.ours(),
             parent: self.parent.map(id).transpose()?,
             forked_from: self.forked_from.map(id).transpose()?,
             status: self.status.known()?,
@@ -209,6 +202,19 @@ impl<'a> Record<'a> {
         data.recount();
         Ok(data)
     }
+}
+
+/// Refuses a record whose fields mean what this version does not know.
+pub(super) fn check_structure(format: u16) -> Result<(), CodecError> {
+    if format == WorkflowData::FORMAT {
+        return Ok(());
+    }
+    let (found, known) = (format!("a record of structure {format}"), format!("structure {}", WorkflowData::FORMAT));
+    Err(CodecError::Newer { found, known })
+}
+
+pub(super) fn id(id: Cow<'_, str>) -> Result<WorkflowId, CodecError> {
+    WorkflowId::new(id).map_err(|error| CodecError::broken(error.to_string()))
 }
 
 /// All steps of a run that holds together, in their order.

@@ -4,6 +4,7 @@ mod damage;
 mod disk_faults;
 mod parts;
 mod power;
+mod queries;
 mod store;
 
 use std::path::PathBuf;
