@@ -7,12 +7,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::late::Late;
 use super::parts::Parts;
 use super::reading;
 use crate::disk::{self, Dir, DiskError, Lock};
-use crate::state::WorkflowId;
 use crate::state::codec::CodecError;
 use crate::state::codec::json::{Brief, Header, MAX_BYTES, Stored, read_brief};
+use crate::state::{Ack, WorkflowId};
 use crate::store::worker::Work;
 use crate::store::{Damaged, Listing, StoreError, with_causes};
 
@@ -43,6 +44,7 @@ pub(super) struct Files {
     places: HashMap<WorkflowId, Place>,
     doubt: Option<Doubt>,
     pub(super) parts: Parts,
+    pub(super) late: Late,
 }
 
 /// A sync failed, so what is on disk is not known.
@@ -56,24 +58,35 @@ impl Work for Files {
     type Job = Job;
 
     fn run(&mut self, jobs: Vec<Job>) -> Option<Duration> {
-        jobs.into_iter().for_each(|job| job(self));
-        None
+        for job in jobs {
+            job(self);
+            self.write_if_due();
+        }
+        self.write_if_due();
+        self.late.due()
+    }
+
+    fn close(&mut self) {
+        // Nobody is left to be told.
+        let _ = self.catch_up_all();
     }
 }
 
 impl Files {
     /// The files of this folder, for reading.
     pub(super) fn read_only(dir: Arc<dyn Dir>) -> Self {
-        Self { dir, lock: None, places: HashMap::new(), doubt: None, parts: Parts::default() }
+        let (parts, late) = (Parts::default(), Late::new(Duration::ZERO));
+        Self { dir, lock: None, places: HashMap::new(), doubt: None, parts, late }
     }
 
-    /// The files of this folder, for the one who holds its lock.
-    pub(super) fn open(dir: Arc<dyn Dir>, lock: Lock) -> Result<Self, StoreError> {
+    /// The files of this folder, for the one who holds its lock. What nobody waits for is written after this time.
+    pub(super) fn open(dir: Arc<dyn Dir>, lock: Lock, max_lag: Duration) -> Result<Self, StoreError> {
         disk::remove_stale_temps(&*dir)?;
         let parts = Parts::open(&*dir)?;
         // Who wrote before may have been killed before a name was durable; what is read from now on must be.
         dir.sync()?;
-        Ok(Self { dir, lock: Some(lock), places: HashMap::new(), doubt: None, parts })
+        let late = Late::new(max_lag);
+        Ok(Self { dir, lock: Some(lock), places: HashMap::new(), doubt: None, parts, late })
     }
 
     /// Writes the file of a run, whatever is there.
@@ -82,24 +95,24 @@ impl Files {
         if !self.places.contains_key(&file.id) {
             self.check_replaceable(&file.id)?;
         }
-        self.replace(file)
+        self.keep(file, Ack::Sync)
     }
 
-    /// Writes the file of a run that has changed, if the change follows what is there.
-    pub(super) fn commit(&mut self, file: Written) -> Result<(), StoreError> {
+    /// Keeps the file of a run that has changed, if the change follows what is there.
+    pub(super) fn commit(&mut self, file: Written, ack: Ack) -> Result<(), StoreError> {
         self.check_writable()?;
         let Written { id, place: sent, .. } = &file;
         let conflict = |reason: String| Err(StoreError::Conflict { id: id.clone(), reason });
         let Some(found) = self.place(id)? else {
-            return if sent.seq == 1 { self.replace(file) } else { conflict("it is not there any more".to_owned()) };
+            return if sent.seq == 1 { self.keep(file, ack) } else { conflict("it is not there any more".to_owned()) };
         };
         let is_same_run = found.run_no == sent.run_no;
         if is_same_run && sent.seq > 1 && found.seq == sent.seq - 1 {
-            return self.replace(file);
+            return self.keep(file, ack);
         }
         if found == *sent {
             // It was sent again, since its answer was lost.
-            return Ok(());
+            return self.catch_up(id);
         }
         conflict(format!("it is at change {}, and change {} does not follow", found.seq, sent.seq.saturating_sub(1)))
     }
@@ -111,17 +124,21 @@ impl Files {
             self.check_replaceable(id)?;
         }
         self.places.remove(id);
-        match disk::remove_durably(&*self.dir, &name_of(id)) {
-            Err(error) if error.is_not_found() => Err(StoreError::NotFound { id: id.clone() }),
-            done => {
-                done.map_err(|error| self.failed(id, error))?;
-                self.remove_parts(id)
-            }
+        let was_there = match disk::remove_durably(&*self.dir, &name_of(id)) {
+            Err(error) if error.is_not_found() => false,
+            done => done.map(|()| true).map_err(|error| self.failed(id, error))?,
+        };
+        // A run may have changes that wait and no file yet.
+        if self.late.forget(id) || was_there {
+            self.remove_parts(id)
+        } else {
+            Err(StoreError::NotFound { id: id.clone() })
         }
     }
 
     /// The bytes of a run's file.
-    pub(super) fn read(&self, id: &WorkflowId) -> Result<Vec<u8>, StoreError> {
+    pub(super) fn read(&mut self, id: &WorkflowId) -> Result<Vec<u8>, StoreError> {
+        self.catch_up(id)?;
         match &self.doubt {
             Some(doubt) if doubt.run.as_ref() == Some(id) => Err(self.poisoned(doubt)),
             _ => self.find(id)?.ok_or_else(|| StoreError::NotFound { id: id.clone() }),
@@ -129,7 +146,8 @@ impl Files {
     }
 
     /// The runs there are. Their names say which, but those of long ids, which stand in the files.
-    pub(super) fn list(&self) -> Result<Listing, StoreError> {
+    pub(super) fn list(&mut self) -> Result<Listing, StoreError> {
+        self.catch_up_all()?;
         let mut listing = Listing::default();
         for file in self.dir.list()? {
             let Some(name) = file.strip_suffix(EXTENSION) else { continue };
@@ -164,8 +182,8 @@ impl Files {
 
     /// Where a run stands, read from its file if need be.
     fn place(&mut self, id: &WorkflowId) -> Result<Option<Place>, StoreError> {
-        if let Some(place) = self.places.get(id) {
-            return Ok(Some(*place));
+        if let Some(place) = self.late.place(id).or_else(|| self.places.get(id).copied()) {
+            return Ok(Some(place));
         }
         let Some(bytes) = self.find(id)? else { return Ok(None) };
         let path = self.path(id);
@@ -203,13 +221,20 @@ impl Files {
         }
     }
 
-    fn replace(&mut self, file: Written) -> Result<(), StoreError> {
+    fn write_if_due(&mut self) {
+        if self.late.due().is_some_and(|left| left.is_zero()) {
+            // Who does not wait is told at the next change.
+            let _ = self.catch_up_all();
+        }
+    }
+
+    pub(super) fn replace(&mut self, file: &Written) -> Result<(), StoreError> {
         let Written { id, place, bytes } = file;
-        self.sync_parts(&id)?;
+        self.sync_parts(id)?;
         // If this fails, the file has to say where the run stands.
-        self.places.remove(&id);
-        disk::replace_durably(&*self.dir, &name_of(&id), &bytes).map_err(|error| self.failed(&id, error))?;
-        self.places.insert(id, place);
+        self.places.remove(id);
+        disk::replace_durably(&*self.dir, &name_of(id), bytes).map_err(|error| self.failed(id, error))?;
+        self.places.insert(id.clone(), *place);
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 //! [`files`] works on them in a thread of its own; what a file looks like is told in `state/codec/json`.
 
 mod files;
+mod late;
 mod parts;
 mod reading;
 #[cfg(test)]
@@ -13,11 +14,13 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use self::files::{Files, Job, Place, Written, name_of};
+use self::late::MAX_LAG;
 use super::claims::Claims;
 use super::query::Found;
 use super::worker::{Gone, Worker};
@@ -41,7 +44,9 @@ const INLINE_BYTES: usize = 64 << 10;
 /// than 64 KiB do not count, they have files of their own beside that of the run, `w-order-1.<number>.part`.
 ///
 /// One process writes; others may read beside it through [`open_read_only`](Self::open_read_only). What was committed
-/// survives a kill and a power loss. Clones are the same store, and the folder is free again when the last is gone.
+/// survives a kill and a power loss; changes that a [`Durability`](crate::Durability) lets wait are written with the
+/// next of their run, at the latest after 50 ms. Clones are the same store, and the folder is free again when the last
+/// is gone.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -66,6 +71,7 @@ pub struct JsonFileStore {
 #[must_use = "call `open` to have the store"]
 pub struct JsonFileOptions {
     fs: Arc<dyn Fs>,
+    max_lag: Duration,
 }
 
 struct Inner {
@@ -98,7 +104,7 @@ impl JsonFileStore {
 
     /// The ways to open a store.
     pub fn options() -> JsonFileOptions {
-        JsonFileOptions { fs: Arc::new(RealFs) }
+        JsonFileOptions { fs: Arc::new(RealFs), max_lag: MAX_LAG }
     }
 }
 
@@ -106,6 +112,13 @@ impl JsonFileOptions {
     /// The file system; the operating system's by default. For tests.
     pub fn fs(mut self, fs: impl Fs + 'static) -> Self {
         self.fs = Arc::new(fs);
+        self
+    }
+
+    /// How long a change waits that nobody waits for.
+    #[cfg(test)]
+    fn max_lag(mut self, max_lag: Duration) -> Self {
+        self.max_lag = max_lag;
         self
     }
 
@@ -117,7 +130,7 @@ impl JsonFileOptions {
         let path = path.as_ref();
         let dir = self.fs.open_dir(path, true)?;
         let lock = disk::lock(&*dir)?.map_err(|holder| StoreError::Locked { path: path.to_owned(), holder })?;
-        JsonFileStore::new(path, Files::open(dir, lock)?)
+        JsonFileStore::new(path, Files::open(dir, lock, self.max_lag)?)
     }
 
     /// Opens the store in this folder for reading, as [`JsonFileStore::open_read_only`] does.
@@ -212,8 +225,8 @@ impl WorkflowStore for JsonFileStore {
         }
         let change = write_delta(delta, Plans::Beside).map_err(|error| StoreError::from_codec(&after.id, error))?;
         let file = self.written(after, Some(crc32c::crc32c(&change)))?;
-        let (fence, claims) = (delta.fence, self.inner.claims.clone());
-        self.ask(move |files| claims.check_fence(&file.id, fence).and_then(|()| files.commit(file))).await
+        let (fence, ack, claims) = (delta.fence, delta.ack, self.inner.claims.clone());
+        self.ask(move |files| claims.check_fence(&file.id, fence).and_then(|()| files.commit(file, ack))).await
     }
 
     async fn query(&self, query: &Query) -> Result<Page, StoreError> {

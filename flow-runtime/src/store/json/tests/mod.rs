@@ -2,6 +2,7 @@
 
 mod damage;
 mod disk_faults;
+mod late;
 mod parts;
 mod power;
 mod queries;
@@ -9,12 +10,13 @@ mod store;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::JsonFileStore;
 use super::files::name_of;
 use crate::disk::{Fs, SimFs};
 use crate::state::{
-    CompletedBy, Delta, Encoding, Event, Payload, Phase, RunCreated, RunOutcome, RunOutput, StepRef, WorkflowData,
+    Ack, CompletedBy, Delta, Encoding, Event, Payload, Phase, RunCreated, RunOutcome, RunOutput, StepRef, WorkflowData,
     WorkflowId,
 };
 use crate::store::{StoreError, WorkflowStore};
@@ -22,8 +24,9 @@ use crate::testing::Graph;
 
 const DIR: &str = "store";
 
+/// What waits in it does so until something is asked, however slow the machine is.
 fn open(fs: impl Fs + 'static) -> Result<JsonFileStore, StoreError> {
-    JsonFileStore::options().fs(fs).open(DIR)
+    JsonFileStore::options().fs(fs).max_lag(Duration::from_secs(3600)).open(DIR)
 }
 
 fn open_read_only(fs: impl Fs + 'static) -> Result<JsonFileStore, StoreError> {
@@ -75,6 +78,12 @@ fn completed(local: u32) -> Event {
     Event::StepCompleted { step: StepRef::new(0, local), attempt: 1, payload, data: vec![], by: CompletedBy::Body }
 }
 
+/// The change as one that nobody waits for.
+fn lazily((after, mut delta): (WorkflowData, Delta)) -> (WorkflowData, Delta) {
+    delta.ack = Ack::Lazy;
+    (after, delta)
+}
+
 async fn commit(store: &JsonFileStore, walk: &[(WorkflowData, Delta)]) {
     for (after, delta) in walk {
         store.commit(after, delta).await.unwrap();
@@ -119,6 +128,10 @@ impl Step {
         }
     }
 
+    fn is_lazy(&self) -> bool {
+        matches!(self, Self::Commit(_, delta) if delta.ack == Ack::Lazy)
+    }
+
     async fn run(&self, store: &JsonFileStore) -> Result<(), StoreError> {
         match self {
             Self::Commit(data, delta) => store.commit(data, delta).await,
@@ -128,36 +141,50 @@ impl Step {
     }
 }
 
-/// Two runs that are committed in turns, one that is deleted and made again, one of a long id that is saved twice.
+/// Two runs that are committed in turns, one that is deleted and made again, one of a long id that is saved twice, one
+/// that is deleted before it is written; of each that goes on, some changes are such as nobody waits for.
 fn workload() -> Vec<Step> {
-    let commits = |id, run_no| walk(id, run_no).into_iter().map(|(data, delta)| Step::Commit(data, delta));
+    let changes = |id, run_no| {
+        let [first, second, third] = walk(id, run_no).try_into().expect("a walk has three changes");
+        [first, lazily(second), third].map(|(data, delta)| Step::Commit(data, delta)).into_iter()
+    };
     let long = "L".repeat(200);
-    let mut all: Vec<Step> = commits("a", 1).collect();
-    all.extend(commits("b", 2).take(2));
+    let mut all: Vec<Step> = changes("a", 1).collect();
+    all.extend(changes("b", 2).take(2));
     all.push(Step::Delete(id("a")));
-    all.extend(commits("a", 3).take(1));
+    all.extend(changes("a", 3).take(2));
     all.extend(walk(&long, 4).into_iter().take(2).map(|(data, _)| Step::Save(data)));
-    all.extend(commits("b", 2).skip(2));
+    all.extend(changes("b", 2).skip(2));
     all.push(Step::Delete(id(&long)));
+    let (data, delta) = lazily(walk("c", 5).remove(0));
+    all.extend([Step::Commit(data, delta), Step::Delete(id("c"))]);
+    all.extend(changes("d", 6).take(2));
     all
 }
 
 /// Does these steps until one fails. Gives how many were acknowledged, and the error.
-async fn run(store: &JsonFileStore, steps: &[Step]) -> (usize, Option<StoreError>) {
-    for (done, step) in steps.iter().enumerate() {
+async fn run(store: &JsonFileStore, steps: impl IntoIterator<Item = &Step>) -> (usize, Option<StoreError>) {
+    let mut done = 0;
+    for step in steps {
         if let Err(error) = step.run(store).await {
             return (done, Some(error));
         }
+        done += 1;
     }
-    (steps.len(), None)
+    (done, None)
 }
 
-/// The states in which a run may be when so many steps were acknowledged and the next was under way.
+/// The states in which a run may be when so many steps were acknowledged and the next was under way: that of its last
+/// step that was waited for, or of any after it.
 fn allowed<'a>(steps: &'a [Step], done: usize, id: &WorkflowId) -> Vec<Option<&'a WorkflowData>> {
-    let of_run = |steps: &'a [Step]| steps.iter().filter(|step| step.id() == id).map(Step::after).next_back();
-    let last = of_run(&steps[..done]).unwrap_or_default();
-    let under_way = steps.get(done..=done).and_then(of_run);
-    std::iter::once(last).chain(under_way).collect()
+    let mut states = vec![None];
+    for (place, step) in steps.iter().enumerate().take(done + 1).filter(|(_, step)| step.id() == id) {
+        if place < done && !step.is_lazy() {
+            states.clear();
+        }
+        states.push(step.after());
+    }
+    states
 }
 
 /// The ids that a workload names.
