@@ -9,6 +9,7 @@ mod ids;
 mod interrupted;
 mod listing;
 mod numbers;
+mod parts;
 mod queries;
 mod records;
 mod reopening;
@@ -39,6 +40,7 @@ fn all_mutants() -> Vec<Mutant> {
         interrupted::mutants(),
         listing::mutants(),
         numbers::mutants(),
+        parts::mutants(),
         queries::mutants(),
         reopening::mutants(),
     ];
@@ -107,6 +109,11 @@ fn mutants_that_take_deltas_wrongly_are_found() {
 #[test]
 fn mutants_that_answer_queries_wrongly_are_found() {
     are_found(queries::mutants());
+}
+
+#[test]
+fn mutants_that_keep_parts_wrongly_are_found() {
+    are_found(parts::mutants());
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Stores that give other runs than they are asked for, or others of what is known of them.
 
-use flow_runtime::store::{Cursor, Page, Query, Summary};
+use flow_runtime::store::{Cursor, Damaged, Page, Query, Summary};
+use flow_runtime::{StoreError, WorkflowData, WorkflowId};
 
 use super::Mutant;
-use super::store::{Core, Entry, Parts, SOUND};
+use super::store::{Core, Entry, Parts, SOUND, sound_load};
 
 type Answer = fn(&Core, &Query, Vec<Summary>) -> Page;
 
@@ -20,7 +21,7 @@ fn sound(query: &Query, runs: Vec<Summary>) -> Page {
 }
 
 pub(super) fn mutants() -> Vec<Mutant> {
-    [filters(), pages(), summaries()].into_iter().flatten().collect()
+    [filters(), newer(), pages(), summaries()].into_iter().flatten().collect()
 }
 
 fn filters() -> Vec<Mutant> {
@@ -41,13 +42,59 @@ fn filters() -> Vec<Mutant> {
             |core, query, runs| {
                 let mut page = sound(query, runs);
                 if core.runs.is_empty() {
-                    page.next = flow_runtime::WorkflowId::new("gone").ok().map(|id| Cursor::new(0, id));
+                    page.next = WorkflowId::new("gone").ok().map(|id| Cursor::new(0, id));
                 }
                 page
             },
             &["query_of_nothing_that_is_there_is_an_empty_page"],
         ),
     ]
+}
+
+/// Stores that keep records which they cannot read, as a newer version wrote them.
+fn newer() -> Vec<Mutant> {
+    let reads = |what, load, query| Mutant {
+        what,
+        parts: Parts { load, query, ..SOUND },
+        found_by: &["b38_what_only_a_newer_version_can_read_hides_nothing"],
+    };
+    vec![
+        reads("passes over what it cannot read", load_known, |core, query, runs| sound(query, known(core, runs))),
+        reads("gives nothing beside what it cannot read", load_known, |core, query, runs| {
+            let whole = known(core, runs.clone());
+            if whole.len() < runs.len() {
+                query.page_of([], vec![Damaged::new("", "of tomorrow")])
+            } else {
+                sound(query, whole)
+            }
+        }),
+        reads("tells of a run as if it could read it", load_known, |_, query, runs| sound(query, runs)),
+        reads(
+            "calls damaged what is newer",
+            |core, key, id| {
+                load_known(core, key, id).map_err(|_| StoreError::Corrupt {
+                    id: id.clone(),
+                    path: None,
+                    reason: "no idea".to_owned(),
+                })
+            },
+            |core, query, runs| query.page_of(known(core, runs), vec![Damaged::new("", "of tomorrow")]),
+        ),
+    ]
+}
+
+/// The runs that this version can read.
+fn known(core: &Core, mut runs: Vec<Summary>) -> Vec<Summary> {
+    runs.retain(|run| core.runs[run.id.as_str()].data.format == WorkflowData::FORMAT);
+    runs
+}
+
+fn load_known(core: &mut Core, key: &str, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
+    let data = sound_load(core, key, id)?;
+    if data.format == WorkflowData::FORMAT {
+        return Ok(data);
+    }
+    Err(StoreError::Newer { what: id.to_string(), found: data.format.to_string(), known: "1".to_owned() })
 }
 
 fn pages() -> Vec<Mutant> {

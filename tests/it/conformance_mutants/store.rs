@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use flow_runtime::state::{Ack, Delta, Encoding};
-use flow_runtime::store::{Listing, Owner, Page, Query, Summary};
+use flow_runtime::store::{Listing, Owner, Page, PartKey, Query, Summary};
 use flow_runtime::testing::conformance::StoreFixture;
 use flow_runtime::{StoreError, WorkflowData, WorkflowId, WorkflowStore};
 
@@ -40,6 +41,8 @@ pub(super) struct Core {
     pub(super) claims: BTreeMap<String, (Owner, u64)>,
     /// The fence that was given out last.
     pub(super) last_fence: u64,
+    /// The parts of large payloads, by their keys in this store.
+    pub(super) payloads: BTreeMap<PartKey, Bytes>,
 }
 
 type Done = Result<(), StoreError>;
@@ -76,6 +79,12 @@ pub(super) struct Parts {
     pub(super) keeps_claimed: bool,
     /// Whether deltas of an older fence are refused.
     pub(super) fences: bool,
+    /// Under which name a part is kept.
+    pub(super) part_key: fn(PartKey) -> PartKey,
+    pub(super) put_part: fn(&mut Core, PartKey, Bytes),
+    pub(super) part: fn(&Core, &PartKey) -> Result<Bytes, StoreError>,
+    /// What a deletion does with the parts of the run.
+    pub(super) forget_parts: fn(&mut Core, &WorkflowId),
 }
 
 /// The parts of a store that is right.
@@ -100,7 +109,15 @@ pub(super) const SOUND: Parts = Parts {
     forget: |core, owner| core.claims.retain(|_, claim| claim.0 != owner),
     keeps_claimed: true,
     fences: true,
+    part_key: |key| key,
+    put_part: |core, key, bytes| drop(core.payloads.insert(key, bytes)),
+    part: |core, key| core.payloads.get(key).cloned().ok_or_else(|| lost(key)),
+    forget_parts: |core, id| core.payloads.retain(|key, _| key.id != *id),
 };
+
+fn lost(key: &PartKey) -> StoreError {
+    StoreError::Corrupt { id: key.id.clone(), path: None, reason: "a part of it is lost".to_owned() }
+}
 
 pub(super) fn sound_claim(core: &mut Core, key: &str, id: &WorkflowId, owner: Owner) -> Result<u64, StoreError> {
     match core.claims.get(key) {
@@ -271,7 +288,9 @@ impl WorkflowStore for Store {
         if self.parts.keeps_claimed && core.claims.contains_key(&key) {
             return Err(conflict(id));
         }
-        (self.parts.delete)(&mut core, &key, id)
+        (self.parts.delete)(&mut core, &key, id)?;
+        (self.parts.forget_parts)(&mut core, id);
+        Ok(())
     }
 
     async fn commit(&self, after: &WorkflowData, delta: &Delta) -> Done {
@@ -301,6 +320,19 @@ impl WorkflowStore for Store {
 
     fn forget(&self, owner: Owner) {
         (self.parts.forget)(&mut self.core.lock().unwrap(), owner);
+    }
+
+    fn inline_bytes(&self) -> Option<usize> {
+        Some(1 << 20)
+    }
+
+    async fn put_part(&self, key: &PartKey, bytes: Bytes) -> Done {
+        (self.parts.put_part)(&mut self.core.lock().unwrap(), (self.parts.part_key)(key.clone()), bytes);
+        Ok(())
+    }
+
+    async fn part(&self, key: &PartKey) -> Result<Bytes, StoreError> {
+        (self.parts.part)(&self.core.lock().unwrap(), &(self.parts.part_key)(key.clone()))
     }
 
     fn encoding(&self) -> Encoding {

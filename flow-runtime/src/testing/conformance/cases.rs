@@ -155,6 +155,16 @@ macro_rules! __store_conformance_cases {
                 conflicts::b71_a_creation_that_is_sent_again_creates_one_run
                 conflicts::b71_an_end_that_is_sent_again_is_applied_once
                 conflicts::b71_a_delta_kept_before_reopening_is_not_applied_again
+                parts::b29_parts_of_any_bytes_come_back
+                parts::b29_a_part_of_the_largest_size_comes_back
+                parts::b29_parts_of_one_run_are_kept_apart
+                parts::b30_a_part_replaces_that_of_its_name
+                parts::b32_a_part_that_is_not_there_is_corrupt
+                parts::b33_parts_of_runs_are_kept_apart
+                parts::b39_parts_go_with_their_run_alone
+                parts::b39_parts_of_a_deleted_run_are_not_those_of_the_next
+                parts::b42_parts_are_there_after_reopening
+                queries::b38_what_only_a_newer_version_can_read_hides_nothing
                 queries::query_gives_every_run_as_its_record_is
                 queries::query_gives_the_newest_first_and_those_of_one_time_by_id
                 queries::query_of_a_workflow_gives_its_runs

@@ -45,7 +45,8 @@
 //! has the four required methods alone cannot, since it saves whatever it is given; it says so with
 //! `store_conformance!(four_methods, ..)` and is spared those cases. That it says so rightly is a case as well. A store
 //! that leaves [`claim`](crate::WorkflowStore::claim) as it is gives the fence 0, and so the kit knows it: it is asked
-//! no more than that it holds nothing. The fences of a store that holds runs begin at 1.
+//! no more than that it holds nothing. The fences of a store that holds runs begin at 1. One that keeps no parts, which
+//! [`inline_bytes`](crate::WorkflowStore::inline_bytes) says, passes the cases about parts without a call.
 
 mod absent;
 mod cases;
@@ -59,6 +60,7 @@ mod expect;
 mod ids;
 mod large;
 mod listing;
+mod parts;
 mod place;
 mod plans;
 mod queries;

@@ -6,8 +6,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::state::{Delta, Encoding, WorkflowData, WorkflowId};
-use crate::store::{Listing, Owner, Page, Query, StoreError, WorkflowStore};
+use crate::store::{Listing, Owner, Page, PartKey, Query, StoreError, WorkflowStore};
 
 /// A place for one store: a folder, a database, a piece of memory. It is empty when a case gets it.
 ///
@@ -72,6 +74,9 @@ trait AnyStore: Send + Sync {
     fn claim<'a>(&'a self, id: &'a WorkflowId, owner: Owner) -> Answer<'a, u64>;
     fn release<'a>(&'a self, id: &'a WorkflowId, owner: Owner) -> Answer<'a, ()>;
     fn forget(&self, owner: Owner);
+    fn inline_bytes(&self) -> Option<usize>;
+    fn put_part<'a>(&'a self, key: &'a PartKey, bytes: Bytes) -> Answer<'a, ()>;
+    fn part<'a>(&'a self, key: &'a PartKey) -> Answer<'a, Bytes>;
 }
 
 impl<S: WorkflowStore> AnyStore for S {
@@ -114,6 +119,18 @@ impl<S: WorkflowStore> AnyStore for S {
     fn forget(&self, owner: Owner) {
         WorkflowStore::forget(self, owner);
     }
+
+    fn inline_bytes(&self) -> Option<usize> {
+        WorkflowStore::inline_bytes(self)
+    }
+
+    fn put_part<'a>(&'a self, key: &'a PartKey, bytes: Bytes) -> Answer<'a, ()> {
+        Box::pin(WorkflowStore::put_part(self, key, bytes))
+    }
+
+    fn part<'a>(&'a self, key: &'a PartKey) -> Answer<'a, Bytes> {
+        Box::pin(WorkflowStore::part(self, key))
+    }
 }
 
 impl WorkflowStore for OpenStore {
@@ -155,5 +172,17 @@ impl WorkflowStore for OpenStore {
 
     fn forget(&self, owner: Owner) {
         self.0.forget(owner);
+    }
+
+    fn inline_bytes(&self) -> Option<usize> {
+        self.0.inline_bytes()
+    }
+
+    async fn put_part(&self, key: &PartKey, bytes: Bytes) -> Result<(), StoreError> {
+        self.0.put_part(key, bytes).await
+    }
+
+    async fn part(&self, key: &PartKey) -> Result<Bytes, StoreError> {
+        self.0.part(key).await
     }
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::Bound;
 
-use super::expect::{commit, delete, done, must, save};
+use super::expect::{commit, delete, done, lists, must, save};
 use super::place::{OpenStore, Place};
 use super::plans;
 use super::records::{self, START, id};
 use crate::state::{Timestamp, WorkflowData, WorkflowId, WorkflowStatus};
-use crate::store::{Page, Query, Summary, WorkflowStore};
+use crate::store::{Page, Query, StoreError, Summary, WorkflowStore, with_causes};
 
 const HOUR: Timestamp = 3_600_000_000_000;
 
@@ -242,6 +242,31 @@ pub(super) async fn query_sees_each_commit(place: &dyn Place) {
     }
     let ended = page(&store, &Query::new().status(WorkflowStatus::Completed)).await;
     same(&ended.runs, &[Summary::from(&run.data)], "with a run that has ended");
+}
+
+/// A record that this version does not know how to read, in a store that keeps it as it is: it is named, by listings
+/// and by queries, and what is beside it is given. A store may refuse it too, or know how to give it back.
+pub(super) async fn b38_what_only_a_newer_version_can_read_hides_nothing(place: &dyn Place) {
+    let store = place.open().await;
+    let whole = records::bare("whole");
+    save(&store, &whole).await;
+    let newer = records::changed("of tomorrow", 1, |data| data.format += 1);
+    if store.save(&newer).await.is_err() {
+        return;
+    }
+    lists(&store, &[&newer.id, &whole.id], "with one that only a newer version can read").await;
+    let can_read = match store.load(&newer.id).await {
+        Ok(found) => found == newer,
+        Err(StoreError::Newer { .. }) => false,
+        Err(error) => {
+            return must(false, "call a newer record newer", format_args!("it said: {}", with_causes(&error)));
+        }
+    };
+    let page = done(store.query(&Query::new()).await, "answer a query beside a newer record");
+    must(page.runs.contains(&Summary::from(&whole)), "give what it can read beside a newer record", "it is missing");
+    let is_given = page.runs.iter().any(|run| run.id == newer.id);
+    let is_named = page.damaged.iter().any(|damaged| damaged.reason.contains(newer.id.as_str()));
+    must(is_given == can_read && is_named != can_read, "name what it cannot read in a query", "it does not");
 }
 
 /// A run that is gone is in no answer.
