@@ -7,6 +7,7 @@ mod conformance;
 mod conformance_mutants;
 mod crash;
 mod definition;
+mod durable;
 mod examples;
 mod execution;
 mod golden;
