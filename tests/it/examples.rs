@@ -1,11 +1,13 @@
 //! The example programs as processes of their own: undisturbed, killed and started again, and with bad input.
 //!
-//! `cargo test --workspace` builds them before it runs this; alone, this builds them if they are not there.
+//! They are built before the first of them is run, so that none is older than its code; after `cargo test --workspace`
+//! there is nothing to do.
 
 mod license_audit;
 mod order_fulfilment;
 mod store_limits;
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -111,24 +113,29 @@ fn damage(store: &Path, text: &str) {
     assert!(found > 0, "the store has no `{text}`");
 }
 
-/// The built program: beside this test, where cargo puts examples.
-fn built(name: &str) -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let folder = BUILT.get_or_init(|| {
-        let test = std::env::current_exe().unwrap();
-        let profile = test.parent().and_then(Path::parent).unwrap();
-        let folder = profile.join("examples");
-        if !["license_audit", "order_fulfilment", "store_limits"].iter().all(|name| folder.join(name).exists()) {
-            let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-            cargo.args(["build", "--workspace", "--examples"]).current_dir(workspace());
-            if profile.file_name() == Some(OsStr::new("release")) {
-                cargo.arg("--release");
-            }
-            assert!(cargo.status().unwrap().success(), "the examples do not build");
-        }
-        folder
-    });
-    folder.join(name)
+/// The program, built from the code as it is now, as cargo builds it for this test.
+fn built(name: &str) -> &'static Path {
+    static BUILT: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
+    BUILT.get_or_init(build).get(name).unwrap_or_else(|| panic!("there is no example {name}"))
+}
+
+/// Builds all examples, in the profile of this test, and gives where they are.
+fn build() -> BTreeMap<String, PathBuf> {
+    let test = std::env::current_exe().unwrap();
+    let folder = test.parent().and_then(Path::parent).and_then(Path::file_name).and_then(OsStr::to_str).unwrap();
+    let profile = if folder == "debug" { "dev" } else { folder };
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--workspace", "--examples", "--offline", "--message-format=json", "--profile", profile]);
+    let output = cargo.current_dir(workspace()).stderr(Stdio::inherit()).output().unwrap();
+    assert!(output.status.success(), "the examples do not build");
+    let messages = output.stdout.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    let messages = messages.map(|line| serde_json::from_slice::<serde_json::Value>(line).unwrap());
+    messages
+        .filter(|message| message["target"]["kind"] == serde_json::json!(["example"]))
+        .filter_map(|message| {
+            Some((message["target"]["name"].as_str()?.to_owned(), message["executable"].as_str()?.into()))
+        })
+        .collect()
 }
 
 fn workspace() -> &'static Path {
