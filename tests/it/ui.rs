@@ -12,3 +12,12 @@ fn b01_b02_mistakes_are_reported_at_the_users_tokens() {
     }
     cases.pass("ui/pass/*.rs");
 }
+
+#[test]
+fn b03_an_unused_output_is_a_warning_at_its_binding() {
+    trybuild::TestCases::new().compile_fail("ui/graph/unused_output.rs");
+    // That it is the compiler's own, and where it points, does not depend on what was recorded last.
+    let said = include_str!("../ui/graph/unused_output.stderr");
+    assert!(said.starts_with("error: unused variable: `unused`\n  --> ui/graph/unused_output.rs:23:13\n"), "{said}");
+    assert!(said.contains("#![deny(unused_variables)]"), "{said}");
+}
