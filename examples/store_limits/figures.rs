@@ -11,6 +11,8 @@ use flow_runtime::prelude::*;
 use flow_runtime::store::Query;
 use flow_runtime::testing::Graph;
 use flow_runtime::{WorkflowId, WorkflowStore};
+
+use super::latency;
 use serde::Serialize;
 use tokio::sync::{Notify, Semaphore};
 
@@ -95,6 +97,21 @@ pub(crate) async fn all<S: WorkflowStore + Clone>(
         figure("open", open_ms, "ms", "at most 150 at 100 000 runs"),
         figure("open and list the newest 50", list_ms, "ms", "at most 200 at 100 000 runs"),
     ])
+}
+
+/// How long one in a hundred commits takes at least while runs come and go and room is given back, as a multiple of what
+/// it takes while nothing is given back, because the only segment of the log never fills up.
+pub(crate) async fn tail_while_giving_back(dir: &Path) -> anyhow::Result<Figure> {
+    let open = |name, bytes| FlatBuffersStore::options().segment_bytes(bytes).open(dir.join(name));
+    let mut ratios = Vec::new();
+    for round in 0..3 {
+        let quiet = latency::tail(open(format!("quiet-{round}"), 512 << 20)?).await?;
+        let busy = latency::tail(open(format!("busy-{round}"), 1 << 20)?).await?;
+        ratios.push(busy.as_secs_f64() / quiet.as_secs_f64());
+    }
+    ratios.sort_by(f64::total_cmp);
+    let (name, target) = ("p99 commit giving back room / not", "at most 5");
+    Ok(Figure { store: "flatbuffers", name, value: ratios[1], unit: "", target })
 }
 
 /// What a step of a long chain takes at its end, as a multiple of what one takes at its beginning.

@@ -7,6 +7,7 @@
 
 mod counted;
 mod figures;
+mod latency;
 mod raw;
 mod steps;
 
@@ -202,12 +203,14 @@ async fn show_figures(arguments: &Arguments) -> anyhow::Result<()> {
     if !"flatbuffers".contains(&arguments.only) {
         return Ok(());
     }
-    for figure in figures::all("flatbuffers", sizes, dir.path(), |dir| Ok(FlatBuffersStore::open(dir)?)).await? {
+    let mut all = figures::all("flatbuffers", sizes, dir.path(), |dir| Ok(FlatBuffersStore::open(dir)?)).await?;
+    all.push(figures::tail_while_giving_back(dir.path()).await?);
+    for figure in all {
         let figures::Figure { store, name, value, unit, target } = &figure;
         if arguments.json {
             println!("{}", serde_json::to_string(&figure)?);
         } else {
-            println!("{store:<12} {name:<28} {value:>10.2} {unit:<3} ({target})");
+            println!("{store:<12} {name:<34} {value:>10.2} {unit:<3} ({target})");
         }
     }
     Ok(())

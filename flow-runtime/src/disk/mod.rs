@@ -21,7 +21,7 @@ pub use fault::{Fault, FaultFs};
 pub use lock::{Lock, lock};
 pub use name::{decode_name, encode_name, is_cut_name};
 pub use real::RealFs;
-pub use replace::{remove_durably, remove_stale_temps, replace_durably};
+pub use replace::{Replacement, remove_durably, remove_stale_temps, replace_durably};
 pub use sim::{CrashModel, SimFs};
 
 type Answer<T> = Result<T, DiskError>;

@@ -2,7 +2,9 @@
 //!
 //! The order is that of every careful program: write a file of another name, sync it, rename it, sync the folder.
 
-use super::{Answer, Dir};
+use std::sync::Arc;
+
+use super::{Answer, Dir, File};
 
 /// How the name of an unfinished file begins and ends.
 const TEMP: (&str, &str) = (".", ".tmp");
@@ -13,21 +15,65 @@ const TEMP: (&str, &str) = (".", ".tmp");
 /// # Errors
 /// If any of the steps fails.
 pub fn replace_durably(dir: &dyn Dir, name: &str, bytes: &[u8]) -> Answer<()> {
-    let temp = format!("{}{name}.{}.{:016x}{}", TEMP.0, std::process::id(), fastrand::u64(..), TEMP.1);
-    let written = write_new(dir, &temp, bytes);
-    let replaced = match written {
-        Ok(()) => dir.rename(&temp, name),
-        Err(error) => {
-            remove_temp(dir, &temp);
+    let replacement = Replacement::begin(dir, name)?;
+    if let Err(error) = replacement.file.write_at(bytes, 0) {
+        replacement.abandon(dir);
+        return Err(error);
+    }
+    replacement.finish(dir)
+}
+
+/// A file that takes the place of another when it is whole.
+#[derive(Debug)]
+pub struct Replacement {
+    name: String,
+    temp: String,
+    file: Arc<dyn File>,
+}
+
+impl Replacement {
+    /// Makes an empty file that is to get this name.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn begin(dir: &dyn Dir, name: &str) -> Answer<Self> {
+        let temp = format!("{}{name}.{}.{:016x}{}", TEMP.0, std::process::id(), fastrand::u64(..), TEMP.1);
+        match dir.create(&temp) {
+            Ok(file) => Ok(Self { name: name.to_owned(), temp, file }),
+            Err(error) => {
+                remove_temp(dir, &temp);
+                Err(error)
+            }
+        }
+    }
+
+    /// The file, to be written.
+    pub fn file(&self) -> &dyn File {
+        &*self.file
+    }
+
+    /// Syncs the file and gives it its name, durably; as [`replace_durably`] does if that fails.
+    ///
+    /// # Errors
+    /// If any of the steps fails.
+    pub fn finish(self, dir: &dyn Dir) -> Answer<()> {
+        if let Err(error) = self.file.sync() {
+            self.abandon(dir);
             return Err(error);
         }
-    };
-    if replaced.is_err() {
-        remove_temp(dir, &temp);
+        let replaced = dir.rename(&self.temp, &self.name);
+        if replaced.is_err() {
+            remove_temp(dir, &self.temp);
+        }
+        // Also after an error: the renaming may have been done all the same, and what is seen from now on must last.
+        dir.sync()?;
+        replaced
     }
-    // Also after an error: the renaming may have been done all the same, and what is seen from now on must last.
-    dir.sync()?;
-    replaced
+
+    /// Removes it again.
+    pub fn abandon(self, dir: &dyn Dir) {
+        remove_temp(dir, &self.temp);
+    }
 }
 
 /// Removes a file, durably.
@@ -41,12 +87,6 @@ pub fn remove_durably(dir: &dyn Dir, name: &str) -> Answer<()> {
     }
     dir.sync()?;
     removed
-}
-
-fn write_new(dir: &dyn Dir, name: &str, bytes: &[u8]) -> Answer<()> {
-    let file = dir.create(name)?;
-    file.write_at(bytes, 0)?;
-    file.sync()
 }
 
 /// It may not have been made at all; what cannot be removed now is removed when the store is opened.

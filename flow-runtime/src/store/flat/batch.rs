@@ -8,7 +8,7 @@ use super::frame::{FoundFrame, FrameHead, Placed};
 
 const MAGIC: [u8; 4] = *b"FLWB";
 /// The length of a batch's header, without the index.
-const HEADER: usize = 24;
+pub(super) const HEADER: usize = 24;
 const END_MARK: [u8; 8] = *b"flowend.";
 
 /// What a disk writes whole, or not at all, at best.
@@ -61,6 +61,12 @@ pub(super) fn write(
     batch.extend_from_slice(frames);
     batch.extend_from_slice(&END_MARK);
     start
+}
+
+/// How long the batch is that begins with this header, if it is one.
+pub(super) fn len_of(header: &[u8]) -> Option<usize> {
+    let units = header.starts_with(&MAGIC).then(|| u32_at(header, 16)).flatten()?;
+    Some(units as usize * 8)
 }
 
 fn checksum(store: u64, bytes: &[u8]) -> u32 {

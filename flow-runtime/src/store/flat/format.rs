@@ -5,13 +5,29 @@
 //! in [`frame`].
 //!
 //! A segment begins with its header, twice, so that a damaged copy harms nothing. Behind it stand batches, one after
-//! the other, and zeros up to the length that the header says. A batch is
+//! the other, and zeros up to the length that the header says. Segments follow one another by their numbers, which have
+//! gaps. A copy of the header is
+//!
+//! | bytes | what |
+//! | --- | --- |
+//! | 8 | `FLOWLOG`, 1 |
+//! | 2, 2 | the oldest version that can read it, and the oldest that may write into it |
+//! | 4 | in a segment that was rewritten: how many batches it has |
+//! | 8 | the store's number, drawn at random when the store was made |
+//! | 8 | the segment's number |
+//! | 8 | the length of the file |
+//! | 8 | the number of its first batch; 0 if it was made before that was known |
+//! | 8 | in a segment that was rewritten: the number of the first of the segments that it stands for, up to its own; those that are still there do not count; else 0 |
+//! | 4 | in a segment that was rewritten: how many batch numbers it stands for, those that are gone included |
+//! | 4 | CRC-32C of the copy up to here |
+//!
+//! A batch is
 //!
 //! | bytes | what |
 //! | --- | --- |
 //! | 4 | `FLWB` |
-//! | 4 | CRC-32C of the store's number, drawn at random when the store was made, and of what follows up to the frames |
-//! | 8 | the batch's number, counted from 1 over all segments; the batch before it was durable when it was written |
+//! | 4 | CRC-32C of the store's number and of what follows up to the frames |
+//! | 8 | the batch's number, counted from 1 over all segments (in one that was rewritten, from that of the first batch it stands for); the batch before it was durable when it was written |
 //! | 4 | the length of the whole, in units of 8 bytes |
 //! | 4 | the number of frames |
 //! | 8 or 16 each | the index: the run of the one frame; or for each of several its run, its place in the batch in units of 8 bytes, and 4 zeros |
@@ -62,10 +78,22 @@ pub(super) struct SegmentHeader {
     pub(super) number: u64,
     /// The length of the file in bytes.
     pub(super) size: u64,
-    /// No batch before this one stands in it.
+    /// The number of its first batch; 0 if that was not known when it was made.
     pub(super) first_batch: u64,
+    /// What it was made of, if it was rewritten.
+    pub(super) rewritten: Option<Rewritten>,
     pub(super) min_reader: u16,
     pub(super) min_writer: u16,
+}
+
+/// What a segment that was rewritten says of those that it stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rewritten {
+    /// The number of the first of them; the last had its own.
+    pub(super) from: u64,
+    /// How many batches stand in it, and how many stood in them.
+    pub(super) batches: u32,
+    pub(super) spans: u32,
 }
 
 /// What a frame is about.
@@ -95,11 +123,12 @@ impl SegmentHeader {
         copy.extend_from_slice(&SEGMENT_MAGIC);
         copy.extend_from_slice(&self.min_reader.to_le_bytes());
         copy.extend_from_slice(&self.min_writer.to_le_bytes());
-        copy.extend_from_slice(&[0; 4]);
-        for field in [self.store, self.number, self.size, self.first_batch] {
+        let Rewritten { from, batches, spans } = self.rewritten.unwrap_or(Rewritten { from: 0, batches: 0, spans: 0 });
+        copy.extend_from_slice(&batches.to_le_bytes());
+        for field in [self.store, self.number, self.size, self.first_batch, from] {
             copy.extend_from_slice(&field.to_le_bytes());
         }
-        copy.resize(SEGMENT_COPY - 4, 0);
+        copy.extend_from_slice(&spans.to_le_bytes());
         copy.extend_from_slice(&crc32c::crc32c(&copy).to_le_bytes());
         let mut header = [0; SEGMENT_HEADER];
         let (first, second) = header.split_at_mut(SEGMENT_COPY);
@@ -121,11 +150,14 @@ impl SegmentHeader {
         if !copy.starts_with(&SEGMENT_MAGIC) || crc32c::crc32c(copy.get(..SEGMENT_COPY - 4)?) != crc {
             return None;
         }
+        let from = u64_at(copy, 48)?;
+        let rewritten = Rewritten { from, batches: u32_at(copy, 12)?, spans: u32_at(copy, 56)? };
         Some(Self {
             store: u64_at(copy, 16)?,
             number: u64_at(copy, 24)?,
             size: u64_at(copy, 32)?,
             first_batch: u64_at(copy, 40)?,
+            rewritten: (from != 0).then_some(rewritten),
             min_reader: u16_at(copy, 8)?,
             min_writer: u16_at(copy, 10)?,
         })

@@ -2,6 +2,8 @@
 //!
 //! In: where the frames stand, in their order. Out: their bytes, shared by all that were read in one piece.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::index::Location;
@@ -32,7 +34,7 @@ impl<'a> Frames<'a> {
         let mut until = self.next + 1;
         while let Some(location) = self.locations.get(until) {
             let location_end = location.offset + u64::from(location.len);
-            let is_near = location.segment.number == first.segment.number
+            let is_near = Arc::ptr_eq(&location.segment, &first.segment)
                 && location.offset >= end
                 && location.offset - end <= MAX_GAP
                 && location_end - first.offset <= MAX_PIECE;

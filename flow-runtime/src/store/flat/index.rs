@@ -3,12 +3,14 @@
 //! In: frames in the order of the log, when it is opened and after each batch that was written. Out: what a run
 //! consists of, what follows it, and what of the log is damaged. Bodies are not read here.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use super::format::{self, Kind, PLAN_BIT};
-use super::frame::{Begins, FrameHead, Placed};
+use super::failure::Failure;
+use super::format::{self, PLAN_BIT};
+use super::frame::FrameHead;
+use super::grave::{Grave, Orphan, Tomb};
 use super::segment::Segment;
 use crate::plan::Plan;
 use crate::state::{Timestamp, WorkflowId, WorkflowStatus};
@@ -17,23 +19,33 @@ use crate::store::{Damaged, StoreError};
 /// What stands in the log.
 #[derive(Debug)]
 pub(super) struct Index {
-    ids: BTreeMap<WorkflowId, u64>,
-    runs: HashMap<u64, Run>,
-    plans: HashMap<u32, Arc<StoredPlan>>,
+    pub(super) ids: BTreeMap<WorkflowId, u64>,
+    pub(super) runs: HashMap<u64, Run>,
+    pub(super) plans: HashMap<u32, Arc<StoredPlan>>,
     /// By the digest of its bytes: two plans of one shape may differ in texts, policies and source lines.
-    plan_numbers: HashMap<u64, u32>,
-    /// Runs of which frames were found but not their beginning, with the file. They were rewritten or deleted later,
-    /// or their beginning is lost.
-    orphans: HashMap<u64, PathBuf>,
+    pub(super) plan_numbers: HashMap<u64, u32>,
+    /// How many frames of use name a plan.
+    pub(super) plan_uses: HashMap<u32, u64>,
+    /// The plans that changes may name which are not written yet.
+    pub(super) pinned: HashSet<u32>,
+    /// Runs of which frames were found but not their beginning. They were rewritten or deleted later, or their
+    /// beginning is lost.
+    pub(super) orphans: HashMap<u64, Orphan>,
+    /// Deleted runs of which frames may still stand in the log.
+    pub(super) tombs: HashMap<u64, Tomb>,
     /// Where a part is lost of which nobody knows what it held.
     lost: Option<PathBuf>,
     pub(super) next_plan: u32,
-    /// The bytes of all frames ever taken in, for telling how much of the log is of no use any more.
-    pub(super) taken_bytes: u64,
+    /// The segments that have been written to, by their numbers; the last is the one that is.
+    pub(super) segments: BTreeMap<u64, Arc<Segment>>,
+    /// The number of the batch that was taken in last.
+    pub(super) batch: u64,
     /// What is damaged and cannot be laid to one run.
     pub(super) damaged: Vec<Damaged>,
     /// Whether changes were acknowledged that are not written yet.
     pub(super) lagging: bool,
+    /// Why nothing may be written any more.
+    pub(super) poison: Option<Failure>,
 }
 
 /// A run in the log.
@@ -46,10 +58,12 @@ pub(super) struct Run {
     pub(super) created_at: Timestamp,
     pub(super) frames: Vec<Location>,
     /// The bytes of all frames but the first.
-    changes_bytes: u64,
+    pub(super) changes_bytes: u64,
     pub(super) damage: Option<Damage>,
     /// Whether a part of the log is lost that may have held changes of this run.
-    suspect: bool,
+    pub(super) suspect: bool,
+    /// Where frames of the number stand that are of no use any more.
+    pub(super) graves: Vec<Grave>,
 }
 
 /// Where a run stands.
@@ -98,13 +112,18 @@ impl Index {
             runs: HashMap::new(),
             plans: HashMap::new(),
             plan_numbers: HashMap::new(),
+            plan_uses: HashMap::new(),
+            pinned: HashSet::new(),
             orphans: HashMap::new(),
+            tombs: HashMap::new(),
             lost: None,
             // 0 is no plan.
             next_plan: 1,
-            taken_bytes: 0,
+            segments: BTreeMap::new(),
+            batch: 0,
             damaged: Vec::new(),
             lagging: false,
+            poison: None,
         }
     }
 
@@ -128,12 +147,12 @@ impl Index {
         let number = self.number_of(id);
         if let Some((number, run)) = number.and_then(|number| Some((number, self.runs.get(&number)?))) {
             return match &run.damage {
-                Some(Damage { path, reason }) => Err(corrupt(path, reason)),
+                Some(damage) => Err(corrupt(&damage.path, &damage.reason)),
                 None => Ok(Some((number, run))),
             };
         }
-        if let Some(path) = number.and_then(|number| self.orphans.get(&number)) {
-            return Err(corrupt(path, "its beginning is lost or damaged"));
+        if let Some(orphan) = number.and_then(|number| self.orphans.get(&number)) {
+            return Err(corrupt(&orphan.path, "its beginning is lost or damaged"));
         }
         match &self.lost {
             None => Ok(None),
@@ -161,11 +180,6 @@ impl Index {
         self.lost = None;
     }
 
-    /// The plan whose bytes have this digest.
-    pub(super) fn plan_number(&self, digest: u64) -> Option<u32> {
-        self.plan_numbers.get(&digest).copied()
-    }
-
     /// What a run consists of.
     pub(super) fn find(&self, id: &WorkflowId) -> Result<Found, StoreError> {
         let (_, run) = self.run_of(id)?.ok_or_else(|| StoreError::NotFound { id: id.clone() })?;
@@ -184,90 +198,16 @@ impl Index {
         self.runs.iter().map(|(&number, run)| (number, run))
     }
 
-    /// The bytes of the frames that make up today's runs and their plans.
-    pub(super) fn live_bytes(&self) -> u64 {
-        let frames: u64 = self.runs.values().flat_map(|run| &run.frames).map(|frame| u64::from(frame.len)).sum();
-        let copies = self.plans.values().flat_map(|plan| &plan.copies);
-        let plans: u64 = copies.map(|copy| u64::from(copy.len)).sum();
-        frames + plans
-    }
-
-    /// Takes in the next frame of the log.
-    pub(super) fn take(&mut self, frame: Placed, segment: &Arc<Segment>) {
-        let Placed { head, offset, len } = frame;
-        self.taken_bytes += u64::from(len);
-        let location = Location { segment: segment.clone(), offset, len, plan: head.plan };
-        match head.kind {
-            Kind::Plan => self.take_plan((head.run & !PLAN_BIT) as u32, head.next, location),
-            Kind::Deleted => self.forget(head.run),
-            Kind::Delta | Kind::Snapshot => match head.begins.as_deref() {
-                Some(begins) => self.begin(begins, &head, location),
-                None => self.go_on(&head, location),
-            },
-        }
-    }
-
-    fn take_plan(&mut self, number: u32, digest: u64, location: Location) {
-        self.plan_numbers.insert(digest, number);
-        self.next_plan = self.next_plan.max(number.saturating_add(1));
-        let plan = StoredPlan { copies: Vec::new(), decoded: OnceLock::new() };
-        let plan = self.plans.entry(number).or_insert_with(|| Arc::new(plan));
-        Arc::make_mut(plan).copies.push(location);
-    }
-
-    fn begin(&mut self, Begins { id, run_no, created_at }: &Begins, head: &FrameHead, location: Location) {
-        self.orphans.remove(&head.run);
-        let (id, run_no, created_at) = (id.clone(), *run_no, *created_at);
-        let run = Run {
-            id: id.clone(),
-            run_no,
-            head: Head::of(head),
-            created_at,
-            frames: vec![location],
-            changes_bytes: 0,
-            damage: None,
-            suspect: false,
-        };
-        self.runs.insert(head.run, run);
-        if let Some(other) = self.ids.insert(id, head.run).filter(|&other| other != head.run) {
-            self.runs.remove(&other);
-        }
-    }
-
-    fn go_on(&mut self, head: &FrameHead, location: Location) {
-        let Some(run) = self.runs.get_mut(&head.run) else {
-            self.orphans.insert(head.run, location.segment.path.clone());
-            return;
-        };
-        if head.next != run.head.next + 1 && run.damage.is_none() {
-            let reason = format!("changes are missing behind change {}", run.head.next);
-            run.damage = Some(Damage { path: location.segment.path.clone(), reason });
-        }
-        run.head = Head::of(head);
-        run.suspect = false;
-        run.changes_bytes += u64::from(location.len);
-        run.frames.push(location);
-    }
-
-    fn forget(&mut self, number: u64) {
-        self.orphans.remove(&number);
-        if let Some(run) = self.runs.remove(&number)
-            && self.ids.get(&run.id) == Some(&number)
-        {
-            self.ids.remove(&run.id);
-        }
-    }
-
     /// Lays a broken frame to the run it belongs to.
     pub(super) fn charge(&mut self, number: u64, segment: &Segment) {
         if let Some(run) = self.runs.get_mut(&number) {
             let reason = format!("change {} or a later one is damaged", run.head.next);
-            run.damage.get_or_insert(Damage { path: segment.path.clone(), reason });
+            run.damage.get_or_insert_with(|| Damage::at(segment, reason));
         } else if number & PLAN_BIT != 0 {
             self.next_plan = self.next_plan.max((number & !PLAN_BIT) as u32 + 1);
             self.damaged.push(Damaged::new(segment.path.clone(), "a plan is damaged"));
         } else {
-            self.orphans.insert(number, segment.path.clone());
+            self.orphan(number, segment);
         }
     }
 
@@ -281,12 +221,12 @@ impl Index {
     /// To be called when the whole log was taken in: runs that may have lost their last changes count as damaged, and
     /// those of which only changes are left are reported.
     pub(super) fn judge(&mut self, segment: &Segment) {
-        let lost = self.orphans.values().cloned();
+        let lost = self.orphans.values().map(|orphan| orphan.path.clone());
         let reason = "it holds changes of a run whose beginning is lost or damaged";
         self.damaged.extend(lost.map(|path| Damaged::new(path, reason)));
         for run in self.runs.values_mut().filter(|run| run.suspect) {
             let reason = "a lost part of the log may have held its last changes".to_owned();
-            run.damage.get_or_insert(Damage { path: segment.path.clone(), reason });
+            run.damage.get_or_insert_with(|| Damage::at(segment, reason));
         }
     }
 
@@ -294,11 +234,11 @@ impl Index {
     pub(super) fn is_damaged(&self) -> bool {
         !self.damaged.is_empty() || self.runs.values().any(|run| run.damage.is_some())
     }
+}
 
-    /// Takes the plans out, for those to be taken in again of which copies are written from now on.
-    pub(super) fn take_plans(&mut self) -> HashMap<u32, Arc<StoredPlan>> {
-        self.plan_numbers.clear();
-        std::mem::take(&mut self.plans)
+impl Damage {
+    pub(super) fn at(segment: &Segment, reason: String) -> Self {
+        Self { path: segment.path.clone(), reason }
     }
 }
 

@@ -5,18 +5,21 @@
 //! in memory for the next batch, for 50 ms at most.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::batch;
 use super::failure::Failure;
-use super::format::{MIN_READER, MIN_WRITER, SEGMENT_HEADER, SegmentHeader};
+use super::format::SEGMENT_HEADER;
 use super::frame::Placed;
 use super::index::Index;
+use super::next::NextSegment;
 use super::pending::{Pending, Waiting};
 use super::scan::{self, Scan};
 use super::segment::{self, Segment};
 use super::stage::{Commit, Job, Request};
+use super::upkeep::{Chore, Site};
 use crate::disk::{Dir, DiskError, Lock};
 use crate::store::StoreError;
 
@@ -26,23 +29,25 @@ const MAX_LAG: Duration = Duration::from_millis(50);
 /// How much may wait to be written.
 const MAX_WAITING_BYTES: usize = 4 << 20;
 
+/// After so many batches it is looked whether there is room to be given back, unless a segment is full before.
+const LOOK_EVERY: u64 = 256;
+
 /// The log, as its writer sees it.
 pub(super) struct Log {
-    dir: Arc<dyn Dir>,
-    index: Arc<Mutex<Index>>,
-    store: u64,
-    segment_bytes: u64,
+    site: Arc<Site>,
     segment: Arc<Segment>,
     /// Where the next batch goes.
     end: u64,
-    size: u64,
     next_batch: u64,
     pub(super) pending: Pending,
     /// The bytes of the last batch, kept for the room they have.
     batch: Vec<u8>,
     /// Runs of which changes were acknowledged that could not be written, with the reason.
     pub(super) lost: HashMap<u64, Failure>,
-    poisoned: Option<Failure>,
+    /// What is to be done beside the commits.
+    pub(super) chores: Vec<Chore>,
+    /// Whether the next segment has been asked for.
+    has_asked: bool,
     _lock: Lock,
 }
 
@@ -50,82 +55,72 @@ impl Log {
     /// Opens the log of a folder whose lock is held, or begins one.
     pub(super) fn open(dir: Arc<dyn Dir>, lock: Lock, segment_bytes: u64) -> Result<Self, StoreError> {
         let Some(scan) = scan::scan(&*dir, true)? else { return Self::begin(dir, lock, segment_bytes) };
-        let segments = scan.segments.clone();
-        super::compact::compact(Self::at_end_of(scan, dir, lock, segment_bytes)?, &segments)
-    }
-
-    /// The log as it was found, with what the power cut off at its end cut away.
-    fn at_end_of(scan: Scan, dir: Arc<dyn Dir>, lock: Lock, segment_bytes: u64) -> Result<Self, StoreError> {
-        let Scan { index, store, segments, next_batch, end, torn, size } = scan;
-        let segment = segments.last().cloned().ok_or_else(|| no_segment(&*dir))?;
-        if let (Some(end), false) = (end, torn.is_empty()) {
-            segment.file.write_at(&vec![0; torn.len()], end)?;
-            segment.file.sync()?;
+        let Scan { index, store, current, ready, superseded, next_batch, end, torn } = scan;
+        for number in superseded {
+            segment::remove(&*dir, number)?;
         }
-        Ok(Self {
-            dir,
-            index: Arc::new(Mutex::new(index)),
-            store,
-            segment_bytes,
-            segment,
-            end: end.unwrap_or(size),
-            size,
-            next_batch,
-            pending: Pending::default(),
-            batch: Vec::new(),
-            lost: HashMap::new(),
-            poisoned: None,
-            _lock: lock,
-        })
-    }
-
-    /// Reads the log again from the disk, in place of what is known of it.
-    pub(super) fn reload(self) -> Result<Self, StoreError> {
-        let Self { dir, segment_bytes, _lock: lock, .. } = self;
-        let scan = scan::scan(&*dir, true)?.ok_or_else(|| no_segment(&*dir))?;
-        Self::at_end_of(scan, dir, lock, segment_bytes)
+        if let (Some(end), true) = (end, torn > 0) {
+            current.file.write_at(&vec![0; torn], end)?;
+            current.file.sync()?;
+        }
+        let next = NextSegment::new(dir.clone(), store, segment_bytes, current.number, ready);
+        let end = end.unwrap_or(current.header.size);
+        let mut log = Self::new(dir, lock, store, next, index, (current, end, next_batch));
+        log.chores.push(Chore::GiveBack);
+        Ok(log)
     }
 
     fn begin(dir: Arc<dyn Dir>, lock: Lock, segment_bytes: u64) -> Result<Self, StoreError> {
         let store = fastrand::u64(1..);
-        let segment = Arc::new(new_segment(&*dir, store, 1, segment_bytes, 1)?);
-        Ok(Self {
-            dir,
-            index: Arc::new(Mutex::new(Index::new())),
-            store,
-            segment_bytes,
+        let next = NextSegment::new(dir.clone(), store, segment_bytes, 0, Vec::new());
+        let segment = next.take()?;
+        let mut index = Index::new();
+        index.segments.insert(segment.number, segment.clone());
+        Ok(Self::new(dir, lock, store, next, index, (segment, SEGMENT_HEADER as u64, 1)))
+    }
+
+    fn new(
+        dir: Arc<dyn Dir>,
+        lock: Lock,
+        store: u64,
+        next: NextSegment,
+        index: Index,
+        (segment, end, next_batch): (Arc<Segment>, u64, u64),
+    ) -> Self {
+        let index = Arc::new(Mutex::new(index));
+        Self {
+            site: Arc::new(Site { dir, store, next, index, is_closing: AtomicBool::new(false) }),
             segment,
-            end: SEGMENT_HEADER as u64,
-            size: segment_bytes,
-            next_batch: 1,
+            end,
+            next_batch,
             pending: Pending::default(),
             batch: Vec::new(),
             lost: HashMap::new(),
-            poisoned: None,
+            chores: Vec::new(),
+            has_asked: false,
             _lock: lock,
-        })
+        }
+    }
+
+    pub(super) fn site(&self) -> &Arc<Site> {
+        &self.site
     }
 
     pub(super) fn shared_index(&self) -> Arc<Mutex<Index>> {
-        self.index.clone()
+        self.site.index.clone()
     }
 
     pub(super) fn index(&self) -> MutexGuard<'_, Index> {
-        lock(&self.index)
-    }
-
-    pub(super) fn dir(&self) -> &dyn Dir {
-        &*self.dir
-    }
-
-    pub(super) fn segment_bytes(&self) -> u64 {
-        self.segment_bytes
+        lock(&self.site.index)
     }
 
     /// Takes a request into the next batch, or answers it at once. Gives whether the batch must be written now.
     pub(super) fn stage(&mut self, Job { request, reply }: Job) -> bool {
+        if let Some(error) = self.poison_error() {
+            let _ = reply.send(Err(error));
+            return false;
+        }
         let staged = match request {
-            _ if self.poisoned.is_some() => Err(self.poison_error()),
             Request::Commit(commit) => self.stage_commit(*commit),
             Request::Save(save) => {
                 self.stage_save(*save);
@@ -156,8 +151,8 @@ impl Log {
 
     /// Takes in a change, and writes it if it must be durable; what waits goes with it.
     pub(super) fn lead(&mut self, commit: Commit) -> Result<(), StoreError> {
-        if self.poisoned.is_some() {
-            return Err(self.poison_error());
+        if let Some(error) = self.poison_error() {
+            return Err(error);
         }
         if self.stage_commit(commit)? || self.is_overfull() {
             return self.flush().map_err(|failure| failure.to_error());
@@ -195,76 +190,82 @@ impl Log {
 
     fn write(&mut self, pending: &mut Pending) -> Result<(), Failure> {
         let index = pending.waiting.iter().map(|frame| (frame.head.run, frame.offset));
-        let frames = batch::write((self.store, self.next_batch), index, &pending.frames, &mut self.batch);
-        let len = self.batch.len() as u64;
-        if self.end + len > self.size {
-            self.roll(len)?;
-        }
-        let at = self.end;
-        // A write that failed may have left anything behind: only who opens the log again can tell what.
-        let file = &self.segment.file;
-        file.write_at(&self.batch, at).and_then(|()| file.sync()).map_err(|error| {
+        let frames = batch::write((self.site.store, self.next_batch), index, &pending.frames, &mut self.batch);
+        let at = self.write_batch().map_err(|(error, may_be_written)| {
             let failure = Failure::of(&error);
-            self.poisoned = Some(failure.clone());
+            if may_be_written || error.is_sync() {
+                self.index().poison.get_or_insert_with(|| failure.clone());
+            }
             failure
         })?;
-        self.end += len;
-        self.next_batch += 1;
+        self.segment.note_batch(self.next_batch);
         // What one large batch needed is given back.
         self.batch.shrink_to(MAX_WAITING_BYTES);
-        let mut index = lock(&self.index);
+        let mut index = lock(&self.site.index);
+        index.batch = self.next_batch;
+        index.segments.entry(self.segment.number).or_insert_with(|| self.segment.clone());
         for Waiting { head, offset, len } in pending.waiting.drain(..) {
             let offset = at + frames as u64 + offset as u64;
             index.take(Placed { head, offset, len }, &self.segment);
         }
+        self.next_batch += 1;
+        if self.next_batch.is_multiple_of(LOOK_EVERY) && index.has_outlived(self.site.next.segment_bytes()) {
+            self.chores.push(Chore::GiveBack);
+        }
         Ok(())
     }
 
-    /// Begins a segment that has room for a batch of this length.
-    pub(super) fn roll(&mut self, len: u64) -> Result<(), Failure> {
-        let size = self.segment_bytes.max(SEGMENT_HEADER as u64 + len);
-        let number = self.segment.number + 1;
-        let segment = new_segment(&*self.dir, self.store, number, size, self.next_batch).map_err(|error| {
-            let failure = Failure::of(&error);
-            if error.is_sync() {
-                self.poisoned = Some(failure.clone());
+    /// Writes the batch, and gives where it stands. After an error, whether some of it may be written.
+    fn write_batch(&mut self) -> Result<u64, (DiskError, bool)> {
+        let len = self.batch.len() as u64;
+        if self.end + len > self.segment.header.size {
+            if SEGMENT_HEADER as u64 + len > self.site.next.segment_bytes() {
+                return self.write_segment().map_err(|error| (error, false));
             }
-            failure
-        })?;
-        (self.segment, self.end, self.size) = (Arc::new(segment), SEGMENT_HEADER as u64, size);
+            self.roll_to(NextSegment::take).map_err(|error| (error, false))?;
+        }
+        let at = self.end;
+        // A write that failed may have left anything behind: only who opens the log again can tell what.
+        let file = &self.segment.file;
+        file.write_at(&self.batch, at).and_then(|()| file.sync()).map_err(|error| (error, true))?;
+        self.end += len;
+        if !self.has_asked && self.end > self.segment.header.size / 2 {
+            self.has_asked = true;
+            self.chores.push(Chore::Prepare);
+        }
+        Ok(at)
+    }
+
+    /// Writes a batch that is too long for a segment as one of its own.
+    fn write_segment(&mut self) -> Result<u64, DiskError> {
+        let (number, batch) = (self.next_batch, std::mem::take(&mut self.batch));
+        self.roll_to(|next| next.take_with(number, &batch))?;
+        self.end = self.segment.header.size;
+        self.batch = batch;
+        if !self.site.next.is_ready() {
+            self.chores.push(Chore::Prepare);
+        }
+        Ok(SEGMENT_HEADER as u64)
+    }
+
+    fn roll_to(
+        &mut self,
+        segment: impl FnOnce(&NextSegment) -> Result<Arc<Segment>, DiskError>,
+    ) -> Result<(), DiskError> {
+        self.segment = segment(&self.site.next)?;
+        self.end = SEGMENT_HEADER as u64;
+        self.has_asked = false;
+        self.chores.push(Chore::GiveBack);
         Ok(())
     }
 
-    pub(super) fn pending(&mut self) -> &mut Pending {
-        &mut self.pending
-    }
-
-    /// Whether nothing may be written any more.
-    pub(super) fn is_poisoned(&self) -> bool {
-        self.poisoned.is_some()
-    }
-
-    /// The segment that is written to.
-    pub(super) fn last_segment(&self) -> u64 {
-        self.segment.number
-    }
-
-    pub(super) fn poison_error(&self) -> StoreError {
-        let reason = self.poisoned.as_ref().map(ToString::to_string).unwrap_or_default();
-        StoreError::Poisoned { path: self.dir.path().to_owned(), reason }
+    /// What is said when nothing may be written any more.
+    fn poison_error(&self) -> Option<StoreError> {
+        let reason = self.index().poison.as_ref()?.to_string();
+        Some(StoreError::Poisoned { path: self.site.dir.path().to_owned(), reason })
     }
 }
 
 pub(super) fn lock(index: &Mutex<Index>) -> MutexGuard<'_, Index> {
     index.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn new_segment(dir: &dyn Dir, store: u64, number: u64, size: u64, first: u64) -> Result<Segment, DiskError> {
-    let header =
-        SegmentHeader { store, number, size, first_batch: first, min_reader: MIN_READER, min_writer: MIN_WRITER };
-    segment::create(dir, header)
-}
-
-fn no_segment(dir: &dyn Dir) -> StoreError {
-    StoreError::Damaged { path: dir.path().to_owned(), reason: "the log has no file".to_owned() }
 }

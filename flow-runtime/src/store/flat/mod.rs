@@ -10,16 +10,23 @@ mod failure;
 mod format;
 mod frame;
 mod frames;
+mod grave;
 mod index;
+mod living;
 mod log;
+mod next;
+mod options;
 mod pending;
 mod query;
 mod read;
 mod scan;
 mod segment;
+mod source;
 mod stage;
+mod taking;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 mod writer;
 
 use std::fmt;
@@ -30,22 +37,18 @@ use tokio::sync::oneshot;
 
 use self::format::Kind;
 use self::index::{Found, Index};
-use self::log::Log;
+pub use self::options::FlatBuffersOptions;
 use self::stage::{Commit, EncodedPlan, Request, Save};
 use self::writer::Writer;
 use super::claims::Claims;
 use super::worker::{Gone, Work, Worker};
 use super::{Listing, Owner, Page, Query, StoreError, WorkflowStore};
-use crate::disk::{self, Dir, Fs, RealFs};
+use crate::disk::Dir;
 use crate::plan::Plan;
 use crate::state::codec::CodecError;
 use crate::state::codec::flat::{Plans, write_change, write_plan, write_record};
 use crate::state::{Ack, Delta, Event, WorkflowData, WorkflowId};
 
-/// How long a segment is where nothing else is said: 4 MiB.
-const SEGMENT_BYTES: u64 = 4 << 20;
-/// The shortest segment, and the longest.
-const SEGMENT_RANGE: std::ops::RangeInclusive<u64> = 1024..=1 << 30;
 /// How often a reader begins again when the writer tidies up under its hands.
 const READ_TRIES: usize = 8;
 /// A run is written whole when its changes have become at least so many bytes, and twice as many as the frame that it
@@ -76,15 +79,6 @@ const LOOK_EVERY: u64 = 64;
 #[derive(Clone)]
 pub struct FlatBuffersStore {
     inner: Arc<Inner>,
-}
-
-/// How a [`FlatBuffersStore`] is opened.
-#[derive(Clone, Debug)]
-#[must_use = "call `open` to have the store"]
-pub struct FlatBuffersOptions {
-    fs: Arc<dyn Fs>,
-    segment_bytes: u64,
-    accept_losses: bool,
 }
 
 struct Inner {
@@ -134,56 +128,7 @@ impl FlatBuffersStore {
 
     /// The ways to open a store.
     pub fn options() -> FlatBuffersOptions {
-        FlatBuffersOptions { fs: Arc::new(RealFs), segment_bytes: SEGMENT_BYTES, accept_losses: false }
-    }
-}
-
-impl FlatBuffersOptions {
-    /// How long new files of the log are, in bytes: from 1 KiB to 1 GiB, 4 MiB by default. They have their full length
-    /// from the beginning, and one that holds a larger record is longer.
-    pub fn segment_bytes(mut self, bytes: u64) -> Self {
-        self.segment_bytes = bytes.clamp(*SEGMENT_RANGE.start(), *SEGMENT_RANGE.end());
-        self
-    }
-
-    /// Whether new runs may begin in a store of which a part is lost without anybody knowing what stood there. Without
-    /// this they are refused, because a run of the same id may have been under way. What is lost is listed among
-    /// [`Listing::damaged`].
-    pub fn accept_losses(mut self, accept: bool) -> Self {
-        self.accept_losses = accept;
-        self
-    }
-
-    /// The file system; the operating system's by default. For tests.
-    pub fn fs(mut self, fs: impl Fs + 'static) -> Self {
-        self.fs = Arc::new(fs);
-        self
-    }
-
-    /// Opens the store in this folder for writing, as [`FlatBuffersStore::open`] does.
-    ///
-    /// # Errors
-    /// As [`FlatBuffersStore::open`].
-    pub fn open(self, path: impl AsRef<Path>) -> Result<FlatBuffersStore, StoreError> {
-        let dir = self.fs.open_dir(path.as_ref(), true)?;
-        let lock =
-            disk::lock(&*dir)?.map_err(|holder| StoreError::Locked { path: path.as_ref().to_owned(), holder })?;
-        disk::remove_stale_temps(&*dir)?;
-        let log = Log::open(dir, lock, self.segment_bytes)?;
-        if self.accept_losses {
-            log.index().accept_losses();
-        }
-        let writer = Writer::new(path.as_ref(), log).map_err(|error| no_thread(path.as_ref(), error))?;
-        FlatBuffersStore::new(path.as_ref(), Access::Write(writer))
-    }
-
-    /// Opens the store in this folder for reading, as [`FlatBuffersStore::open_read_only`] does.
-    ///
-    /// # Errors
-    /// If the folder cannot be opened.
-    pub fn open_read_only(self, path: impl AsRef<Path>) -> Result<FlatBuffersStore, StoreError> {
-        let dir = self.fs.open_dir(path.as_ref(), false)?;
-        FlatBuffersStore::new(path.as_ref(), Access::Read { dir })
+        FlatBuffersOptions::new()
     }
 }
 

@@ -132,14 +132,3 @@ fn read_stored_plan(stored: Option<&Arc<StoredPlan>>) -> Result<Arc<Plan>, Unrea
     }
     plan.map(|plan| stored.decoded.get_or_init(|| plan).clone())
 }
-
-/// A frame as it stands, to be written again elsewhere.
-pub(super) fn copy(location: &Location) -> Result<(FrameHead, Bytes), StoreError> {
-    read_frame(location).map_err(|error| match error {
-        Unreadable::Store(error) => error,
-        Unreadable::Broken(reason) => StoreError::Damaged { path: location.segment.path.clone(), reason },
-        Unreadable::Newer { found, known } => {
-            StoreError::Newer { what: location.segment.path.display().to_string(), found, known }
-        }
-    })
-}

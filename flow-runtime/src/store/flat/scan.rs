@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use super::batch::{self, BatchHead};
-use super::format::{self, SEGMENT_HEADER, SegmentHeader};
+use super::format::{self, SEGMENT_HEADER};
 use super::frame::FoundFrame;
 use super::index::Index;
-use super::segment::{self, Segment};
+use super::segment::{self, Opened, Segment};
 use crate::disk::Dir;
 use crate::store::{Damaged, StoreError};
 
@@ -18,15 +18,21 @@ use crate::store::{Damaged, StoreError};
 pub(super) struct Scan {
     pub(super) index: Index,
     pub(super) store: u64,
-    pub(super) segments: Vec<Arc<Segment>>,
+    /// The segment that the next batch goes to, if it has room.
+    pub(super) current: Arc<Segment>,
+    /// The segments behind it, in which nothing stands yet.
+    pub(super) ready: Vec<Arc<Segment>>,
+    /// The numbers of segments that do not count any more, since another stands for them.
+    pub(super) superseded: Vec<u64>,
     pub(super) next_batch: u64,
     /// Where the next batch goes in the last segment; `None` if nothing may be added to it.
     pub(super) end: Option<u64>,
-    /// What was written behind that place without ever having been acknowledged.
-    pub(super) torn: Vec<u8>,
-    /// The size of the last segment.
-    pub(super) size: u64,
+    /// How much was written behind that place without ever having been acknowledged.
+    pub(super) torn: usize,
 }
+
+/// A segment with its bytes.
+type Read = (Opened, Vec<u8>);
 
 /// A stretch of a segment.
 struct Stretch {
@@ -39,6 +45,7 @@ struct Stretch {
 struct Scanner {
     index: Index,
     store: u64,
+    /// The number of the next batch; 0 if it is not known yet.
     expected: u64,
     /// The last batch that a later one says was durable.
     synced: u64,
@@ -46,68 +53,138 @@ struct Scanner {
 
 /// Reads the log in this folder; `None` if there is none. With `write` it must be one that this version may write.
 pub(super) fn scan(dir: &dyn Dir, write: bool) -> Result<Option<Scan>, StoreError> {
-    let mut scanner: Option<Scanner> = None;
-    let mut segments = Vec::new();
-    let mut last = (Some(SEGMENT_HEADER as u64), Vec::new(), 0);
-    let numbers = segment::list(dir)?;
-    for (place, &number) in numbers.iter().enumerate() {
-        let is_last = place + 1 == numbers.len();
-        let segment = Arc::new(segment::open(dir, number, write)?);
-        let bytes = segment::read(&segment)?;
-        let header = read_header(&segment, &bytes, write)?;
-        let scanner = scanner.get_or_insert_with(|| Scanner::new(&header.0));
-        scanner.check_header(&segment, &header, bytes.len())?;
-        last = scanner.take_segment(&segment, &bytes, is_last);
-        if (bytes.len() as u64) < header.0.size {
-            scanner.index.lose(&segment, "it is shorter than it was");
-            last.0 = None;
-        }
-        last.2 = header.0.size;
-        segments.push(segment);
+    let opened = segment::list(dir)?.into_iter().map(|number| segment::open(dir, number, write));
+    let (mut segments, superseded) = without_superseded(opened.collect::<Result<_, _>>()?);
+    let Some(first) = segments.first() else { return Ok(None) };
+    let mut scanner = Scanner::new(&first.segment);
+    let (last, ready) = last_written(&mut segments)?;
+    for opened in segments {
+        let bytes = segment::read(&opened.segment, opened.len)?;
+        scanner.take_segment(opened, &bytes, false)?;
     }
-    let (Some(mut scanner), Some(segment)) = (scanner, segments.last()) else { return Ok(None) };
-    scanner.index.judge(segment);
-    let (end, torn, size) = last;
+    let (last, bytes) = last;
+    let (current, end, torn) = scanner.take_segment(last, &bytes, true)?;
+    let ready = ready.into_iter().map(|opened| scanner.check_ready(opened)).collect::<Result<_, _>>()?;
+    scanner.index.judge(&current);
     let Scanner { index, store, expected, .. } = scanner;
-    Ok(Some(Scan { index, store, segments, next_batch: expected, end, torn, size }))
+    Ok(Some(Scan { index, store, current, ready, superseded, next_batch: expected.max(1), end, torn }))
 }
 
-fn read_header(segment: &Segment, bytes: &[u8], write: bool) -> Result<(SegmentHeader, bool), StoreError> {
-    let Some((header, intact)) = SegmentHeader::read(bytes) else {
-        let reason = "both copies of the file's header are broken".to_owned();
-        return Err(StoreError::Damaged { path: segment.path.clone(), reason });
-    };
-    segment::check_version(segment, &header, write)?;
-    Ok((header, intact))
+/// The segments that count, and the numbers of those for which a later one stands.
+fn without_superseded(mut segments: Vec<Opened>) -> (Vec<Opened>, Vec<u64>) {
+    let mut superseded = Vec::new();
+    let mut from = u64::MAX;
+    segments.reverse();
+    segments.retain(|opened| {
+        let counts = opened.segment.number < from;
+        if counts {
+            from = from.min(opened.segment.from());
+        } else {
+            superseded.push(opened.segment.number);
+        }
+        counts
+    });
+    segments.reverse();
+    superseded.reverse();
+    (segments, superseded)
+}
+
+/// Takes out the last segment that was written to, with its bytes, and those behind it.
+fn last_written(segments: &mut Vec<Opened>) -> Result<(Read, Vec<Opened>), StoreError> {
+    let mut ready = Vec::new();
+    while let Some(opened) = segments.pop() {
+        let bytes = segment::read(&opened.segment, opened.len)?;
+        let is_written =
+            opened.segment.header.rewritten.is_some() || format::written_end(&bytes, SEGMENT_HEADER) > SEGMENT_HEADER;
+        if is_written || segments.is_empty() {
+            ready.reverse();
+            return Ok(((opened, bytes), ready));
+        }
+        ready.push(opened);
+    }
+    Err(StoreError::Damaged { path: std::path::PathBuf::new(), reason: "the log has no file".to_owned() })
 }
 
 impl Scanner {
-    fn new(first: &SegmentHeader) -> Self {
-        Self { index: Index::new(), store: first.store, expected: first.first_batch, synced: 0 }
+    fn new(first: &Segment) -> Self {
+        Self { index: Index::new(), store: first.header.store, expected: first.header.first_batch, synced: 0 }
     }
 
-    fn check_header(
-        &mut self,
-        segment: &Segment,
-        (header, intact): &(SegmentHeader, bool),
-        len: usize,
-    ) -> Result<(), StoreError> {
-        if header.store != self.store || header.number != segment.number {
-            let reason = "the file belongs to another log".to_owned();
-            return Err(StoreError::Damaged { path: segment.path.clone(), reason });
+    /// Notes what is wrong with a segment as a file.
+    fn check(&mut self, Opened { segment, intact, len }: Opened) -> Result<Arc<Segment>, StoreError> {
+        if segment.header.store != self.store {
+            return Err(segment::of_another_log(&segment));
         }
         let note = |reason: &str| Damaged::new(segment.path.clone(), reason);
         if !intact {
             self.index.damaged.push(note("one copy of the file's header is broken, the other was used"));
         }
-        if len as u64 > header.size {
+        if len > segment.header.size {
             self.index.damaged.push(note("it is longer than it was; what was added is not read"));
         }
-        Ok(())
+        Ok(Arc::new(segment))
     }
 
-    /// Takes in a segment. Gives where the next batch may go in it, with what stands there without counting.
-    fn take_segment(&mut self, segment: &Arc<Segment>, bytes: &[u8], is_last: bool) -> (Option<u64>, Vec<u8>, u64) {
+    /// As [`check`](Self::check), for one in which nothing stands yet.
+    fn check_ready(&mut self, opened: Opened) -> Result<Arc<Segment>, StoreError> {
+        let len = opened.len;
+        let segment = self.check(opened)?;
+        self.check_len(&segment, len);
+        Ok(segment)
+    }
+
+    /// Takes in a segment. Gives where the next batch may go in it, and how much stands there without counting.
+    fn take_segment(
+        &mut self,
+        opened: Opened,
+        bytes: &[u8],
+        is_last: bool,
+    ) -> Result<(Arc<Segment>, Option<u64>, usize), StoreError> {
+        let len = opened.len;
+        let segment = self.check(opened)?;
+        self.index.segments.insert(segment.number, segment.clone());
+        self.begin_segment(&segment);
+        let (end, torn) = self.take_batches(&segment, bytes, is_last && segment.header.rewritten.is_none());
+        self.end_segment(&segment);
+        let is_whole = self.check_len(&segment, len);
+        Ok((segment, end.filter(|_| is_whole), torn))
+    }
+
+    /// Whether a segment is as long as it was.
+    fn check_len(&mut self, segment: &Segment, len: u64) -> bool {
+        let is_whole = len >= segment.header.size;
+        if !is_whole {
+            self.index.lose(segment, "it is shorter than it was");
+        }
+        is_whole
+    }
+
+    fn begin_segment(&mut self, segment: &Segment) {
+        let first = segment.header.first_batch;
+        if self.expected == 0 {
+            self.expected = first;
+        }
+        if segment.header.rewritten.is_some() && first != self.expected {
+            self.lose_batches(segment, first);
+            self.expected = self.expected.max(first);
+        }
+    }
+
+    /// A segment that was rewritten stands for batches that are gone, but has all that it says it has.
+    fn end_segment(&mut self, segment: &Segment) {
+        let Some(rewritten) = segment.header.rewritten else { return };
+        let first = segment.header.first_batch;
+        if self.expected != first + u64::from(rewritten.batches) {
+            self.lose_batches(segment, first + u64::from(rewritten.batches));
+        }
+        self.expected = first + u64::from(rewritten.spans);
+    }
+
+    fn lose_batches(&mut self, segment: &Segment, until: u64) {
+        self.index.lose(segment, &format!("batches {} to {} are lost", self.expected, until.saturating_sub(1)));
+    }
+
+    fn take_batches(&mut self, segment: &Arc<Segment>, bytes: &[u8], is_last: bool) -> (Option<u64>, usize) {
         let stretches = stretches(bytes, self.store);
         let synced = stretches.iter().filter_map(|stretch| stretch.batch.as_ref()).map(|(head, _)| head.seq).max();
         // Each batch was written when the one before it was durable.
@@ -121,22 +198,23 @@ impl Scanner {
             }
             let was_written = place + 1 == stretches.len() && batch::is_complete(bytes, stretch.from, stretch.to);
             if is_last && self.expected > self.synced && !was_written {
-                let torn = bytes.get(stretch.from..format::written_end(bytes, stretch.from)).unwrap_or_default();
-                return (end, torn.to_vec(), 0);
+                return (end, format::written_end(bytes, stretch.from) - stretch.from);
             }
             self.take_damaged(segment, bytes, stretch);
             end = None;
         }
-        (end, Vec::new(), 0)
+        (end, 0)
     }
 
     fn is_sound(&self, stretch: &Stretch) -> bool {
         let Some((head, frames)) = &stretch.batch else { return false };
-        head.seq == self.expected && frames.iter().all(Result::is_ok)
+        (head.seq == self.expected || self.expected == 0) && frames.iter().all(Result::is_ok)
     }
 
     fn take_batch(&mut self, segment: &Arc<Segment>, stretch: &Stretch) {
         if let Some((head, frames)) = &stretch.batch {
+            segment.note_batch(head.seq);
+            self.index.batch = head.seq;
             self.take_frames(segment, frames);
             self.expected = head.seq + 1;
         }
@@ -158,7 +236,7 @@ impl Scanner {
                 self.index.damaged.push(Damaged::new(segment.path.clone(), "a batch stands where it cannot belong"));
             }
             Some((head, _)) => {
-                if head.seq > self.expected {
+                if head.seq > self.expected && self.expected > 0 {
                     self.index.lose(segment, &format!("batches {} to {} are lost", self.expected, head.seq - 1));
                 }
                 self.take_batch(segment, stretch);
@@ -173,9 +251,11 @@ impl Scanner {
             self.index.damaged.push(Damaged::new(segment.path.clone(), reason));
             self.take_frames(segment, &frames);
         } else {
-            self.index.lose(segment, &format!("what follows batch {} is damaged", self.expected - 1));
+            self.index.lose(segment, &format!("what follows batch {} is damaged", self.expected.saturating_sub(1)));
         }
-        self.expected += 1;
+        if self.expected > 0 {
+            self.expected += 1;
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::format::{MIN_READER, MIN_WRITER, SEGMENT_HEADER, SegmentHeader};
 use crate::disk::{Dir, DiskError, File, replace_durably};
@@ -19,6 +20,73 @@ pub(super) struct Segment {
     pub(super) number: u64,
     pub(super) path: PathBuf,
     pub(super) file: Arc<dyn File>,
+    pub(super) header: SegmentHeader,
+    /// Of what was of no use after this batch, nothing stands in it.
+    pub(super) clean: u64,
+    /// The numbers of its first batch and its last, 0 if it has none.
+    first: AtomicU64,
+    last: AtomicU64,
+    live: AtomicU64,
+}
+
+/// A segment that was opened, with what was found of its header.
+pub(super) struct Opened {
+    pub(super) segment: Segment,
+    /// Whether both copies of the header are whole.
+    pub(super) intact: bool,
+    /// How long the file is.
+    pub(super) len: u64,
+}
+
+impl Segment {
+    fn new(dir: &dyn Dir, header: SegmentHeader, file: Arc<dyn File>, clean: u64) -> Self {
+        let path = dir.path().join(name_of(header.number));
+        let zero = || AtomicU64::new(0);
+        Self { number: header.number, path, file, header, clean, first: zero(), last: zero(), live: zero() }
+    }
+
+    /// The first of the segments that it stands for.
+    pub(super) fn from(&self) -> u64 {
+        self.header.rewritten.map_or(self.number, |rewritten| rewritten.from)
+    }
+
+    /// Notes that this batch stands in it.
+    pub(super) fn note_batch(&self, number: u64) {
+        if self.first.load(Relaxed) == 0 {
+            self.first.store(number, Relaxed);
+        }
+        self.last.store(number, Relaxed);
+    }
+
+    /// The numbers of the batches that it stands for, the first and the one behind the last.
+    pub(super) fn batches(&self) -> Option<(u64, u64)> {
+        let first = self.header.first_batch;
+        if let Some(rewritten) = self.header.rewritten {
+            return Some((first, first + u64::from(rewritten.spans)));
+        }
+        let (first, last) = (self.first.load(Relaxed), self.last.load(Relaxed));
+        (first > 0).then_some((first, last + 1))
+    }
+
+    /// How many bytes are left if only what is of use is kept of it.
+    pub(super) fn live(&self) -> u64 {
+        self.live.load(Relaxed)
+    }
+
+    /// Counts a frame of this length as of use.
+    pub(super) fn add_live(&self, len: u32) {
+        self.live.fetch_add(room(len), Relaxed);
+    }
+
+    /// Counts a frame of this length as of no use any more.
+    pub(super) fn drop_live(&self, len: u32) {
+        self.live.fetch_sub(room(len), Relaxed);
+    }
+}
+
+/// What a frame of this length takes in a batch, with its place in the index.
+pub(super) fn room(len: u32) -> u64 {
+    u64::from(len).next_multiple_of(8) + 16
 }
 
 /// The numbers of the segments in a folder, in order.
@@ -28,21 +96,46 @@ pub(super) fn list(dir: &dyn Dir) -> Result<Vec<u64>, DiskError> {
     Ok(numbers)
 }
 
-/// Makes a segment of this size, durably.
-pub(super) fn create(dir: &dyn Dir, header: SegmentHeader) -> Result<Segment, DiskError> {
+/// Makes a segment of the size that its header says, durably, which begins with these bytes behind the header.
+pub(super) fn create(dir: &dyn Dir, header: SegmentHeader, content: &[u8]) -> Result<Segment, DiskError> {
     let name = name_of(header.number);
     // Zeros that are written, not a hole: so a later sync has no new blocks to record.
     let mut bytes = vec![0; usize::try_from(header.size).unwrap_or(usize::MAX)];
     bytes[..SEGMENT_HEADER].copy_from_slice(&header.to_bytes());
+    bytes[SEGMENT_HEADER..SEGMENT_HEADER + content.len()].copy_from_slice(content);
     replace_durably(dir, &name, &bytes)?;
-    open(dir, header.number, true)
+    take_over(dir, header, 0)
 }
 
-/// Opens a segment that is there.
-pub(super) fn open(dir: &dyn Dir, number: u64, write: bool) -> Result<Segment, DiskError> {
+/// Opens a segment that was just made with this header.
+pub(super) fn take_over(dir: &dyn Dir, header: SegmentHeader, clean: u64) -> Result<Segment, DiskError> {
+    let file = dir.open(&name_of(header.number), true)?;
+    Ok(Segment::new(dir, header, file, clean))
+}
+
+/// Opens a segment that is there, and reads its header.
+pub(super) fn open(dir: &dyn Dir, number: u64, write: bool) -> Result<Opened, StoreError> {
     let name = name_of(number);
     let file = dir.open(&name, write)?;
-    Ok(Segment { number, path: dir.path().join(name), file })
+    let len = file.len()?;
+    let mut bytes = [0; SEGMENT_HEADER];
+    let read = file.read_at(&mut bytes, 0)?;
+    let path = dir.path().join(name);
+    let Some((header, intact)) = SegmentHeader::read(bytes.get(..read).unwrap_or_default()) else {
+        let reason = "both copies of the file's header are broken".to_owned();
+        return Err(StoreError::Damaged { path, reason });
+    };
+    let segment = Segment::new(dir, SegmentHeader { number, ..header }, file, 0);
+    check_version(&segment, write)?;
+    if header.number != number {
+        return Err(of_another_log(&segment));
+    }
+    Ok(Opened { segment, intact, len })
+}
+
+/// What is said of a segment that does not belong to the others.
+pub(super) fn of_another_log(segment: &Segment) -> StoreError {
+    StoreError::Damaged { path: segment.path.clone(), reason: "the file belongs to another log".to_owned() }
 }
 
 /// Removes a segment, durably.
@@ -51,9 +144,8 @@ pub(super) fn remove(dir: &dyn Dir, number: u64) -> Result<(), DiskError> {
     dir.sync()
 }
 
-/// All bytes of a segment.
-pub(super) fn read(segment: &Segment) -> Result<Vec<u8>, DiskError> {
-    let len = segment.file.len()?;
+/// All bytes of a segment of this length.
+pub(super) fn read(segment: &Segment, len: u64) -> Result<Vec<u8>, DiskError> {
     if len > MAX_SEGMENT {
         let reason = format!("it has {len} bytes, and at most {MAX_SEGMENT} are read");
         return Err(DiskError::new("read", &segment.path, std::io::Error::other(reason)));
@@ -65,7 +157,8 @@ pub(super) fn read(segment: &Segment) -> Result<Vec<u8>, DiskError> {
 }
 
 /// Refuses a segment that only newer versions may read, or write.
-pub(super) fn check_version(segment: &Segment, header: &SegmentHeader, write: bool) -> Result<(), StoreError> {
+fn check_version(segment: &Segment, write: bool) -> Result<(), StoreError> {
+    let header = &segment.header;
     let newer = |found: String, known: u16| StoreError::Newer {
         what: segment.path.display().to_string(),
         found,
@@ -81,7 +174,8 @@ pub(super) fn check_version(segment: &Segment, header: &SegmentHeader, write: bo
     Ok(())
 }
 
-fn name_of(number: u64) -> String {
+/// The name of the file of this number.
+pub(super) fn name_of(number: u64) -> String {
     format!("log-{number:016x}.flow")
 }
 

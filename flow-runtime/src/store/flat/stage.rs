@@ -138,7 +138,7 @@ impl Log {
 
     /// The number of a plan, which is added to the batch if the log does not have it yet.
     fn stage_plan(&mut self, plan: &EncodedPlan) -> u32 {
-        let known = self.pending.plan(plan.digest).or_else(|| self.index().plan_number(plan.digest));
+        let known = self.pending.plan(plan.digest).or_else(|| self.index().pin_plan(plan.digest));
         if let Some(number) = known {
             return number;
         }

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use super::index::Index;
 use super::log::{self, Log};
 use super::stage::{Commit, Job, Request};
+use super::upkeep::{Chore, Site, Upkeep};
 use crate::state::WorkflowId;
 use crate::store::StoreError;
 use crate::store::worker::{Gone, Work, Worker};
@@ -37,6 +38,24 @@ struct Shared {
     log: Mutex<Guarded>,
     /// How many requests were handed to the thread and are not done.
     queued: AtomicUsize,
+    site: Arc<Site>,
+    upkeep: Helper,
+}
+
+/// Who does what is to be done beside the commits.
+enum Helper {
+    Thread(Worker<Chore>),
+    /// A test, when it says so.
+    #[cfg(test)]
+    Test(Mutex<Upkeep>),
+}
+
+/// Whether a log is kept up by a thread of its own, or when a test says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeptUp {
+    ByThread,
+    #[cfg(test)]
+    ByTest,
 }
 
 /// What one at a time may touch.
@@ -51,11 +70,18 @@ struct Guarded {
 }
 
 impl Writer {
-    pub(super) fn new(path: &Path, log: Log) -> std::io::Result<Self> {
-        let index = log.shared_index();
-        let guarded = Guarded { log, last: None, crowd: 0, is_awake: false };
+    pub(super) fn new(path: &Path, log: Log, kept_up: KeptUp) -> std::io::Result<Self> {
+        let (index, site) = (log.shared_index(), log.site().clone());
+        let upkeep = Upkeep::new(site.clone());
+        let upkeep = match kept_up {
+            KeptUp::ByThread => Helper::Thread(Worker::spawn("flow-upkeep", upkeep)?),
+            #[cfg(test)]
+            KeptUp::ByTest => Helper::Test(Mutex::new(upkeep)),
+        };
+        let mut guarded = Guarded { log, last: None, crowd: 0, is_awake: false };
+        upkeep.hand_over(&mut guarded.log);
         let (log, queued) = (Mutex::new(guarded), AtomicUsize::new(0));
-        let shared = Arc::new(Shared { path: path.to_owned(), log, queued });
+        let shared = Arc::new(Shared { path: path.to_owned(), log, queued, site, upkeep });
         let worker = Worker::spawn("flow-write", Thread(shared.clone()))?;
         Ok(Self { worker, shared, index })
     }
@@ -91,6 +117,17 @@ impl Writer {
         assert!(panicked.is_err());
     }
 
+    /// Does what is to be done beside the commits: what has been asked for, and so many slices of giving back room.
+    /// Gives whether there is more of that.
+    #[cfg(test)]
+    pub(super) fn keep_up(&self, slices: usize) -> bool {
+        let chores = std::mem::take(&mut self.shared.log.lock().unwrap().log.chores);
+        let Helper::Test(upkeep) = &self.shared.upkeep else { panic!("a thread does it") };
+        let mut upkeep = upkeep.lock().unwrap();
+        chores.into_iter().for_each(|chore| upkeep.take(chore));
+        (0..slices).all(|_| upkeep.give_back())
+    }
+
     fn send(&self, job: Job) -> Result<(), StoreError> {
         self.shared.queued.fetch_add(1, Ordering::SeqCst);
         self.worker.send(job).map_err(|Gone| self.shared.gone())
@@ -106,6 +143,7 @@ impl Writer {
             return Err(commit);
         }
         let answer = guarded.log.lead(commit);
+        self.shared.upkeep.hand_over(&mut guarded.log);
         let must_wake = guarded.log.due().is_some() && !std::mem::replace(&mut guarded.is_awake, true);
         drop(guarded);
         if must_wake {
@@ -147,6 +185,25 @@ impl Shared {
     }
 }
 
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // What is not done by now is done when the store is opened again.
+        self.site.is_closing.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Helper {
+    /// Passes on what the log has come to need.
+    fn hand_over(&self, log: &mut Log) {
+        match self {
+            // A thread that has died is done without: segments are then made when they are needed.
+            Self::Thread(thread) => log.chores.drain(..).for_each(|chore| drop(thread.send(chore))),
+            #[cfg(test)]
+            Self::Test(_) => {}
+        }
+    }
+}
+
 /// The thread that writes for all who do not lead.
 struct Thread(Arc<Shared>);
 
@@ -156,7 +213,9 @@ impl Work for Thread {
     fn run(&mut self, jobs: Vec<Job>) -> Option<Duration> {
         let count = jobs.iter().filter(|job| !matches!(job.request, Request::Wake)).count();
         let nap = if let Ok(mut guarded) = self.0.lock() {
-            guarded.run(jobs)
+            let nap = guarded.run(jobs);
+            self.0.upkeep.hand_over(&mut guarded.log);
+            nap
         } else {
             jobs.into_iter().for_each(|job| drop(job.reply.send(Err(self.0.gone()))));
             None

@@ -2,9 +2,11 @@
 
 mod damage;
 mod disk_faults;
+mod giving_back;
 mod leading;
 mod log;
 mod power;
+mod workload;
 
 use std::sync::Arc;
 
@@ -22,11 +24,22 @@ const DIR: &str = "store";
 const SEGMENT: u64 = 4096;
 
 fn open(fs: impl Fs + 'static) -> Result<FlatBuffersStore, StoreError> {
-    FlatBuffersStore::options().fs(fs).segment_bytes(SEGMENT).open(DIR)
+    FlatBuffersStore::options().kept_up_by_test().fs(fs).segment_bytes(SEGMENT).open(DIR)
+}
+
+/// With segments of which even a few runs need several.
+fn open_small(fs: impl Fs + 'static) -> Result<FlatBuffersStore, StoreError> {
+    FlatBuffersStore::options().kept_up_by_test().fs(fs).segment_bytes(1024).open(DIR)
 }
 
 fn open_read_only(fs: impl Fs + 'static) -> Result<FlatBuffersStore, StoreError> {
     FlatBuffersStore::options().fs(fs).segment_bytes(SEGMENT).open_read_only(DIR)
+}
+
+/// Does all that there is to be done beside the commits.
+fn keep_up(store: &FlatBuffersStore) {
+    let writer = store.writer().unwrap();
+    while writer.keep_up(1) {}
 }
 
 fn id(id: &str) -> WorkflowId {
