@@ -245,7 +245,7 @@ impl Rewriting {
     }
 
     /// Puts the new segment in the place of the old ones.
-    pub(super) fn finish(self, site: &Site) -> Result<(), Trouble> {
+    pub(super) fn finish(self, site: &Site) -> Result<Arc<Segment>, Trouble> {
         let Self { group, clean, target, end, batches, copied, .. } = self;
         let number = group[group.len() - 1].number;
         let (first_batch, spans) = spans(&group).ok_or(Trouble::Damaged)?;
@@ -263,12 +263,12 @@ impl Rewriting {
             return Err(error.into());
         }
         target.finish(&*site.dir).map_err(Trouble::Unclear)?;
-        let new = segment::take_over(&*site.dir, header, clean).map_err(Trouble::Unclear)?;
-        relocate(site, &group, &Arc::new(new), &copied);
+        let new = Arc::new(segment::take_over(&*site.dir, header, clean).map_err(Trouble::Unclear)?);
+        relocate(site, &group, &new, &copied);
         for segment in group.iter().rev().skip(1).rev() {
             segment::remove(&*site.dir, segment.number).map_err(Trouble::Unclear)?;
         }
-        Ok(())
+        Ok(new)
     }
 
     /// Leaves all as it is.

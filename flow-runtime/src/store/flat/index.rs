@@ -19,7 +19,7 @@ use crate::store::{Damaged, StoreError};
 /// What stands in the log.
 #[derive(Debug)]
 pub(super) struct Index {
-    pub(super) ids: BTreeMap<WorkflowId, u64>,
+    pub(super) ids: HashMap<WorkflowId, u64>,
     pub(super) runs: HashMap<u64, Run>,
     pub(super) plans: HashMap<u32, Arc<StoredPlan>>,
     /// By the digest of its bytes: two plans of one shape may differ in texts, policies and source lines.
@@ -108,7 +108,7 @@ impl Index {
     /// That of an empty log.
     pub(super) fn new() -> Self {
         Self {
-            ids: BTreeMap::new(),
+            ids: HashMap::new(),
             runs: HashMap::new(),
             plans: HashMap::new(),
             plan_numbers: HashMap::new(),
@@ -131,7 +131,9 @@ impl Index {
     pub(super) fn listing(&self) -> (Vec<WorkflowId>, Vec<Damaged>) {
         let mut damaged = self.damaged.clone();
         damaged.sort();
-        (self.ids.keys().cloned().collect(), damaged)
+        let mut ids: Vec<_> = self.ids.keys().cloned().collect();
+        ids.sort_unstable();
+        (ids, damaged)
     }
 
     /// A run and its number; of one that is not there, nothing.

@@ -13,6 +13,7 @@ use super::batch;
 use super::failure::Failure;
 use super::format::SEGMENT_HEADER;
 use super::frame::Placed;
+use super::hint;
 use super::index::Index;
 use super::next::NextSegment;
 use super::pending::{Pending, Waiting};
@@ -20,7 +21,7 @@ use super::scan::{self, Scan};
 use super::segment::{self, Segment};
 use super::stage::{Commit, Job, Request};
 use super::upkeep::{Chore, Site};
-use crate::disk::{Dir, DiskError, Lock};
+use crate::disk::{self, Dir, DiskError, Lock};
 use crate::store::StoreError;
 
 /// How long a change may wait to be written.
@@ -48,6 +49,8 @@ pub(super) struct Log {
     pub(super) chores: Vec<Chore>,
     /// Whether the next segment has been asked for.
     has_asked: bool,
+    /// The segment before, until a batch stands in the one that is written to.
+    full: Option<Arc<Segment>>,
     _lock: Lock,
 }
 
@@ -55,10 +58,11 @@ impl Log {
     /// Opens the log of a folder whose lock is held, or begins one.
     pub(super) fn open(dir: Arc<dyn Dir>, lock: Lock, segment_bytes: u64) -> Result<Self, StoreError> {
         let Some(scan) = scan::scan(&*dir, true)? else { return Self::begin(dir, lock, segment_bytes) };
-        let Scan { index, store, current, ready, superseded, next_batch, end, torn } = scan;
+        let Scan { index, store, current, ready, superseded, unhinted, next_batch, end, torn } = scan;
         for number in superseded {
             segment::remove(&*dir, number)?;
         }
+        remove_stale_hints(&*dir, &index, current.number)?;
         if let (Some(end), true) = (end, torn > 0) {
             current.file.write_at(&vec![0; torn], end)?;
             current.file.sync()?;
@@ -66,6 +70,7 @@ impl Log {
         let next = NextSegment::new(dir.clone(), store, segment_bytes, current.number, ready);
         let end = end.unwrap_or(current.header.size);
         let mut log = Self::new(dir, lock, store, next, index, (current, end, next_batch));
+        log.chores.extend(unhinted.into_iter().map(Chore::Hint));
         log.chores.push(Chore::GiveBack);
         Ok(log)
     }
@@ -98,6 +103,7 @@ impl Log {
             lost: HashMap::new(),
             chores: Vec::new(),
             has_asked: false,
+            full: None,
             _lock: lock,
         }
     }
@@ -209,6 +215,8 @@ impl Log {
             index.take(Placed { head, offset, len }, &self.segment);
         }
         self.next_batch += 1;
+        // Only now nothing will ever be added to the segment before, whatever happens.
+        self.chores.extend(self.full.take().into_iter().flat_map(|full| [Chore::Hint(full), Chore::GiveBack]));
         if self.next_batch.is_multiple_of(LOOK_EVERY) && index.has_outlived(self.site.next.segment_bytes()) {
             self.chores.push(Chore::GiveBack);
         }
@@ -252,10 +260,10 @@ impl Log {
         &mut self,
         segment: impl FnOnce(&NextSegment) -> Result<Arc<Segment>, DiskError>,
     ) -> Result<(), DiskError> {
-        self.segment = segment(&self.site.next)?;
+        let full = std::mem::replace(&mut self.segment, segment(&self.site.next)?);
         self.end = SEGMENT_HEADER as u64;
         self.has_asked = false;
-        self.chores.push(Chore::GiveBack);
+        self.full = Some(full);
         Ok(())
     }
 
@@ -264,6 +272,17 @@ impl Log {
         let reason = self.index().poison.as_ref()?.to_string();
         Some(StoreError::Poisoned { path: self.site.dir.path().to_owned(), reason })
     }
+}
+
+/// Removes hints of segments that are gone, and that of the one to which more will be added.
+fn remove_stale_hints(dir: &dyn Dir, index: &Index, current: u64) -> Result<(), DiskError> {
+    for name in dir.list()? {
+        let is_stale = |number| number == current || !index.segments.contains_key(&number);
+        if hint::number_of(&name).is_some_and(is_stale) {
+            disk::remove_durably(dir, &name)?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn lock(index: &Mutex<Index>) -> MutexGuard<'_, Index> {

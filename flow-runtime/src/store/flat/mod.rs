@@ -11,6 +11,7 @@ mod format;
 mod frame;
 mod frames;
 mod grave;
+mod hint;
 mod index;
 mod living;
 mod log;

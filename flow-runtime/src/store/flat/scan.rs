@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::batch::{self, BatchHead};
 use super::format::{self, SEGMENT_HEADER};
 use super::frame::FoundFrame;
+use super::hint::{self, Hint};
 use super::index::Index;
 use super::segment::{self, Opened, Segment};
 use crate::disk::Dir;
@@ -24,6 +25,8 @@ pub(super) struct Scan {
     pub(super) ready: Vec<Arc<Segment>>,
     /// The numbers of segments that do not count any more, since another stands for them.
     pub(super) superseded: Vec<u64>,
+    /// The segments that had to be read, for want of a hint.
+    pub(super) unhinted: Vec<Arc<Segment>>,
     pub(super) next_batch: u64,
     /// Where the next batch goes in the last segment; `None` if nothing may be added to it.
     pub(super) end: Option<u64>,
@@ -58,16 +61,23 @@ pub(super) fn scan(dir: &dyn Dir, write: bool) -> Result<Option<Scan>, StoreErro
     let Some(first) = segments.first() else { return Ok(None) };
     let mut scanner = Scanner::new(&first.segment);
     let (last, ready) = last_written(&mut segments)?;
+    let mut unhinted = Vec::new();
     for opened in segments {
-        let bytes = segment::read(&opened.segment, opened.len)?;
-        scanner.take_segment(opened, &bytes, false)?;
+        if let Some(hint) = hint::read(dir, &opened).filter(|hint| scanner.follows(hint)) {
+            scanner.take_hint(opened, &hint)?;
+        } else {
+            let bytes = segment::read(&opened.segment, opened.len)?;
+            let (segment, ..) = scanner.take_segment(opened, &bytes, false)?;
+            unhinted.push(segment);
+        }
     }
     let (last, bytes) = last;
     let (current, end, torn) = scanner.take_segment(last, &bytes, true)?;
     let ready = ready.into_iter().map(|opened| scanner.check_ready(opened)).collect::<Result<_, _>>()?;
     scanner.index.judge(&current);
     let Scanner { index, store, expected, .. } = scanner;
-    Ok(Some(Scan { index, store, current, ready, superseded, next_batch: expected.max(1), end, torn }))
+    let next_batch = expected.max(1);
+    Ok(Some(Scan { index, store, current, ready, superseded, unhinted, next_batch, end, torn }))
 }
 
 /// The segments that count, and the numbers of those for which a later one stands.
@@ -131,6 +141,27 @@ impl Scanner {
         let segment = self.check(opened)?;
         self.check_len(&segment, len);
         Ok(segment)
+    }
+
+    /// Whether a hint is of the batches that come next.
+    fn follows(&self, hint: &Hint) -> bool {
+        self.expected == 0 || hint.batches.0 == self.expected
+    }
+
+    /// Takes in a segment by its hint.
+    fn take_hint(&mut self, opened: Opened, hint: &Hint) -> Result<(), StoreError> {
+        let segment = self.check(opened)?;
+        self.index.segments.insert(segment.number, segment.clone());
+        self.begin_segment(&segment);
+        let (first, next) = hint.batches;
+        segment.note_batch(first);
+        segment.note_batch(next - 1);
+        self.index.batch = next - 1;
+        hint.frames().for_each(|placed| self.index.take(placed, &segment));
+        self.expected = next;
+        self.synced = self.synced.max(next.saturating_sub(2));
+        self.end_segment(&segment);
+        Ok(())
     }
 
     /// Takes in a segment. Gives where the next batch may go in it, and how much stands there without counting.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::format::{MIN_READER, MIN_WRITER, SEGMENT_HEADER, SegmentHeader};
+use super::hint;
 use crate::disk::{Dir, DiskError, File, replace_durably};
 use crate::store::StoreError;
 
@@ -138,9 +139,11 @@ pub(super) fn of_another_log(segment: &Segment) -> StoreError {
     StoreError::Damaged { path: segment.path.clone(), reason: "the file belongs to another log".to_owned() }
 }
 
-/// Removes a segment, durably.
+/// Removes a segment, durably, and its hint.
 pub(super) fn remove(dir: &dyn Dir, number: u64) -> Result<(), DiskError> {
     dir.remove(&name_of(number))?;
+    // It is of no use to anybody, there or not.
+    let _ = dir.remove(&hint::name_of(number));
     dir.sync()
 }
 

@@ -1,4 +1,4 @@
-//! What is done beside the commits: making the next segment ready, and giving back room.
+//! What is done beside the commits: making the next segment ready, making hints, and giving back room.
 //!
 //! In: chores, from who writes. Out: nothing but a log in better shape. A chore that fails is done without, but for a
 //! failed sync, after which nothing more is written. Giving back room is done in slices; after each, the thread rests
@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 
 use super::compact::{self, Begun, Rewriting, Trouble};
 use super::failure::Failure;
+use super::hint;
 use super::index::Index;
 use super::log::lock;
 use super::next::NextSegment;
+use super::segment::Segment;
 use crate::disk::{Dir, DiskError};
 use crate::store::worker::Work;
 
@@ -33,10 +35,12 @@ pub(super) struct Site {
 }
 
 /// Something to be done beside the commits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Chore {
     /// Make the next segment ready.
     Prepare,
+    /// Make the hint of this segment.
+    Hint(Arc<Segment>),
     /// See whether there is room to be given back.
     GiveBack,
 }
@@ -62,7 +66,18 @@ impl Upkeep {
                 let prepared = self.site.next.prepare();
                 let _ = prepared.inspect_err(|error| self.note(error));
             }
+            Chore::Hint(segment) => self.hint(&segment),
             Chore::GiveBack => {}
+        }
+    }
+
+    /// Makes the hint of a segment, unless that is gone. Where none can be made the segment is read when the log is
+    /// opened, and what is damaged in it is told then.
+    fn hint(&self, segment: &Arc<Segment>) {
+        let is_there =
+            lock(&self.site.index).segments.get(&segment.number).is_some_and(|now| Arc::ptr_eq(now, segment));
+        if is_there && let Err(Trouble::Disk(error)) = hint::make(&*self.site.dir, segment, self.site.store) {
+            self.note(&error);
         }
     }
 
@@ -85,7 +100,10 @@ impl Upkeep {
                     self.rewriting = Some(rewriting);
                     Ok(true)
                 }
-                Ok(false) => rewriting.finish(&self.site).map(|()| true),
+                Ok(false) => rewriting.finish(&self.site).map(|new| {
+                    self.hint(&new);
+                    true
+                }),
                 Err(trouble) => {
                     rewriting.abandon(&self.site);
                     Err(trouble)

@@ -15,6 +15,9 @@ const FAULTS: [Fault; 7] = [
     Fault::Ambiguous,
 ];
 
+/// One for each way in which what comes next goes on.
+const FEW_FAULTS: [Fault; 3] = [Fault::Errno(ENOSPC), Fault::ShortWrite, Fault::Ambiguous];
+
 #[tokio::test]
 async fn b35_a_write_that_fails_leaves_the_previous_state_and_no_temp_file() {
     let walk = walk("a", 1);
@@ -128,7 +131,7 @@ async fn b35_whatever_fails_while_room_is_given_back_every_run_is_where_it_was_l
     assert_eq!(workload::run(&counting, &steps).await, steps.len());
     let (mut faults, mut unnoticed) = (0, 0);
     for at in 0..counting.count() {
-        for (fault, for_ever) in FAULTS.into_iter().flat_map(|fault| [(fault, false), (fault, true)]) {
+        for (fault, for_ever) in FEW_FAULTS.into_iter().flat_map(|fault| [(fault, false), (fault, true)]) {
             let disk = SimFs::default();
             let fs = FaultFs::new(disk.clone());
             fs.fail(at, for_ever, fault);

@@ -3,6 +3,7 @@
 mod damage;
 mod disk_faults;
 mod giving_back;
+mod hints;
 mod leading;
 mod log;
 mod power;
