@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::batch;
 use super::format::{Kind, MIN_READER, MIN_WRITER, Rewritten, SEGMENT_HEADER, SegmentHeader, fill_up};
-use super::frame::Placed;
+use super::frame::{FrameHead, PartName, Placed};
 use super::index::Index;
 use super::living::{Looked, Use};
 use super::log::lock;
@@ -65,6 +65,7 @@ struct Copied {
     kind: Kind,
     run: u64,
     next: u64,
+    part: Option<Box<PartName>>,
     segment: usize,
     from: u64,
     to: Option<u64>,
@@ -222,7 +223,9 @@ impl Rewriting {
             // In the batch for now, in the file when that is written.
             to = Some(start as u64);
         }
-        self.copied.push(Copied { kind: head.kind, run: head.run, next: head.next, segment: self.reading, from, to });
+        let FrameHead { kind, run, next, .. } = *head;
+        let part = head.part.clone();
+        self.copied.push(Copied { kind, run, next, part, segment: self.reading, from, to });
     }
 
     fn write_batch(&mut self, site: &Site) -> Result<(), Trouble> {
@@ -286,10 +289,11 @@ fn relocate(site: &Site, group: &[Arc<Segment>], new: &Arc<Segment>, copied: &[C
     }
     for some in copied.chunks(RELOCATED) {
         let mut index = lock(&site.index);
-        for &Copied { kind, run, next, segment, from, to } in some {
-            let looked = Looked { kind, run, next, segment: &group[segment], offset: from };
+        for Copied { kind, run, next, part, segment, from, to } in some {
+            let (kind, run, next, part) = (*kind, *run, *next, part.as_deref());
+            let looked = Looked { part, kind, run, next, segment: &group[*segment], offset: *from };
             match to {
-                Some(to) => index.relocate(&looked, new, to),
+                Some(to) => index.relocate(&looked, new, *to),
                 None => index.fulfil(&looked),
             }
         }

@@ -41,15 +41,16 @@
 //! | 4 | CRC-32C of what follows up to the body |
 //! | 4 | CRC-32C of the body and the time |
 //! | 8 | the run's number, see [`run_number`]; for a plan its number with the highest bit set |
-//! | 8 | the number of changes the run has after this frame; for a plan the first 8 bytes of its body's SHA-256 |
+//! | 8 | the number of changes the run has after this frame, 0 for a part; for a plan the first 8 bytes of its body's SHA-256 |
 //! | 8 | the time of the change, in nanoseconds since 1970 |
 //! | 4 | the length of the body |
-//! | 1 | the kind: 1 change, 2 whole run, 3 plan, 4 deletion |
+//! | 1 | the kind: 1 change, 2 whole run, 3 plan, 4 deletion, 5 part of a large payload |
 //! | 1 | the run's status after this frame |
 //! | 2 | the length of what follows up to the body |
 //! | | in frames that name a plan or begin a run: the plan's number (4), CRC-32C of the last change (4) |
 //! | | in frames that begin a run or replace it, also: `run_no` (8), when it was created (8), its id |
-//! | | the body: a `FlatBuffer` of `schema/flow.fbs` |
+//! | | in parts: `run_no` (8), the payload's number (16), which part it is (4) |
+//! | | the body: a `FlatBuffer` of `schema/flow.fbs`; of a part its bytes |
 //!
 //! Batches, frames and what stands between a frame's header and its body are filled up with zeros to a multiple of 8.
 //! Numbers are little-endian. CRC-32C is the Castagnoli polynomial (RFC 3720).
@@ -103,6 +104,7 @@ pub(super) enum Kind {
     Snapshot = 2,
     Plan = 3,
     Deleted = 4,
+    Part = 5,
 }
 
 /// The number under which a run stands in the log, unless another id has it: the first 63 bits of its id's SHA-256.
@@ -166,7 +168,7 @@ impl SegmentHeader {
 
 impl Kind {
     pub(super) fn from_tag(tag: u8) -> Option<Self> {
-        [Self::Delta, Self::Snapshot, Self::Plan, Self::Deleted].into_iter().find(|kind| *kind as u8 == tag)
+        [Self::Delta, Self::Snapshot, Self::Plan, Self::Deleted, Self::Part].into_iter().find(|kind| *kind as u8 == tag)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A frame: one change of a run, a whole run, a plan, or a deletion.
+//! A frame: one change of a run, a whole run, a plan, a deletion, or a part of a large payload.
 //!
 //! In: what a frame says of itself, and its body. Out: bytes; or both again, of bytes that are whole. How a frame is laid
 //! out stands in [`format`](super::format).
@@ -11,6 +11,8 @@ pub(super) const FRAME_HEADER: usize = 40;
 /// The length of what names a plan; and of what begins a run, without the id.
 const NAMES_PLAN: usize = 8;
 const BEGINS: usize = 24;
+/// The length of what names a part.
+const NAMES_PART: usize = 28;
 
 /// What a frame says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +27,16 @@ pub(super) struct FrameHead {
     pub(super) delta_crc: u32,
     /// What begins a run or replaces it.
     pub(super) begins: Option<Box<Begins>>,
+    /// Which part of a payload it is.
+    pub(super) part: Option<Box<PartName>>,
+}
+
+/// Which part of which payload of which run of an id a frame holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PartName {
+    pub(super) run_no: u64,
+    pub(super) payload: u128,
+    pub(super) part: u32,
 }
 
 /// What a frame says of the run that it begins or replaces.
@@ -55,7 +67,7 @@ pub(super) fn change_crc(body: &[u8], at: Timestamp) -> u32 {
 impl FrameHead {
     /// That of a frame that names nothing: a plan, a deletion, a change that goes on.
     pub(super) fn plain(kind: Kind, run: u64, next: u64) -> Self {
-        Self { kind, run, next, at: 0, status: 0, plan: 0, delta_crc: 0, begins: None }
+        Self { kind, run, next, at: 0, status: 0, plan: 0, delta_crc: 0, begins: None, part: None }
     }
 
     /// Appends the frame with this body, and gives its length without what fills it up.
@@ -83,6 +95,10 @@ impl FrameHead {
     }
 
     fn write_names(&self, to: &mut Vec<u8>) {
+        if let Some(part) = &self.part {
+            part.write(to);
+            return;
+        }
         if self.begins.is_none() && self.plan == 0 {
             return;
         }
@@ -123,6 +139,10 @@ impl FrameHead {
     }
 
     fn read_names(&mut self, names: &[u8]) -> Option<()> {
+        if self.kind == Kind::Part {
+            self.part = Some(Box::new(PartName::read(names)?));
+            return Some(());
+        }
         if names.len() >= NAMES_PLAN {
             self.plan = u32_at(names, 0)?;
             self.delta_crc = u32_at(names, 4)?;
@@ -133,6 +153,20 @@ impl FrameHead {
             self.begins = Some(Box::new(begins));
         }
         Some(())
+    }
+}
+
+impl PartName {
+    pub(super) fn write(&self, to: &mut Vec<u8>) {
+        to.extend_from_slice(&self.run_no.to_le_bytes());
+        to.extend_from_slice(&self.payload.to_le_bytes());
+        to.extend_from_slice(&self.part.to_le_bytes());
+    }
+
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let bytes = bytes.get(..NAMES_PART)?;
+        let payload = u128::from(u64_at(bytes, 8)?) | u128::from(u64_at(bytes, 16)?) << 64;
+        Some(Self { run_no: u64_at(bytes, 0)?, payload, part: u32_at(bytes, 24)? })
     }
 }
 

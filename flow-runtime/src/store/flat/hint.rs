@@ -15,13 +15,14 @@
 //! | 8 | the number of frames |
 //! | | of each: its run (8), the number of changes (8), where it begins in units of 8 bytes (4), its length (4), its plan (4), the checksum of the last change (4), kind (1), status (1), the length of the id (2), 4 zeros |
 //! | | and of one that begins a run or replaces it: `run_no` (8), when it was created (8), its id, filled up with zeros to a multiple of 8 |
+//! | | and of a part: `run_no` (8), the payload's number (16), which part it is (4), 4 zeros |
 
 use std::sync::Arc;
 
 use super::batch;
 use super::compact::Trouble;
 use super::format::{Kind, fill_up, u16_at, u32_at, u64_at};
-use super::frame::{Begins, FrameHead, Placed};
+use super::frame::{Begins, FrameHead, PartName, Placed};
 use super::segment::{Opened, Segment};
 use super::source::Source;
 use crate::disk::{Dir, read_all, replace_durably};
@@ -31,6 +32,8 @@ const MAGIC: [u8; 8] = *b"FLOWHNT\x01";
 /// Where the frames begin, and how long one is without what it says of its run.
 const START: usize = 136;
 const FRAME: usize = 40;
+/// How long is what names a part.
+const PART: usize = 32;
 /// The most bytes of a hint that is read.
 const MAX_BYTES: u64 = 4 << 30;
 
@@ -97,6 +100,10 @@ fn write_frame(Placed { head, offset, len }: &Placed, start: u64, to: &mut Vec<u
         to.extend_from_slice(id.as_bytes());
         fill_up(to, start);
     }
+    if let Some(part) = &head.part {
+        part.write(to);
+        to.extend_from_slice(&[0; 4]);
+    }
     Ok(())
 }
 
@@ -144,6 +151,10 @@ impl Frames<'_> {
             let begins = Begins { id: WorkflowId::new(id).ok()?, run_no: u64_at(bytes, FRAME)?, created_at };
             head.begins = Some(Box::new(begins));
             self.at += (16 + id_len).next_multiple_of(8);
+        }
+        if head.kind == Kind::Part {
+            head.part = Some(Box::new(PartName::read(bytes.get(FRAME..)?)?));
+            self.at += PART;
         }
         Some(Placed { head, offset: u64::from(units) * 8, len })
     }

@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::format::{self, PLAN_BIT};
 use super::frame::FrameHead;
 use super::grave::{Grave, Orphan, Tomb};
+use super::parts::StoredPart;
 use super::segment::Segment;
 use crate::plan::Plan;
 use crate::state::{Timestamp, WorkflowId, WorkflowStatus};
@@ -33,6 +34,8 @@ pub(super) struct Index {
     pub(super) orphans: HashMap<u64, Orphan>,
     /// Deleted runs of which frames may still stand in the log.
     pub(super) tombs: HashMap<u64, Tomb>,
+    /// Parts of runs that are not there yet, by `run_no`.
+    pub(super) early_parts: HashMap<u64, Vec<StoredPart>>,
     /// Where a part is lost of which nobody knows what it held.
     lost: Option<PathBuf>,
     pub(super) next_plan: u32,
@@ -64,6 +67,7 @@ pub(super) struct Run {
     pub(super) suspect: bool,
     /// Where frames of the number stand that are of no use any more.
     pub(super) graves: Vec<Grave>,
+    pub(super) parts: Vec<StoredPart>,
 }
 
 /// Where a run stands.
@@ -116,6 +120,7 @@ impl Index {
             pinned: HashSet::new(),
             orphans: HashMap::new(),
             tombs: HashMap::new(),
+            early_parts: HashMap::new(),
             lost: None,
             // 0 is no plan.
             next_plan: 1,
@@ -223,6 +228,7 @@ impl Index {
     /// To be called when the whole log was taken in: runs that may have lost their last changes count as damaged, and
     /// those of which only changes are left are reported.
     pub(super) fn judge(&mut self, segment: &Segment) {
+        self.drop_early_parts();
         let lost = self.orphans.values().map(|orphan| orphan.path.clone());
         let reason = "it holds changes of a run whose beginning is lost or damaged";
         self.damaged.extend(lost.map(|path| Damaged::new(path, reason)));

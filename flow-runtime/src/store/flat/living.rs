@@ -7,13 +7,14 @@ use std::slice;
 use std::sync::Arc;
 
 use super::format::{Kind, PLAN_BIT};
-use super::frame::FrameHead;
+use super::frame::{FrameHead, PartName};
 use super::index::{Index, Location};
 use super::segment::Segment;
 
 /// A frame that is looked at: what identifies it, and where it stands.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Looked<'a> {
+    pub(super) part: Option<&'a PartName>,
     pub(super) kind: Kind,
     pub(super) run: u64,
     pub(super) next: u64,
@@ -31,8 +32,8 @@ pub(super) enum Use {
 }
 
 impl<'a> Looked<'a> {
-    pub(super) fn at(head: &FrameHead, segment: &'a Arc<Segment>, offset: u64) -> Self {
-        Self { kind: head.kind, run: head.run, next: head.next, segment, offset }
+    pub(super) fn at(head: &'a FrameHead, segment: &'a Arc<Segment>, offset: u64) -> Self {
+        Self { part: head.part.as_deref(), kind: head.kind, run: head.run, next: head.next, segment, offset }
     }
 
     fn is_at(&self, location: &Location) -> bool {
@@ -55,7 +56,7 @@ impl Index {
                 }
                 true
             }
-            Kind::Delta | Kind::Snapshot => self.place(frame).is_some(),
+            Kind::Delta | Kind::Snapshot | Kind::Part => self.place(frame).is_some(),
         };
         if is_live { Use::Live } else { Use::None }
     }
@@ -78,6 +79,9 @@ impl Index {
 
     /// Where the index has a frame of a run. The changes of a whole run follow one another.
     fn place(&mut self, frame: &Looked<'_>) -> Option<&mut Location> {
+        if let Some(part) = frame.part {
+            return self.part_mut(frame.run, part).map(|part| &mut part.location).filter(|at| frame.is_at(at));
+        }
         let run = self.runs.get_mut(&frame.run)?;
         let behind = usize::try_from(run.head.next.checked_sub(frame.next)?).ok()?;
         let place = run.frames.len().checked_sub(behind + 1)?;
@@ -94,7 +98,7 @@ impl Index {
             Kind::Deleted => {
                 self.tombs.get_mut(&frame.run).map(|tomb| slice::from_mut(&mut tomb.location)).unwrap_or_default()
             }
-            Kind::Delta | Kind::Snapshot => self.place(frame).map(slice::from_mut).unwrap_or_default(),
+            Kind::Delta | Kind::Snapshot | Kind::Part => self.place(frame).map(slice::from_mut).unwrap_or_default(),
         };
         for location in locations.iter_mut().filter(|location| frame.is_at(location)) {
             location.segment.drop_live(location.len);

@@ -132,6 +132,10 @@ impl Log {
                 self.stage_save(*save);
                 Ok(true)
             }
+            Request::Part(part) => {
+                self.stage_part(&part);
+                Ok(true)
+            }
             Request::Delete(id) => self.stage_delete(&id),
             Request::Flush => Ok(true),
             // The change that waits has been answered; the thread only had to hear of it.

@@ -17,6 +17,7 @@ mod living;
 mod log;
 mod next;
 mod options;
+mod parts;
 mod pending;
 mod query;
 mod read;
@@ -34,22 +35,27 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use self::format::Kind;
 use self::index::{Found, Index};
 pub use self::options::FlatBuffersOptions;
+use self::parts::NewPart;
 use self::stage::{Commit, EncodedPlan, Request, Save};
 use self::writer::Writer;
 use super::claims::Claims;
 use super::worker::{Gone, Work, Worker};
-use super::{Listing, Owner, Page, Query, StoreError, WorkflowStore};
+use super::{Listing, Owner, Page, PartKey, Query, StoreError, WorkflowStore};
 use crate::disk::Dir;
 use crate::plan::Plan;
 use crate::state::codec::CodecError;
 use crate::state::codec::flat::{Plans, write_change, write_plan, write_record};
 use crate::state::{Ack, Delta, Event, WorkflowData, WorkflowId};
 
+/// The most bytes of a payload that is kept with the changes of its run: 1 MiB. A larger one would hold up the changes of
+/// other runs that are written with it, and be read and written again with its run.
+const INLINE_BYTES: usize = 1 << 20;
 /// How often a reader begins again when the writer tidies up under its hands.
 const READ_TRIES: usize = 8;
 /// A run is written whole when its changes have become at least so many bytes, and twice as many as the frame that it
@@ -270,6 +276,29 @@ impl WorkflowStore for FlatBuffersStore {
     async fn release(&self, id: &WorkflowId, owner: Owner) -> Result<(), StoreError> {
         self.inner.claims.release(id, owner);
         Ok(())
+    }
+
+    fn inline_bytes(&self) -> Option<usize> {
+        Some(INLINE_BYTES)
+    }
+
+    async fn put_part(&self, key: &PartKey, bytes: Bytes) -> Result<(), StoreError> {
+        let part = NewPart::new(key, bytes)?;
+        self.writer()?.ask(Request::Part(Box::new(part))).await
+    }
+
+    async fn part(&self, key: &PartKey) -> Result<Bytes, StoreError> {
+        let key = key.clone();
+        match &self.inner.access {
+            Access::Write(writer) => {
+                let location = log::lock(&writer.index).find_part(&key)?;
+                self.read(move || parts::load(&key, &location)).await
+            }
+            Access::Read { dir } => {
+                let dir = dir.clone();
+                self.read(move || parts::load(&key, &read_beside(&*dir)?.find_part(&key)?)).await
+            }
+        }
     }
 
     fn forget(&self, owner: Owner) {

@@ -105,6 +105,20 @@ fn read_frame(location: &Location) -> Result<(FrameHead, Bytes), Unreadable> {
     check_frame(Bytes::from(bytes))
 }
 
+/// A frame and its body; `corrupt` makes the error of one that is broken.
+pub(super) fn frame(
+    location: &Location,
+    corrupt: impl Fn(String) -> StoreError,
+) -> Result<(FrameHead, Bytes), StoreError> {
+    read_frame(location).map_err(|error| match error {
+        Unreadable::Store(error) => error,
+        Unreadable::Broken(reason) => corrupt(reason),
+        Unreadable::Newer { found, known } => {
+            StoreError::Newer { what: location.segment.path.display().to_string(), found, known }
+        }
+    })
+}
+
 /// A frame and its body, of bytes that are whole.
 fn check_frame(bytes: Bytes) -> Result<(FrameHead, Bytes), Unreadable> {
     match FrameHead::read(&bytes) {

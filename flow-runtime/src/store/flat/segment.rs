@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::format::{MIN_READER, MIN_WRITER, SEGMENT_HEADER, SegmentHeader};
 use super::hint;
-use crate::disk::{Dir, DiskError, File, replace_durably};
+use crate::disk::{Dir, DiskError, File, Replacement};
 use crate::store::StoreError;
 
 /// The most bytes of a segment that is read.
@@ -100,11 +100,19 @@ pub(super) fn list(dir: &dyn Dir) -> Result<Vec<u64>, DiskError> {
 /// Makes a segment of the size that its header says, durably, which begins with these bytes behind the header.
 pub(super) fn create(dir: &dyn Dir, header: SegmentHeader, content: &[u8]) -> Result<Segment, DiskError> {
     let name = name_of(header.number);
+    let begun = Replacement::begin(dir, &name)?;
+    let end = SEGMENT_HEADER + content.len();
     // Zeros that are written, not a hole: so a later sync has no new blocks to record.
-    let mut bytes = vec![0; usize::try_from(header.size).unwrap_or(usize::MAX)];
-    bytes[..SEGMENT_HEADER].copy_from_slice(&header.to_bytes());
-    bytes[SEGMENT_HEADER..SEGMENT_HEADER + content.len()].copy_from_slice(content);
-    replace_durably(dir, &name, &bytes)?;
+    let zeros = vec![0; usize::try_from(header.size).unwrap_or(usize::MAX).saturating_sub(end)];
+    let pieces = [(&header.to_bytes()[..], 0), (content, SEGMENT_HEADER), (&zeros, end)];
+    let mut pieces = pieces.into_iter().filter(|(bytes, _)| !bytes.is_empty());
+    match pieces.try_for_each(|(bytes, at)| begun.file().write_at(bytes, at as u64)) {
+        Ok(()) => begun.finish(dir)?,
+        Err(error) => {
+            begun.abandon(dir);
+            return Err(error);
+        }
+    }
     take_over(dir, header, 0)
 }
 

@@ -8,6 +8,7 @@ use super::format::{self, Kind, PLAN_BIT};
 use super::frame::{Begins, FrameHead};
 use super::index::Head;
 use super::log::Log;
+use super::parts::NewPart;
 use super::pending::{Fate, Standing};
 use crate::state::{Timestamp, WorkflowId};
 use crate::store::StoreError;
@@ -24,6 +25,8 @@ pub(super) enum Request {
     Commit(Box<Commit>),
     /// Keep this run in place of what there is of it.
     Save(Box<Save>),
+    /// Keep this part of a large payload.
+    Part(Box<NewPart>),
     /// Remove this run.
     Delete(WorkflowId),
     /// Write what waits.
@@ -103,6 +106,7 @@ impl Log {
             status: commit.status,
             begins: (begins || commit.kind == Kind::Snapshot)
                 .then(|| Box::new(Begins { id: commit.id.clone(), run_no, created_at })),
+            part: None,
         };
         let standing = Standing { run, run_no: commit.run_no, head: Head::of(&head) };
         self.pending.set_fate(commit.id, Fate::Stands(standing));
@@ -123,6 +127,7 @@ impl Log {
             delta_crc: 0,
             status: save.status,
             begins: Some(Box::new(Begins { id: save.id.clone(), run_no: save.run_no, created_at: save.created_at })),
+            part: None,
         };
         let standing = Standing { run, run_no: save.run_no, head: Head::of(&head) };
         self.pending.set_fate(save.id, Fate::Stands(standing));
@@ -152,7 +157,7 @@ impl Log {
     }
 
     /// A number for a run that is not there: that of its id, or the next that no other run has.
-    fn new_number(&self, id: &WorkflowId) -> u64 {
+    pub(super) fn new_number(&self, id: &WorkflowId) -> u64 {
         let mut number = format::run_number(id);
         while self.pending.is_taken(number, id) || self.index().is_taken(number, id) {
             number = (number + 1) & !PLAN_BIT;
@@ -161,7 +166,7 @@ impl Log {
     }
 
     /// The number of a run, also of a damaged one.
-    fn number_of(&self, id: &WorkflowId) -> Option<u64> {
+    pub(super) fn number_of(&self, id: &WorkflowId) -> Option<u64> {
         match self.pending.fate(id) {
             Some(Fate::Stands(standing)) => Some(standing.run),
             Some(Fate::Gone) => None,

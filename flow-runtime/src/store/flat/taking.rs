@@ -19,6 +19,7 @@ impl Index {
         match head.kind {
             Kind::Plan => self.take_plan((head.run & !PLAN_BIT) as u32, head.next, location),
             Kind::Deleted => self.bury(head.run, location),
+            Kind::Part => self.take_part(&head, location),
             Kind::Delta | Kind::Snapshot => match head.begins.as_deref() {
                 Some(begins) => self.begin(begins, &head, location),
                 None => self.go_on(&head, location),
@@ -40,9 +41,10 @@ impl Index {
 
     fn begin(&mut self, Begins { id, run_no, created_at }: &Begins, head: &FrameHead, location: Location) {
         let (id, run_no, created_at) = (id.clone(), *run_no, *created_at);
-        let graves = self.graves_of(head.run);
+        let (graves, before) = self.take_out(head.run);
+        let parts = self.parts_of(run_no, before);
         if let Some(other) = self.ids.insert(id.clone(), head.run).filter(|&other| other != head.run) {
-            self.remove_run(other);
+            self.remove_run(other).iter().for_each(Run::drop_parts);
         }
         self.add_live(&location);
         let run = Run {
@@ -55,6 +57,7 @@ impl Index {
             damage: None,
             suspect: false,
             graves,
+            parts,
         };
         self.runs.insert(head.run, run);
     }
@@ -87,7 +90,8 @@ impl Index {
     }
 
     fn bury(&mut self, number: u64, location: Location) {
-        let graves = self.graves_of(number);
+        let (graves, before) = self.take_out(number);
+        before.iter().for_each(Run::drop_parts);
         if graves.is_empty() {
             return;
         }
@@ -95,21 +99,23 @@ impl Index {
         self.tombs.insert(number, Tomb { location, graves });
     }
 
-    /// Takes out what there is of a run, and gives where its frames stand, which are of no use any more.
-    fn graves_of(&mut self, number: u64) -> Vec<Grave> {
+    /// Takes out what there is of a run. Gives where its frames stand, which are of no use any more, and the run, whose
+    /// parts may still be.
+    fn take_out(&mut self, number: u64) -> (Vec<Grave>, Option<Run>) {
         let mut graves = self.orphans.remove(&number).map(|orphan| orphan.graves).unwrap_or_default();
         if let Some(tomb) = self.tombs.remove(&number) {
             tomb.location.segment.drop_live(tomb.location.len);
             tomb.graves.into_iter().for_each(|known| grave::note(&mut graves, known));
         }
-        if let Some(run) = self.remove_run(number) {
-            run.graves.into_iter().for_each(|known| grave::note(&mut graves, known));
+        let run = self.remove_run(number);
+        if let Some(run) = &run {
+            run.graves.iter().for_each(|&known| grave::note(&mut graves, known));
             for frame in &run.frames {
                 grave::note(&mut graves, Grave { segment: frame.segment.number, died: self.batch });
             }
         }
         graves.retain(|grave| !self.is_clean(grave));
-        graves
+        (graves, run)
     }
 
     fn remove_run(&mut self, number: u64) -> Option<Run> {
