@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use flow_runtime::store::{Cached, Listing};
+use flow_runtime::store::{Cached, Listing, SqliteStore};
 use flow_runtime::testing::store_conformance;
 use flow_runtime::{
     FlatBuffersStore, InMemoryStore, JsonFileStore, StoreError, WorkflowData, WorkflowId, WorkflowStore,
@@ -90,5 +90,14 @@ mod json_files {
     store_conformance!({
         let folder = tempfile::tempdir().unwrap();
         async move || JsonFileStore::open(folder.path()).unwrap()
+    });
+}
+
+mod sqlite {
+    use super::*;
+
+    store_conformance!({
+        let folder = tempfile::tempdir().unwrap();
+        async move || SqliteStore::open(folder.path().join("flow.db")).unwrap()
     });
 }

@@ -109,6 +109,14 @@ pub enum StoreError {
         /// What this version knows: "formats up to 1".
         known: String,
     },
+    /// The library that keeps the store is too old to be trusted with it.
+    #[error("this program is linked with {found}, and the store needs {needed} or newer: older ones can lose commits")]
+    OldLibrary {
+        /// What is linked: "SQLite 3.50.2".
+        found: String,
+        /// The oldest that will do.
+        needed: String,
+    },
     /// The handle is for reading only.
     #[error("the store {} was opened for reading only", .path.display())]
     ReadOnly {

@@ -13,6 +13,8 @@ mod memory;
 mod owner;
 mod part;
 mod query;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod worker;
 
 use std::future::{self, Future};
@@ -30,6 +32,8 @@ pub use memory::InMemoryStore;
 pub use owner::Owner;
 pub use part::PartKey;
 pub use query::{Cursor, Page, Query, Summary};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteOptions, SqliteStore};
 
 use crate::state::{Delta, Encoding, WorkflowData, WorkflowId};
 
