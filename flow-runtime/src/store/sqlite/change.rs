@@ -68,27 +68,56 @@ pub(super) struct Change {
     pub(super) crc: u32,
     /// That of the change, by which it is known when it is sent again; 0 for a run that was saved.
     pub(super) delta_crc: u32,
-    pub(super) summary: Summary,
+    pub(super) status: u8,
+    pub(super) updated: Timestamp,
+    /// Where they may be others than before.
+    pub(super) facts: Option<Facts>,
     pub(super) lazy: bool,
     /// Whether a snapshot was asked for and the run is too large for one.
     pub(super) declined: bool,
 }
 
-/// What queries are answered from.
-pub(super) struct Summary {
-    pub(super) status: u8,
+/// What of a run only its creation and a new plan change.
+pub(super) struct Facts {
+    /// Their checksum.
+    pub(super) crc: u32,
+    pub(super) workflow: String,
+    pub(super) version: u32,
     pub(super) created: Timestamp,
-    pub(super) updated: Timestamp,
-    /// The workflow's name and version, when they may be others than before.
-    pub(super) workflow: Option<(String, u32)>,
-    /// What the caller said of the run; only where it may be other than before.
-    pub(super) metadata: Option<BTreeMap<String, String>>,
+    /// What the caller said of the run.
+    pub(super) metadata: BTreeMap<String, String>,
 }
 
 /// A plan as it is kept.
 pub(super) struct EncodedPlan {
     pub(super) digest: [u8; 32],
     pub(super) bytes: Vec<u8>,
+}
+
+impl Facts {
+    fn of(data: &WorkflowData) -> Self {
+        let (workflow, version, created) = (data.plan.workflow.to_string(), data.plan.version, data.created_at);
+        let metadata = data.metadata.clone();
+        let crc = Self::crc(&data.id, data.run_no, &workflow, version, created, &metadata);
+        Self { crc, workflow, version, created, metadata }
+    }
+
+    /// The checksum of such facts.
+    pub(super) fn crc(
+        id: &WorkflowId,
+        run_no: u64,
+        workflow: &str,
+        version: u32,
+        created: Timestamp,
+        metadata: &BTreeMap<String, String>,
+    ) -> u32 {
+        let numbers = [run_no, u64::from(version), created.cast_unsigned()].map(u64::to_le_bytes).concat();
+        let metadata = metadata.iter().flat_map(|(key, value)| [key, value]);
+        let texts = [id.as_str(), workflow].into_iter().chain(metadata.map(String::as_str));
+        texts.fold(crc32c::crc32c(&numbers), |crc, text| {
+            crc32c::crc32c_append(crc32c::crc32c_append(crc, &(text.len() as u64).to_le_bytes()), text.as_bytes())
+        })
+    }
 }
 
 impl EncodedPlan {
@@ -118,11 +147,8 @@ impl Change {
         (change.run_no, change.next, change.fence) = (delta.run_no, delta.seq.saturating_add(1), delta.fence);
         // A run that begins has nothing to lag behind.
         change.lazy = delta.ack == Ack::Lazy && delta.seq != 0;
-        if plans.is_empty() {
-            change.summary.workflow = None;
-        }
-        if delta.seq != 0 {
-            change.summary.metadata = None;
+        if !plans.is_empty() {
+            change.facts = Some(Facts::of(after));
         }
         if whole {
             change.make_whole(after)?;
@@ -146,20 +172,15 @@ impl Change {
     pub(super) fn of_record(data: &WorkflowData) -> Result<Self, StoreError> {
         let encode = || Ok((write_record(data, Plans::Beside)?, EncodedPlan::of(&data.plan)?));
         let (body, plan) = encode().map_err(|error| StoreError::from_codec(&data.id, error))?;
-        Self::new(data, Kind::Snapshot, body, Some(plan)).checked()
+        let change = Self::new(data, Kind::Snapshot, body, Some(plan));
+        Self { facts: Some(Facts::of(data)), ..change }.checked()
     }
 
     fn new(data: &WorkflowData, kind: Kind, body: Vec<u8>, plan: Option<EncodedPlan>) -> Self {
-        let summary = Summary {
-            status: data.status as u8,
-            created: data.created_at,
-            updated: data.updated_at,
-            workflow: Some((data.plan.workflow.to_string(), data.plan.version)),
-            metadata: Some(data.metadata.clone()),
-        };
         let (id, run_no, next) = (data.id.clone(), data.run_no, data.seq);
-        let (fence, crc, delta_crc) = (0, 0, 0);
-        Self { id, run_no, next, fence, kind, body, plan, crc, delta_crc, summary, lazy: false, declined: false }
+        let (status, updated) = (data.status as u8, data.updated_at);
+        let (fence, crc, delta_crc, facts, lazy, declined) = (0, 0, 0, None, false, false);
+        Self { id, run_no, next, fence, kind, body, plan, crc, delta_crc, status, updated, facts, lazy, declined }
     }
 
     fn checked(mut self) -> Result<Self, StoreError> {

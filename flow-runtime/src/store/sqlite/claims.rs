@@ -9,7 +9,6 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use super::failure::Refusal;
-use super::runs::signed;
 use crate::state::{Timestamp, WorkflowId};
 use crate::store::{Owner, StoreError};
 
@@ -74,7 +73,7 @@ impl Owners {
         owner: Owner,
         now: Timestamp,
     ) -> Result<u64, Refusal> {
-        let owner = signed(owner.number());
+        let owner = owner.number().cast_signed();
         let claim = find(db, id)?;
         if let Some(claim) = &claim
             && claim.owner != owner
@@ -101,7 +100,7 @@ impl Owners {
 
     /// Gives back all that this owner has.
     pub(super) fn forget(&mut self, db: &Connection, owner: Owner) -> Result<()> {
-        let owner = signed(owner.number());
+        let owner = owner.number().cast_signed();
         self.ours.remove(&owner);
         remove(db, owner)
     }
@@ -119,7 +118,7 @@ impl Owners {
 /// Gives a run back, if this owner has it.
 pub(super) fn release(db: &Connection, id: &WorkflowId, owner: Owner) -> Result<()> {
     db.prepare_cached("DELETE FROM claims WHERE id = ?1 AND owner = ?2")?
-        .execute(params![id.as_str(), signed(owner.number())])
+        .execute(params![id.as_str(), owner.number().cast_signed()])
         .map(drop)
 }
 

@@ -7,6 +7,7 @@
 mod change;
 mod claims;
 mod failure;
+mod head;
 mod open;
 mod options;
 mod read;
@@ -14,6 +15,8 @@ mod runs;
 mod schema;
 mod select;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::fmt;

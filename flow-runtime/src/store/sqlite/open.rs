@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
 
 use super::failure::Refusal;
@@ -53,14 +54,18 @@ pub(super) fn place(path: &Path, usage: Use) -> Result<PathBuf, StoreError> {
     let name = path.file_name().ok_or_else(|| io("open", std::io::ErrorKind::IsADirectory.into()))?;
     let dir = RealFs.open_dir(above, usage == Use::Write)?;
     let full = above.canonicalize().map_err(|error| io("open the folder of", error))?.join(name);
-    if usage == Use::Write && full.symlink_metadata().is_err() {
-        let name = name.to_str().ok_or_else(|| io("create", std::io::ErrorKind::InvalidFilename.into()))?;
-        let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
-        match dir.create(name) {
-            Ok(file) => file.sync().and_then(|()| dir.sync())?,
-            Err(error) if error.source.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error.into()),
-        }
+    if full.symlink_metadata().is_ok() {
+        return Ok(full);
+    }
+    if usage == Use::Read {
+        return Err(io("open", std::io::ErrorKind::NotFound.into()));
+    }
+    let name = name.to_str().ok_or_else(|| io("create", std::io::ErrorKind::InvalidFilename.into()))?;
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    match dir.create(name) {
+        Ok(file) => file.sync().and_then(|()| dir.sync())?,
+        Err(error) if error.source.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error.into()),
     }
     Ok(full)
 }
@@ -71,11 +76,9 @@ pub(super) fn connect(path: &Path, usage: Use, patience: Duration, full: bool) -
     let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let known = i64::try_from(schema::STEPS.len()).unwrap_or(i64::MAX);
     let connected = check_owner(path).and_then(|()| {
-        let access = match usage {
-            Use::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
-            Use::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
-        };
-        let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        // Also for reading: what a killed process left half done is taken back before anything can be read.
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let mut db = Connection::open_with_flags(path, flags)?;
         wait_for_others(&mut db, patience)?;
         patiently(patience, || check_contents(&db, path))?;
@@ -84,7 +87,11 @@ pub(super) fn connect(path: &Path, usage: Use, patience: Duration, full: bool) -
             let source = std::io::Error::new(std::io::ErrorKind::NotFound, "it holds no store yet");
             return Err(StoreError::Io { action: "open", path: path.to_owned(), source }.into());
         }
-        if usage == Use::Write {
+        if usage == Use::Read {
+            db.pragma_update(None, "query_only", true)?;
+            // Who only looks does not put the log back into the file.
+            db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        } else {
             patiently(patience, || Ok(schema::migrate(&mut db, schema::STEPS)?))?;
             patiently(patience, || use_log(&db, path))?;
         }

@@ -13,11 +13,15 @@ use sha2::{Digest, Sha256};
 
 use super::change::{Kind, part_crc, row_crc};
 use super::failure::{Failure, Refusal};
+use super::head::{DAMAGED_HEAD, Head};
 use crate::plan::{Fingerprint, Plan};
 use crate::state::codec::CodecError;
 use crate::state::codec::flat::{FindPlan, read_delta, read_plan, read_record};
 use crate::state::{WorkflowData, WorkflowId};
 use crate::store::{Damaged, Listing, PartKey, StoreError};
+
+/// How many plans are remembered.
+const MAX_PLANS: usize = 1_000;
 
 /// The plans that were read, which many runs share.
 pub(super) type PlanCache = HashMap<i64, Stored>;
@@ -38,15 +42,6 @@ struct Entry {
     plan: i64,
     crc: u32,
     body: Bytes,
-}
-
-/// What the table of runs says of a run.
-struct Found {
-    id: WorkflowId,
-    run: i64,
-    run_no: u64,
-    next: u64,
-    last: i64,
 }
 
 /// The plan that a row names, if it names one.
@@ -87,8 +82,19 @@ pub(super) fn load(
     plans: &mut PlanCache,
     id: &WorkflowId,
 ) -> Result<WorkflowData, Refusal> {
-    let found = find(db, id)?.ok_or_else(|| StoreError::NotFound { id: id.clone() })?;
-    read_run(db, plans, &found).map_err(|error| match error {
+    let (head, is_intact) = match Head::find(db, id) {
+        Ok(found) => found.ok_or_else(|| StoreError::NotFound { id: id.clone() })?,
+        Err(error) => return Err(of_run(path, id, error.into())),
+    };
+    if !is_intact {
+        return Err(corrupt(path, id, DAMAGED_HEAD).into());
+    }
+    read_run(db, plans, id, &head).map_err(|error| of_run(path, id, error))
+}
+
+/// What is said of a run whose rows cannot be read.
+fn of_run(path: &Path, id: &WorkflowId, error: Broken) -> Refusal {
+    match error {
         Broken::Sql(error) => match Failure::of("read", path, &error) {
             failure if failure.is_damage() => corrupt(path, id, failure.reason()).into(),
             _ => Refusal::Sql(error),
@@ -98,55 +104,41 @@ pub(super) fn load(
         }
         Broken::Codec(CodecError::Broken { reason }) => corrupt(path, id, &reason).into(),
         Broken::Codec(error) => corrupt(path, id, &error.to_string()).into(),
-    })
+    }
 }
 
 fn corrupt(path: &Path, id: &WorkflowId, reason: &str) -> StoreError {
     StoreError::Corrupt { id: id.clone(), path: Some(path.to_owned()), reason: reason.to_owned() }
 }
 
-fn find(db: &Connection, id: &WorkflowId) -> rusqlite::Result<Option<Found>> {
-    let mut find = db.prepare_cached("SELECT run, run_no, next, last FROM runs WHERE id = ?1")?;
-    find.query_row([id.as_str()], |row| {
-        Ok(Found {
-            id: id.clone(),
-            run: row.get(0)?,
-            run_no: row.get::<_, i64>(1)?.cast_unsigned(),
-            next: row.get::<_, i64>(2)?.cast_unsigned(),
-            last: row.get(3)?,
-        })
-    })
-    .optional()
-}
-
-fn read_run(db: &Connection, plans: &mut PlanCache, found: &Found) -> Result<WorkflowData, Broken> {
+fn read_run(db: &Connection, plans: &mut PlanCache, id: &WorkflowId, head: &Head) -> Result<WorkflowData, Broken> {
     let mut data: Option<WorkflowData> = None;
-    for entry in chain(db, found)?.into_iter().rev() {
+    for entry in chain(db, head)?.into_iter().rev() {
         let kind = entry.kind().ok_or_else(|| broken(format!("a row of it is of the unknown kind {}", entry.kind)))?;
         let stored = if entry.plan == 0 { None } else { Some(stored_plan(db, plans, entry.plan)?) };
         let digest = stored.as_ref().map(|stored| &stored.digest);
-        if row_crc(&found.id, found.run_no, entry.next, kind, digest, &entry.body) != entry.crc {
+        if row_crc(id, head.run_no, entry.next, kind, digest, &entry.body) != entry.crc {
             return Err(broken(format!("the checksum of change {} is wrong", entry.next.wrapping_sub(1))));
         }
         let named = Named(stored.map(|stored| stored.plan));
-        data = Some(entry.add_to(data, kind, found, &named)?);
+        data = Some(entry.add_to(data, kind, head.run_no, &named)?);
     }
     let data = data.ok_or_else(|| broken("there is no row of it"))?;
-    if data.id == found.id && data.run_no == found.run_no && data.seq == found.next {
+    if data.id == *id && data.run_no == head.run_no && data.seq == head.next {
         return Ok(data);
     }
-    Err(broken(format!("its rows hold run `{}` at change {} and not {}", data.id, data.seq, found.next)))
+    Err(broken(format!("its rows hold run `{}` at change {} and not {}", data.id, data.seq, head.next)))
 }
 
 /// The rows of a run, the newest first.
-fn chain(db: &Connection, found: &Found) -> Result<Vec<Entry>, Broken> {
+fn chain(db: &Connection, head: &Head) -> Result<Vec<Entry>, Broken> {
     let mut select =
         db.prepare_cached("SELECT run, before, next, kind, plan, crc, body FROM journal WHERE row = ?1")?;
-    let (mut entries, mut at) = (Vec::new(), found.last);
+    let (mut entries, mut at) = (Vec::new(), head.last);
     while at != 0 {
         let entry = select.query_row([at], Entry::of).optional()?.ok_or_else(|| broken("a row of it is missing"))?;
         // A row points only to older ones, so a chain comes to an end.
-        if entry.run != found.run || entry.before >= at {
+        if entry.run != head.run || entry.before >= at {
             return Err(broken("a row of it is another run's"));
         }
         at = entry.before;
@@ -176,13 +168,13 @@ impl Entry {
         &self,
         data: Option<WorkflowData>,
         kind: Kind,
-        found: &Found,
+        run_no: u64,
         plan: &Named,
     ) -> Result<WorkflowData, Broken> {
         if kind == Kind::Snapshot {
             return Ok(read_record(&self.body, plan)?);
         }
-        let delta = read_delta(&self.body, found.run_no, self.next.wrapping_sub(1), plan)?;
+        let delta = read_delta(&self.body, run_no, self.next.wrapping_sub(1), plan)?;
         match data {
             None => WorkflowData::create(&delta).map_err(|error| broken(error.to_string())),
             Some(mut data) => {
@@ -206,6 +198,9 @@ fn stored_plan(db: &Connection, plans: &mut PlanCache, number: i64) -> Result<St
         return Err(broken("the checksum of the plan that it names is wrong"));
     }
     let stored = Stored { digest, plan: Arc::new(read_plan(&body)?) };
+    if plans.len() >= MAX_PLANS {
+        plans.clear();
+    }
     plans.insert(number, stored.clone());
     Ok(stored)
 }
@@ -216,9 +211,9 @@ pub(super) fn list(db: &Connection, path: &Path) -> Result<Listing, Refusal> {
     let mut rows = select.query([])?;
     let mut listing = Listing::default();
     while let Some(row) = rows.next()? {
-        let bytes = row.get_ref(0)?.as_bytes().map_err(rusqlite::Error::from)?;
-        match std::str::from_utf8(bytes).map(WorkflowId::new) {
-            Ok(Ok(id)) => listing.workflows.push(id),
+        let text = row.get_ref(0)?.as_str().ok();
+        match text.map(WorkflowId::new) {
+            Some(Ok(id)) => listing.workflows.push(id),
             _ => listing.damaged.push(Damaged::new(path, "the id of a run is damaged")),
         }
     }

@@ -5,39 +5,28 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension, Result, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use super::change::{Change, EncodedPlan, Kind};
 use super::claims;
 use super::failure::Refusal;
+use super::head::{DAMAGED_HEAD, Head};
 use crate::state::{Timestamp, WorkflowId};
 use crate::store::StoreError;
 
-/// How many runs are remembered.
+/// How many runs are remembered, and how many plans.
 const MAX_REMEMBERED: usize = 20_000;
 /// The changes of a run are not worth a snapshot below this many bytes.
 const MIN_GROWN: u64 = 128 << 10;
 /// What a row costs beside its body.
 const ROW_BYTES: u64 = 64;
 
-/// Where a run stands in the tables.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Head {
-    run: i64,
-    run_no: u64,
-    next: u64,
-    delta_crc: u32,
-    last: i64,
-    status: u8,
-    /// The bytes of its changes since the last snapshot, and those of the snapshot.
-    grown: u64,
-    whole: u64,
-}
-
 /// A run that may not be there, and its claim if it has one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Standing {
     pub(super) head: Option<Head>,
+    /// Whether what says where it stands is damaged.
+    pub(super) is_damaged: bool,
     pub(super) fence: Option<u64>,
 }
 
@@ -60,15 +49,13 @@ pub(super) struct Known {
     pub(super) outgrown: Vec<WorkflowId>,
 }
 
-/// Numbers without sign stand as those of the same bits.
-pub(super) const fn signed(number: u64) -> i64 {
-    number.cast_signed()
-}
-
 impl Standing {
     /// Whether a change fits to what is there.
     pub(super) fn fit(&self, change: &Change) -> Result<Fit, StoreError> {
         let conflict = |reason: String| Err(StoreError::Conflict { id: change.id.clone(), reason });
+        if self.is_damaged {
+            return Err(StoreError::Corrupt { id: change.id.clone(), path: None, reason: DAMAGED_HEAD.to_owned() });
+        }
         let seq = change.next - 1;
         if let Some(head) = self.head
             && head.run_no == change.run_no
@@ -122,7 +109,9 @@ impl Known {
         if let Some(standing) = self.standings.get(id) {
             return Ok(*standing);
         }
-        let standing = Standing { head: find_head(db, id)?, fence: claims::fence_of(db, id)? };
+        let (head, is_intact) = Head::find(db, id)?.unzip();
+        let (is_damaged, fence) = (is_intact == Some(false), claims::fence_of(db, id)?);
+        let standing = Standing { head, is_damaged, fence };
         if self.standings.len() >= MAX_REMEMBERED {
             self.standings.clear();
         }
@@ -150,71 +139,77 @@ impl Known {
     /// Keeps a run in place of what there is of it.
     pub(super) fn save(&mut self, db: &Connection, change: &Change) -> Result<(), Refusal> {
         let standing = self.standing(db, &change.id)?;
-        if let Some(head) = standing.head {
-            self.discard(db, head.last)?;
-            db.prepare_cached("DELETE FROM metadata WHERE run = ?1")?.execute([head.run])?;
-            db.prepare_cached("DELETE FROM runs WHERE run = ?1")?.execute([head.run])?;
-        }
-        let head = self.begin(db, change)?;
-        self.standings.insert(change.id.clone(), Standing { head: Some(head), ..standing });
+        self.remove(db, standing)?;
+        let head = Some(self.begin(db, change)?);
+        self.standings.insert(change.id.clone(), Standing { head, is_damaged: false, ..standing });
         Ok(())
     }
 
     /// Removes a run with all that belongs to it.
     pub(super) fn delete(&mut self, db: &Connection, id: &WorkflowId, now: Timestamp) -> Result<(), Refusal> {
-        let Some(head) = self.standing(db, id)?.head else {
+        let standing = self.standing(db, id)?;
+        if standing.head.is_none() {
             return Err(StoreError::NotFound { id: id.clone() }.into());
-        };
+        }
         if let Some(holder) = claims::living_holder(db, id, now)? {
             let reason = format!("{holder} drives it, and it cannot be deleted before that has ended");
             return Err(StoreError::Conflict { id: id.clone(), reason }.into());
         }
         self.forget_run(id);
-        self.discard(db, head.last)?;
-        db.prepare_cached("DELETE FROM metadata WHERE run = ?1")?.execute([head.run])?;
+        self.remove(db, standing)?;
         db.prepare_cached("DELETE FROM parts WHERE id = ?1")?.execute([id.as_str()])?;
         db.prepare_cached("DELETE FROM claims WHERE id = ?1")?.execute([id.as_str()])?;
-        db.prepare_cached("DELETE FROM runs WHERE run = ?1")?.execute([head.run])?;
         Ok(())
     }
 
-    fn begin(&mut self, db: &Connection, change: &Change) -> Result<Head> {
-        let workflow = change.summary.workflow.as_ref();
-        let (name, version) = workflow.map_or(("", 0), |(name, version)| (name.as_str(), *version));
-        db.prepare_cached(
-            "INSERT INTO runs (next, last, delta_crc, updated, grown, whole, run_no, status, version, created, workflow, id)
-             VALUES (:next, 0, :crc, :updated, :grown, :whole, :run_no, :status, :version, :created, :workflow, :id)",
-        )?
-        .execute(named_params! {
-            ":next": signed(change.next), ":crc": change.delta_crc, ":updated": change.summary.updated,
-            ":grown": 0, ":whole": 0, ":run_no": signed(change.run_no), ":status": change.summary.status,
-            ":version": version, ":created": change.summary.created, ":workflow": name, ":id": change.id.as_str(),
-        })?;
-        let (run, run_no) = (db.last_insert_rowid(), change.run_no);
-        for (key, value) in change.summary.metadata.iter().flatten() {
-            db.prepare_cached("INSERT INTO metadata VALUES (?1, ?2, ?3, ?4)")?.execute(params![
-                key,
-                value,
-                change.summary.created,
-                run
-            ])?;
+    /// Removes what there is of a run but its parts.
+    fn remove(&mut self, db: &Connection, standing: Standing) -> Result<()> {
+        let Some(head) = standing.head else { return Ok(()) };
+        // Where the rows of a damaged run are is not known, and they may not be taken for those of another.
+        if !standing.is_damaged {
+            self.discard(db, head.last)?;
+        }
+        db.prepare_cached("DELETE FROM metadata WHERE run = ?1")?.execute([head.run])?;
+        db.prepare_cached("DELETE FROM runs WHERE run = ?1")?.execute([head.run]).map(drop)
+    }
+
+    fn begin(&mut self, db: &Connection, change: &Change) -> Result<Head, Refusal> {
+        let Some(facts) = &change.facts else { return Err(no_beginning(change).into()) };
+        let mut add = db.prepare_cached(
+            "INSERT INTO runs (next, last, delta_crc, updated, crc, grown, whole, status, facts, run_no, version, created, workflow, id)
+             VALUES (0, 0, 0, 0, 0, 0, 0, ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?;
+        let (run_no, id) = (change.run_no, change.id.as_str());
+        let run = add.insert(params![
+            change.status,
+            facts.crc,
+            run_no.cast_signed(),
+            facts.version,
+            facts.created,
+            facts.workflow,
+            id
+        ])?;
+        for (key, value) in &facts.metadata {
+            let mut add = db.prepare_cached("INSERT INTO metadata VALUES (?1, ?2, ?3, ?4)")?;
+            add.execute(params![key, value, facts.created, run])?;
         }
         // What a run of this id left that never began, or was replaced.
         db.prepare_cached("DELETE FROM parts WHERE id = ?1 AND run_no <> ?2")?
-            .execute(params![change.id.as_str(), signed(run_no)])?;
-        let head =
-            Head { run, run_no, next: 0, delta_crc: 0, last: 0, status: change.summary.status, grown: 0, whole: 0 };
-        self.append(db, change, head)
+            .execute(params![id, run_no.cast_signed()])?;
+        let head = Head { run, run_no, facts: facts.crc, ..Head::default() };
+        Ok(self.append(db, change, head)?)
     }
 
     fn go_on(&mut self, db: &Connection, change: &Change, mut head: Head) -> Result<Head> {
-        if let Some((name, version)) = &change.summary.workflow {
-            db.prepare_cached("UPDATE runs SET workflow = ?2, version = ?3 WHERE run = ?1")?
-                .execute(params![head.run, name, version])?;
+        if let Some(facts) = &change.facts {
+            head.facts = facts.crc;
+            db.prepare_cached("UPDATE runs SET workflow = ?2, version = ?3, facts = ?4 WHERE run = ?1")?
+                .execute(params![head.run, facts.workflow, facts.version, head.facts])?;
         }
-        if head.status != change.summary.status {
-            head.status = change.summary.status;
-            db.prepare_cached("UPDATE runs SET status = ?2 WHERE run = ?1")?.execute(params![head.run, head.status])?;
+        if head.status != change.status {
+            // Apart, since it stands in an index.
+            db.prepare_cached("UPDATE runs SET status = ?2 WHERE run = ?1")?
+                .execute(params![head.run, change.status])?;
         }
         self.append(db, change, head)
     }
@@ -226,8 +221,8 @@ impl Known {
         let is_whole = change.kind == Kind::Snapshot;
         let (grown, whole) = match change.kind {
             Kind::Snapshot => (0, bytes),
-            Kind::Delta if change.declined => (0, head.whole + head.grown + bytes),
-            Kind::Delta => (head.grown + bytes, head.whole),
+            Kind::Delta if change.declined => (0, head.whole.saturating_add(head.grown).saturating_add(bytes)),
+            Kind::Delta => (head.grown.saturating_add(bytes), head.whole),
         };
         db.prepare_cached(
             "INSERT INTO journal (run, before, next, kind, plan, crc, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -235,7 +230,7 @@ impl Known {
         .execute(params![
             head.run,
             if is_whole { 0 } else { head.last },
-            signed(change.next),
+            change.next.cast_signed(),
             change.kind as u8,
             plan,
             change.crc,
@@ -245,19 +240,10 @@ impl Known {
         if is_whole && head.last != 0 {
             self.discard(db, head.last)?;
         }
-        db.prepare_cached(
-            "UPDATE runs SET next = ?2, last = ?3, delta_crc = ?4, updated = ?5, grown = ?6, whole = ?7 WHERE run = ?1",
-        )?
-        .execute(params![
-            head.run,
-            signed(change.next),
-            last,
-            change.delta_crc,
-            change.summary.updated,
-            signed(grown),
-            signed(whole)
-        ])?;
-        Ok(Head { next: change.next, delta_crc: change.delta_crc, last, grown, whole, ..head })
+        let Change { next, delta_crc, status, updated, .. } = *change;
+        let head = Head { next, delta_crc, last, status, updated, grown, whole, ..head };
+        head.write(db)?;
+        Ok(head)
     }
 
     /// The number of a plan, which is added if it is not there.
@@ -268,6 +254,9 @@ impl Known {
         let mut find = db.prepare_cached("SELECT plan FROM plans WHERE digest = ?1")?;
         let number = find.query_row([&plan.digest], |row| row.get(0)).optional()?;
         let number = number.map_or_else(|| add_plan(db, plan), Ok)?;
+        if self.plans.len() >= MAX_REMEMBERED {
+            self.plans.clear();
+        }
         self.plans.insert(plan.digest, number);
         Ok(number)
     }
@@ -306,20 +295,6 @@ fn add_plan(db: &Connection, plan: &EncodedPlan) -> Result<i64> {
     add.insert(params![plan.digest, plan.bytes])
 }
 
-fn find_head(db: &Connection, id: &WorkflowId) -> Result<Option<Head>> {
-    let mut find =
-        db.prepare_cached("SELECT run, run_no, next, delta_crc, last, status, grown, whole FROM runs WHERE id = ?1")?;
-    find.query_row([id.as_str()], |row| {
-        Ok(Head {
-            run: row.get(0)?,
-            run_no: row.get::<_, i64>(1)?.cast_unsigned(),
-            next: row.get::<_, i64>(2)?.cast_unsigned(),
-            delta_crc: row.get(3)?,
-            last: row.get(4)?,
-            status: row.get(5)?,
-            grown: row.get::<_, i64>(6)?.cast_unsigned(),
-            whole: row.get::<_, i64>(7)?.cast_unsigned(),
-        })
-    })
-    .optional()
+fn no_beginning(change: &Change) -> StoreError {
+    StoreError::Conflict { id: change.id.clone(), reason: "its first change does not create it".to_owned() }
 }

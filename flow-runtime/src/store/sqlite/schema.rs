@@ -68,6 +68,8 @@ fn first(db: &Connection) -> Result<()> {
             updated INTEGER NOT NULL,
             grown INTEGER NOT NULL,
             whole INTEGER NOT NULL,
+            facts INTEGER NOT NULL,
+            crc INTEGER NOT NULL,
             run_no INTEGER NOT NULL,
             status INTEGER NOT NULL,
             version INTEGER NOT NULL,

@@ -8,11 +8,14 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::Bound;
+use std::path::Path;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row, params_from_iter};
+use rusqlite::{Connection, params_from_iter};
 
-use crate::state::{Timestamp, WorkflowId, WorkflowStatus};
+use super::change::Facts;
+use super::head::Head;
+use crate::state::{WorkflowId, WorkflowStatus};
 use crate::store::{Damaged, Page, Query, Summary};
 
 /// All statuses, by their numbers.
@@ -25,6 +28,8 @@ const STATUSES: [WorkflowStatus; 7] = [
     WorkflowStatus::RollingBack,
     WorkflowStatus::RolledBack,
 ];
+/// Where runs are taken from that are asked for by nothing that the caller said of them.
+const RUNS: &str = "runs";
 /// How many entries of the index are counted to find the entry that the fewest runs have.
 const COUNTED: i64 = 1_000;
 
@@ -35,30 +40,60 @@ struct Select {
     values: Vec<Value>,
 }
 
+/// A run as the tables have it.
+struct Row {
+    run: i64,
+    /// What the checksums of the row must be.
+    head: Head,
+    crc: u32,
+    summary: Summary,
+}
+
 /// The page that a query asks for.
-pub(super) fn page(db: &Connection, path: &std::path::Path, query: &Query) -> rusqlite::Result<Page> {
-    let asked: Vec<WorkflowStatus> =
-        STATUSES.into_iter().filter(|status| query.statuses.is_empty() || query.statuses.contains(status)).collect();
-    let (mut runs, mut damaged) = (Vec::new(), Vec::new());
-    let selects = match rarest(db, query)? {
-        Some(rarest) => vec![of_metadata(query, &asked, &rarest)],
-        None => asked.iter().map(|status| of_status(query, *status)).collect(),
-    };
-    for select in selects {
-        for run in select.run(db, query.page.get())? {
-            match run {
-                Some(run) => runs.push(run),
+pub(super) fn page(db: &Connection, path: &Path, query: &Query) -> rusqlite::Result<Page> {
+    let (mut rows, mut damaged) = (Vec::new(), Vec::new());
+    for (sql, values) in statements(db, query)? {
+        let mut select = db.prepare_cached(&sql)?;
+        // What is in the place of a value and is none is damage of that run alone.
+        for found in select.query_map(params_from_iter(values), |found| Ok(row(found).unwrap_or(None)))? {
+            match found? {
+                Some(row) => rows.push(row),
                 None => damaged.push(Damaged::new(path, "what stands there of a run is damaged")),
             }
         }
     }
-    damaged.dedup();
-    runs.sort_by_cached_key(|(_, run)| (Reverse(run.created_at), run.id.clone()));
-    runs.truncate(query.page.get() + 1);
-    for run in &mut runs {
-        run.1.metadata = metadata(db, run.0)?;
+    rows.sort_by_cached_key(|row| (Reverse(row.summary.created_at), row.summary.id.clone()));
+    rows.truncate(query.page.get() + 1);
+    let mut runs = Vec::with_capacity(rows.len());
+    for mut row in rows {
+        row.summary.metadata = metadata(db, row.run)?;
+        if row.is_intact() {
+            runs.push(row.summary);
+        } else {
+            damaged.push(Damaged::new(path, format!("run `{}`: what queries ask of it is damaged", row.summary.id)));
+        }
     }
-    Ok(query.page_of(runs.into_iter().map(|(_, run)| run), damaged))
+    damaged.dedup();
+    Ok(query.page_of(runs, damaged))
+}
+
+/// The statements that a query is answered with, each with what is bound to it.
+pub(super) fn statements(db: &Connection, query: &Query) -> rusqlite::Result<Vec<(String, Vec<Value>)>> {
+    let asked: Vec<WorkflowStatus> =
+        STATUSES.into_iter().filter(|status| query.statuses.is_empty() || query.statuses.contains(status)).collect();
+    let selects = match rarest(db, query)? {
+        Some(rarest) => vec![of_metadata(query, &asked, &rarest)],
+        None => asked.iter().map(|status| of_status(query, *status)).collect(),
+    };
+    Ok(selects.into_iter().map(|select| select.finish(query.page.get())).collect())
+}
+
+impl Row {
+    fn is_intact(&self) -> bool {
+        let Summary { id, run_no, workflow, version, created_at, metadata, .. } = &self.summary;
+        let facts = Facts::crc(id, *run_no, workflow, *version, *created_at, metadata);
+        self.head.facts == facts && self.head.crc() == self.crc
+    }
 }
 
 /// Of the metadata that is asked for, the entry that the fewest runs have.
@@ -76,7 +111,7 @@ fn rarest(db: &Connection, query: &Query) -> rusqlite::Result<Option<String>> {
 }
 
 fn of_status(query: &Query, status: WorkflowStatus) -> Select {
-    let mut select = Select { from: "runs", conditions: "1".to_owned(), values: Vec::new() };
+    let mut select = Select { from: RUNS, conditions: "1".to_owned(), values: Vec::new() };
     if let Some(workflow) = &query.workflow {
         select.add("runs.workflow = ?", [workflow.clone().into()]);
     }
@@ -132,25 +167,33 @@ impl Select {
         }
     }
 
-    /// The first runs, one more than a page has; none in the place of one that is damaged.
-    fn run(mut self, db: &Connection, page: usize) -> rusqlite::Result<Vec<Option<(i64, Summary)>>> {
-        let created = if self.from == "runs" { "runs.created" } else { "metadata.created" };
+    /// The statement for the first runs, one more than a page has.
+    fn finish(mut self, page: usize) -> (String, Vec<Value>) {
+        let created = if self.from == RUNS { "runs.created" } else { "metadata.created" };
         let sql = format!(
-            "SELECT runs.run, runs.id, runs.run_no, runs.workflow, runs.version, runs.status, runs.created, runs.updated
+            "SELECT runs.run, id, run_no, workflow, version, status, runs.created, updated, next, delta_crc, last, facts, crc
              FROM {} WHERE {} ORDER BY {created} DESC, runs.id LIMIT ?",
             self.from, self.conditions
         );
         self.values.push(i64::try_from(page + 1).unwrap_or(i64::MAX).into());
-        let mut select = db.prepare_cached(&sql)?;
-        select.query_map(params_from_iter(self.values), summary)?.collect()
+        (sql, self.values)
     }
 }
 
-fn summary(row: &Row<'_>) -> rusqlite::Result<Option<(i64, Summary)>> {
+/// None in the place of a run whose id or status cannot be.
+fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Option<Row>> {
     let Ok(id) = WorkflowId::new(row.get::<_, String>(1)?) else { return Ok(None) };
-    let number: i64 = row.get(5)?;
-    let Some(status) = STATUSES.into_iter().find(|status| i64::from(*status as u8) == number) else { return Ok(None) };
-    let created_at: Timestamp = row.get(6)?;
+    let number: u8 = row.get(5)?;
+    let Some(status) = STATUSES.into_iter().find(|status| *status as u8 == number) else { return Ok(None) };
+    let head = Head {
+        status: number,
+        updated: row.get(7)?,
+        next: row.get::<_, i64>(8)?.cast_unsigned(),
+        delta_crc: row.get(9)?,
+        last: row.get(10)?,
+        facts: row.get(11)?,
+        ..Head::default()
+    };
     let summary = Summary {
         id,
         run_no: row.get::<_, i64>(2)?.cast_unsigned(),
@@ -158,10 +201,10 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<Option<(i64, Summary)>> {
         version: row.get(4)?,
         status,
         metadata: BTreeMap::new(),
-        created_at,
-        updated_at: row.get(7)?,
+        created_at: row.get(6)?,
+        updated_at: head.updated,
     };
-    Ok(Some((row.get(0)?, summary)))
+    Ok(Some(Row { run: row.get(0)?, head, crc: row.get(12)?, summary }))
 }
 
 fn metadata(db: &Connection, run: i64) -> rusqlite::Result<BTreeMap<String, String>> {
