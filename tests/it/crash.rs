@@ -13,7 +13,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use flow_runtime::prelude::*;
-use flow_runtime::state::StepStatus;
+use flow_runtime::state::{StepStatus, Timestamp};
+use flow_runtime::store::SqliteStore;
 use flow_runtime::{JsonFileStore, StoreError, WorkflowData, WorkflowId, WorkflowStore};
 
 /// Of each store; only those count that came after the run was begun.
@@ -22,6 +23,8 @@ const SIGKILL: i32 = 9;
 const ID: &str = "killed";
 const STORE: &str = "FLOW_TEST_CRASH_STORE";
 const DIR: &str = "FLOW_TEST_CRASH_DIR";
+/// Which process it is of those that run over one store.
+const TRY: &str = "FLOW_TEST_CRASH_TRY";
 
 /// What the child says when it begins.
 const BEGUN: &str = "the run begins";
@@ -108,10 +111,17 @@ fn child() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let output = match store.as_str() {
         "json" => runtime.block_on(run(JsonFileStore::open(dir.join("store")).unwrap(), &dir)),
+        "sqlite" => runtime.block_on(run(database(&dir), &dir)),
         _ => runtime.block_on(run(FlatBuffersStore::open(dir.join("store")).unwrap(), &dir)),
     };
     std::fs::write(dir.join("micros"), begun.elapsed().as_micros().to_string()).unwrap();
     std::fs::write(dir.join("output"), output.to_string()).unwrap();
+}
+
+/// The database, some time after the leases of the process before have run out.
+fn database(dir: &Path) -> SqliteStore {
+    let days: Timestamp = std::env::var(TRY).unwrap().parse().unwrap();
+    SqliteStore::options().clock(move || days * 86_400_000_000_000).open(dir.join("store/flow.db")).unwrap()
 }
 
 async fn run(store: impl WorkflowStore, dir: &Path) -> u64 {
@@ -119,12 +129,14 @@ async fn run(store: impl WorkflowStore, dir: &Path) -> u64 {
     work((0..12).collect()).run(&engine, ID).await.unwrap()
 }
 
-/// Starts the child, and kills it this long after it has begun. Says whether it came to its end before.
-fn run_child(store: &str, dir: &Path, life: Option<Duration>) -> bool {
+/// Starts the child, the so-many-th over this store, and kills it this long after it has begun. Says whether it came to
+/// its end before.
+fn run_child(store: &str, dir: &Path, tries: usize, life: Option<Duration>) -> bool {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["crash::child", "--exact", "--nocapture"])
         .env(STORE, store)
         .env(DIR, dir)
+        .env(TRY, tries.to_string())
         .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
         .spawn()
@@ -155,6 +167,12 @@ async fn load(store: &str, dir: &Path) -> Option<WorkflowData> {
     }
     let loaded = match store {
         "json" => JsonFileStore::open_read_only(dir).unwrap().load(&id).await,
+        "sqlite" => match SqliteStore::open_read_only(dir.join("flow.db")) {
+            Ok(store) => store.load(&id).await,
+            // It was killed before it had made its tables.
+            Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => return None,
+            Err(error) => Err(error),
+        },
         _ => FlatBuffersStore::open_read_only(dir).unwrap().load(&id).await,
     };
     match loaded {
@@ -178,7 +196,7 @@ async fn kill_until_it_ends(store: &str, full_life: Duration, expected: &str, ra
     loop {
         // After many kills it is left alone, so that a slow machine comes to an end as well.
         let life = (tries < 20).then(|| full_life.mul_f64(random.f64()));
-        let has_ended = run_child(store, dir, life);
+        let has_ended = run_child(store, dir, tries, life);
         let entries = ledger(dir);
         let new: Vec<&String> = entries[entries_before..].iter().map(|(step, _)| step).collect();
         for step in &new {
@@ -210,7 +228,7 @@ async fn kill_until_it_ends(store: &str, full_life: Duration, expected: &str, ra
 
 async fn kill(store: &str, seed: u64) {
     let undisturbed = tempfile::tempdir().unwrap();
-    assert!(run_child(store, undisturbed.path(), None));
+    assert!(run_child(store, undisturbed.path(), 0, None));
     let micros = std::fs::read_to_string(undisturbed.path().join("micros")).unwrap();
     let full_life = Duration::from_micros(micros.parse().unwrap());
     let expected = std::fs::read_to_string(undisturbed.path().join("output")).unwrap();
@@ -232,4 +250,9 @@ async fn b42_b43_killed_at_any_moment_a_run_in_the_log_goes_on() {
 #[tokio::test]
 async fn b42_b43_killed_at_any_moment_a_run_in_json_files_goes_on() {
     kill("json", 8).await;
+}
+
+#[tokio::test]
+async fn b42_b43_killed_at_any_moment_a_run_in_a_database_goes_on() {
+    kill("sqlite", 9).await;
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use flow_runtime::prelude::*;
+use flow_runtime::store::SqliteStore;
 use flow_runtime::{StoreError, WorkflowId, WorkflowStore};
 use tokio::sync::Notify;
 
@@ -121,4 +122,5 @@ on_every_store! {
     memory: |_: &std::path::Path| InMemoryStore::default();
     files: |folder: &std::path::Path| JsonFileStore::open(folder).unwrap();
     log: |folder: &std::path::Path| FlatBuffersStore::open(folder).unwrap();
+    database: |folder: &std::path::Path| SqliteStore::open(folder.join("flow.db")).unwrap();
 }

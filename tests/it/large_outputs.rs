@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use flow_runtime::WorkflowStore;
 use flow_runtime::prelude::*;
+use flow_runtime::store::SqliteStore;
 use tokio::sync::Semaphore;
 
 #[derive(Clone)]
@@ -97,4 +98,10 @@ async fn b42_a_large_output_in_json_files() {
 async fn b42_a_large_output_in_a_log() {
     let folder = tempfile::tempdir().unwrap();
     survives(|| FlatBuffersStore::open(folder.path()).unwrap()).await;
+}
+
+#[tokio::test]
+async fn b42_a_large_output_in_a_database() {
+    let folder = tempfile::tempdir().unwrap();
+    survives(|| SqliteStore::open(folder.path().join("flow.db")).unwrap()).await;
 }

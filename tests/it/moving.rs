@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use flow_runtime::prelude::*;
-use flow_runtime::store::copy_all;
+use flow_runtime::store::{SqliteStore, copy_all};
 use flow_runtime::{
     FlatBuffersStore, InMemoryStore, JsonFileStore, StoreError, WorkflowData, WorkflowId, WorkflowStore,
 };
@@ -70,6 +70,10 @@ fn log(at: &Path) -> FlatBuffersStore {
     FlatBuffersStore::open(at.join("log")).unwrap()
 }
 
+fn database(at: &Path) -> SqliteStore {
+    SqliteStore::open(at.join("flow.db")).unwrap()
+}
+
 macro_rules! between {
     ($($test:ident: $from:expr, $to:expr;)*) => { $(
         #[tokio::test]
@@ -94,6 +98,13 @@ between! {
     from_a_log_to_memory: log, memory;
     from_a_log_to_files: log, json;
     from_a_log_to_a_log: log, log;
+    from_memory_to_a_database: memory, database;
+    from_files_to_a_database: json, database;
+    from_a_log_to_a_database: log, database;
+    from_a_database_to_memory: database, memory;
+    from_a_database_to_files: database, json;
+    from_a_database_to_a_log: database, log;
+    from_a_database_to_a_database: database, database;
 }
 
 #[tokio::test]
@@ -201,9 +212,9 @@ workflow! {
     fn large(len: usize) -> Vec<u8> { make(len) }
 }
 
-async fn gives_its_large_output(store: impl WorkflowStore) {
+async fn gives_its_large_output(store: impl WorkflowStore, len: usize) {
     let engine = Engine::new(store);
-    assert_eq!(large(200_000).run(&engine, "large").await.unwrap(), noise(200_000));
+    assert!(large(len).run(&engine, "large").await.unwrap() == noise(len));
 }
 
 #[tokio::test]
@@ -219,8 +230,8 @@ async fn large_values_move_with_their_run() {
     assert_eq!(part_files(b.path()).len(), 1);
     drop(from);
     std::fs::remove_dir_all(a.path().join("files")).unwrap();
-    gives_its_large_output(files).await;
-    gives_its_large_output(memory).await;
+    gives_its_large_output(files, 200_000).await;
+    gives_its_large_output(memory, 200_000).await;
 }
 
 #[tokio::test]
@@ -235,4 +246,23 @@ async fn a_run_is_not_copied_without_its_large_values() {
     }
     assert!(files.list_workflows().await.unwrap().workflows.is_empty());
     assert!(memory.list_workflows().await.unwrap().workflows.is_empty());
+}
+
+/// Larger than a row of a database is to be, and inline where a store has no limit.
+const LARGE: usize = 3 << 20;
+
+#[tokio::test]
+async fn large_values_move_from_a_database_and_into_one() {
+    let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (from, files, memory) = (database(a.path()), json(b.path()), InMemoryStore::default());
+    gives_its_large_output(from.clone(), LARGE).await;
+    assert!(copy_all(&from, &files).await.unwrap().is_complete());
+    assert!(copy_all(&from, &memory).await.unwrap().is_complete());
+    drop(from);
+    gives_its_large_output(memory, LARGE).await;
+    let to = database(b.path());
+    assert!(copy_all(&files, &to).await.unwrap().is_complete());
+    drop(files);
+    std::fs::remove_dir_all(b.path().join("files")).unwrap();
+    gives_its_large_output(to, LARGE).await;
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use flow_runtime::engine::{Clock, Retention, RetentionReport};
 use flow_runtime::prelude::*;
 use flow_runtime::state::{Asked, Delta, Event, RunOutcome, RunOutput, Timestamp, WorkflowStatus};
-use flow_runtime::store::{Listing, Owner, Page, Query};
+use flow_runtime::store::{Listing, Owner, Page, Query, SqliteStore};
 use flow_runtime::{
     FlatBuffersStore, InMemoryStore, JsonFileStore, StoreError, WorkflowData, WorkflowId, WorkflowStore,
 };
@@ -205,10 +205,11 @@ on_every_store! {
     in_memory: |_: &Folder| InMemoryStore::default();
     json_files: |folder: &Folder| JsonFileStore::open(folder.path()).unwrap();
     flat_buffers: |folder: &Folder| FlatBuffersStore::open(folder.path()).map(Arc::new).unwrap();
+    sqlite: |folder: &Folder| SqliteStore::open(folder.path().join("flow.db")).unwrap();
 }
 
 #[tokio::test]
-async fn b41_a_run_removed_from_a_log_or_from_files_is_not_back_after_reopening() {
+async fn b41_a_run_that_was_removed_is_not_back_after_reopening() {
     let folder = tempfile::tempdir().unwrap();
     for round in 0..2 {
         let world = history(JsonFileStore::open(folder.path().join("files")).unwrap()).await;
@@ -222,6 +223,11 @@ async fn b41_a_run_removed_from_a_log_or_from_files_is_not_back_after_reopening(
     world.engine.retain(&Retention::new().keep_completed(DAY)).await.unwrap();
     drop(world);
     assert!(matches!(log().load(&id("done")).await, Err(StoreError::NotFound { .. })));
+    let database = || SqliteStore::open(folder.path().join("flow.db")).unwrap();
+    let world = history(database()).await;
+    world.engine.retain(&Retention::new().keep_completed(DAY)).await.unwrap();
+    drop(world);
+    assert!(matches!(database().load(&id("done")).await, Err(StoreError::NotFound { .. })));
 }
 
 /// A store that does not delete some runs.

@@ -1,8 +1,8 @@
 //! Files of every format that was released open for ever, and hold what they held.
 //!
 //! Each folder of `tests/golden/` was written once, by the version that brought its format: the same three runs in a
-//! log, as JSON and as bytes, and under `damaged/` once more with one bit flipped in each. Once their format is
-//! released they are never written anew. For a new format, say 2, run this once and commit what it wrote; for one
+//! log, as JSON, in a database and as bytes, and under `damaged/` with a bit of one run flipped in each. Once their format
+//! is released they are never written anew. For a new format, say 2, run this once and commit what it wrote; for one
 //! that changes before its release remove its folder first:
 //!
 //!     FLOW_TEST_WRITE_GOLDEN=2 cargo test -p flow-tests --test it golden::
@@ -22,7 +22,7 @@ use flow_runtime::engine::Clock;
 use flow_runtime::prelude::*;
 use flow_runtime::state::codec::CodecError;
 use flow_runtime::state::{Delta, Encoding, Timestamp};
-use flow_runtime::store::Listing;
+use flow_runtime::store::{Listing, SqliteStore};
 use flow_runtime::{FlatBuffersStore, JsonFileStore, Key, StoreError, WorkflowData, WorkflowId, WorkflowStore};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -120,6 +120,9 @@ fn order(how: &str) -> flow_runtime::Invocation<golden_order> {
     golden_order(lines, 4, how.to_owned()).metadata("customer", "42").metadata("note", "by hand")
 }
 
+/// The folders of a format.
+const FOLDERS: [&str; 4] = ["log", "json", "sqlite", "bytes"];
+
 fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden")
 }
@@ -149,7 +152,9 @@ async fn opens(dir: &Path) -> BTreeMap<&'static str, WorkflowData> {
     copy_all(dir, copy.path());
     let log = FlatBuffersStore::open(copy.path().join("log")).unwrap();
     let json = JsonFileStore::open(copy.path().join("json")).unwrap();
-    for listing in [log.list_workflows().await.unwrap(), json.list_workflows().await.unwrap()] {
+    let sqlite = SqliteStore::open(copy.path().join("sqlite/flow.db")).unwrap();
+    let listings = [log.list_workflows().await, json.list_workflows().await, sqlite.list_workflows().await];
+    for listing in listings.map(Result::unwrap) {
         let ids: Vec<&str> = listing.workflows.iter().map(WorkflowId::as_str).collect();
         assert_eq!((ids, listing.damaged), (vec!["done", "failed", "open"], vec![]), "{}", dir.display());
     }
@@ -160,8 +165,10 @@ async fn opens(dir: &Path) -> BTreeMap<&'static str, WorkflowData> {
         assert_eq!(json.load(&id(name)).await.unwrap(), data);
         let bytes = fs::read(copy.path().join("bytes").join(name)).unwrap();
         assert_eq!(WorkflowData::from_bytes(bytes).unwrap(), data);
-        let store = Both { log: log.clone(), json: json.clone(), encoding };
+        assert_eq!(summary(&sqlite.load(&id(name)).await.unwrap()), expected.trim_start(), "{}", dir.display());
+        let store = Each { log: log.clone(), json: json.clone(), sqlite: None, encoding };
         ends_as_it_should(store, name, how).await;
+        ends_as_it_should(sqlite.clone(), name, how).await;
         assert_eq!(json.load(&id(name)).await.unwrap(), log.load(&id(name)).await.unwrap());
         whole.insert(name, data);
     }
@@ -169,7 +176,7 @@ async fn opens(dir: &Path) -> BTreeMap<&'static str, WorkflowData> {
 }
 
 /// The run, run again: it gives what it ended with, or goes on to its end.
-async fn ends_as_it_should(store: Both, name: &str, how: &str) {
+async fn ends_as_it_should(store: impl WorkflowStore, name: &str, how: &str) {
     let engine = Engine::builder(store).state(World::default()).build();
     match order(how).run(&engine, name).await {
         Ok(output) => {
@@ -191,10 +198,12 @@ async fn damage_is_found(dir: &Path, whole: &BTreeMap<&'static str, WorkflowData
     is_reported(&log, "open", &copy.path().join("log"), whole).await;
     let json = JsonFileStore::open(copy.path().join("json")).unwrap();
     is_reported(&json, "done", &copy.path().join("json"), whole).await;
+    let sqlite = SqliteStore::open(copy.path().join("sqlite/flow.db")).unwrap();
+    is_reported(&sqlite, "failed", &copy.path().join("sqlite"), whole).await;
     let error = WorkflowData::from_bytes(fs::read(dir.join("bytes/failed")).unwrap()).unwrap_err();
     assert_eq!(error, CodecError::Broken { reason: "the checksum does not fit".to_owned() });
-    drop((log, json));
-    for folder in ["log", "json"] {
+    drop((log, json, sqlite));
+    for folder in ["log", "json", "sqlite"] {
         for (name, bytes) in files(&dir.join(folder)) {
             let now = fs::read(copy.path().join(folder).join(&name)).unwrap();
             assert!(now == bytes, "{folder}/{name} was changed");
@@ -210,7 +219,7 @@ async fn is_reported(
 ) {
     for (&name, data) in whole {
         match store.load(&id(name)).await {
-            Ok(found) => assert!(name != damaged && found == *data, "{name} in {}", dir.display()),
+            Ok(found) => assert!(name != damaged && summary(&found) == summary(data), "{name} in {}", dir.display()),
             Err(StoreError::Corrupt { id, path: Some(path), .. }) => {
                 assert_eq!((name, id.as_str()), (damaged, damaged));
                 assert!(path.is_file() && path.starts_with(dir), "{}", path.display());
@@ -223,14 +232,15 @@ async fn is_reported(
 /// Writes the folder of a format.
 async fn write(dir: &Path) {
     assert!(!dir.exists(), "{} is there; files of a format are never written anew", dir.display());
-    for folder in ["log", "json", "bytes"] {
+    for folder in FOLDERS {
         fs::create_dir_all(dir.join(folder)).unwrap();
     }
     let log = FlatBuffersStore::options().segment_bytes(4096).open(dir.join("log")).unwrap();
     let json = JsonFileStore::open(dir.join("json")).unwrap();
+    let sqlite = SqliteStore::open(dir.join("sqlite/flow.db")).unwrap();
     for (name, how, encoding) in RUNS {
         let world = World { is_patient: true, ..World::default() };
-        let store = Both { log: log.clone(), json: json.clone(), encoding };
+        let store = Each { log: log.clone(), json: json.clone(), sqlite: Some(sqlite.clone()), encoding };
         let engine = Engine::builder(store).state(world.clone()).clock(Ticks::default()).concurrency(1).build();
         let handle = order(how).start(&engine, name).unwrap();
         if name == "open" {
@@ -242,20 +252,23 @@ async fn write(dir: &Path) {
         assert_eq!(json.load(&id(name)).await.unwrap(), data);
         fs::write(dir.join("bytes").join(name), data.to_bytes().unwrap()).unwrap();
     }
-    drop((log, json));
+    drop((log, json, sqlite));
     fs::remove_file(dir.join("log/LOCK")).unwrap();
     fs::remove_file(dir.join("json/LOCK")).unwrap();
     copy_all(dir, &dir.join("damaged"));
     damage(&dir.join("damaged/log"), b"leave it open");
     damage(&dir.join("damaged/json"), b"do it well");
+    damage(&dir.join("damaged/sqlite"), b"refuse it");
     damage(&dir.join("damaged/bytes"), b"refuse it");
 }
 
-/// Flips one bit, in the first file that has this text, where it has it first.
+/// Flips one bit of this text, in the first file that has it. A database may hold copies that belong to nothing any
+/// more, so it is done to all.
 fn damage(dir: &Path, text: &[u8]) {
     for (name, mut bytes) in files(dir) {
-        if let Some(place) = bytes.windows(text.len()).position(|window| window == text) {
-            bytes[place] ^= 1;
+        let places: Vec<usize> = (0..bytes.len()).filter(|&place| bytes[place..].starts_with(text)).collect();
+        if !places.is_empty() {
+            places.into_iter().for_each(|place| bytes[place] ^= 1);
             return fs::write(dir.join(name), bytes).unwrap();
         }
     }
@@ -263,7 +276,7 @@ fn damage(dir: &Path, text: &[u8]) {
 }
 
 fn copy_all(from: &Path, to: &Path) {
-    for folder in ["log", "json", "bytes"] {
+    for folder in FOLDERS {
         fs::create_dir_all(to.join(folder)).unwrap();
         for (name, bytes) in files(&from.join(folder)) {
             fs::write(to.join(folder).join(name), bytes).unwrap();
@@ -286,15 +299,16 @@ impl Clock for Ticks {
     }
 }
 
-/// Keeps every change in both stores.
+/// Keeps every change in each of the stores.
 #[derive(Clone)]
-struct Both {
+struct Each {
     log: FlatBuffersStore,
     json: JsonFileStore,
+    sqlite: Option<SqliteStore>,
     encoding: Encoding,
 }
 
-impl WorkflowStore for Both {
+impl WorkflowStore for Each {
     async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {
         self.log.save(data).await?;
         self.json.save(data).await
@@ -314,6 +328,9 @@ impl WorkflowStore for Both {
     }
 
     async fn commit(&self, after: &WorkflowData, delta: &Delta) -> Result<(), StoreError> {
+        if let Some(sqlite) = &self.sqlite {
+            sqlite.commit(after, delta).await?;
+        }
         self.log.commit(after, delta).await?;
         self.json.commit(after, delta).await
     }

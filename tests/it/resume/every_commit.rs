@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use flow_runtime::engine::tree::Workflow;
 use flow_runtime::plan::{Requires, StepKind};
 use flow_runtime::prelude::*;
+use flow_runtime::store::SqliteStore;
 use flow_runtime::{Invocation, JsonFileStore, WorkflowData, WorkflowStore};
 
 use super::outcome::{Outcome, run};
@@ -127,6 +128,7 @@ async fn b29_the_record_after_every_commit_comes_back_equal_from_every_store() {
     let folder = tempfile::tempdir().unwrap();
     let flat = FlatBuffersStore::open(folder.path().join("flat")).unwrap();
     let json = JsonFileStore::open(folder.path().join("json")).unwrap();
+    let sqlite = SqliteStore::open(folder.path().join("flow.db")).unwrap();
     let ledgers = [
         ledger_of(branches(3)).await,
         ledger_of(fans(3)).await,
@@ -140,6 +142,9 @@ async fn b29_the_record_after_every_commit_comes_back_equal_from_every_store() {
         assert_eq!(reader.load(&data.id).await.unwrap(), data);
         json.save(&data).await.unwrap();
         let reader = JsonFileStore::open_read_only(folder.path().join("json")).unwrap();
+        assert_eq!(reader.load(&data.id).await.unwrap(), data);
+        sqlite.save(&data).await.unwrap();
+        let reader = SqliteStore::open_read_only(folder.path().join("flow.db")).unwrap();
         assert_eq!(reader.load(&data.id).await.unwrap(), data);
     }
 }
