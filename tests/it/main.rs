@@ -18,6 +18,7 @@ mod moving;
 mod recorder;
 mod resume;
 mod retention;
+mod shared_file;
 mod tidy;
 mod ui;
 mod unusual;
