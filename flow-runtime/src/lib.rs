@@ -45,6 +45,16 @@
 //! | watching runs | [`observe`] |
 //! | graphs made when the program runs, for tests | [`testing`] |
 //!
+//! # Features
+//!
+//! All are off by default.
+//!
+//! | feature | what it brings | what it takes |
+//! | --- | --- | --- |
+//! | `sqlite` | `SqliteStore`, in [`store`]: one file for several processes | a C compiler, which compiles SQLite (about a minute) |
+//! | `zstd` | compression with Zstandard | a C compiler |
+//! | `conformance` | the kit that tests stores, in [`testing`] | nothing |
+//!
 //! # What holds
 //!
 //! A step whose output was committed does not run again. A step that ran without its commit does, under the same
@@ -72,6 +82,8 @@ pub use engine::{Durability, Engine, Ephemeral, Invocation, NodeContext, RunErro
 pub use flow_macros::{node, workflow};
 pub use plan::{Node, Plan, Provide};
 pub use state::{Key, NodeError, NodeFailure, Output, WorkflowData, WorkflowId};
+#[cfg(feature = "sqlite")]
+pub use store::SqliteStore;
 pub use store::{FlatBuffersStore, InMemoryStore, JsonFileStore, StoreError, WorkflowStore};
 
 /// The example of the README compiles.

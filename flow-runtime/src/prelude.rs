@@ -4,3 +4,6 @@ pub use crate::{
     Durability, Engine, FlatBuffersStore, InMemoryStore, JsonFileStore, Key, NodeContext, NodeError, NodeFailure,
     Provide, RunError, node, workflow,
 };
+
+#[cfg(feature = "sqlite")]
+pub use crate::SqliteStore;

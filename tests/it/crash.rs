@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 
 use flow_runtime::prelude::*;
 use flow_runtime::state::{StepStatus, Timestamp};
-use flow_runtime::store::SqliteStore;
 use flow_runtime::{JsonFileStore, StoreError, WorkflowData, WorkflowId, WorkflowStore};
 
 /// Of each store; only those count that came after the run was begun.

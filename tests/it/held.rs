@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use flow_runtime::prelude::*;
-use flow_runtime::store::SqliteStore;
 use flow_runtime::{StoreError, WorkflowId, WorkflowStore};
 use tokio::sync::Notify;
 

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use flow_runtime::WorkflowStore;
 use flow_runtime::prelude::*;
-use flow_runtime::store::SqliteStore;
 use tokio::sync::Semaphore;
 
 #[derive(Clone)]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use flow_runtime::prelude::*;
-use flow_runtime::store::{SqliteStore, copy_all};
+use flow_runtime::store::copy_all;
 use flow_runtime::{
     FlatBuffersStore, InMemoryStore, JsonFileStore, StoreError, WorkflowData, WorkflowId, WorkflowStore,
 };

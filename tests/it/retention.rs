@@ -7,7 +7,7 @@ use std::time::Duration;
 use flow_runtime::engine::{Clock, Retention, RetentionReport};
 use flow_runtime::prelude::*;
 use flow_runtime::state::{Asked, Delta, Event, RunOutcome, RunOutput, Timestamp, WorkflowStatus};
-use flow_runtime::store::{Listing, Owner, Page, Query, SqliteStore};
+use flow_runtime::store::{Listing, Owner, Page, Query};
 use flow_runtime::{
     FlatBuffersStore, InMemoryStore, JsonFileStore, StoreError, WorkflowData, WorkflowId, WorkflowStore,
 };

@@ -22,7 +22,7 @@ use flow_runtime::engine::Clock;
 use flow_runtime::prelude::*;
 use flow_runtime::state::codec::CodecError;
 use flow_runtime::state::{Delta, Encoding, Timestamp};
-use flow_runtime::store::{Listing, SqliteStore};
+use flow_runtime::store::Listing;
 use flow_runtime::{FlatBuffersStore, JsonFileStore, Key, StoreError, WorkflowData, WorkflowId, WorkflowStore};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;

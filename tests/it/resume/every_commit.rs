@@ -6,7 +6,6 @@ use std::fmt::Debug;
 use flow_runtime::engine::tree::Workflow;
 use flow_runtime::plan::{Requires, StepKind};
 use flow_runtime::prelude::*;
-use flow_runtime::store::SqliteStore;
 use flow_runtime::{Invocation, JsonFileStore, WorkflowData, WorkflowStore};
 
 use super::outcome::{Outcome, run};

@@ -10,7 +10,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use flow_runtime::prelude::*;
-use flow_runtime::store::SqliteStore;
 
 /// Where the child finds its files, what it does, and what it is called.
 const DIR: &str = "FLOW_TEST_SHARED_DIR";
