@@ -83,7 +83,7 @@ pub const fn step(
 
 /// A call of this node.
 pub const fn call<N: Node>() -> StepKind {
-    StepKind::Call { node: Cow::Borrowed(N::NAME), output: Cow::Borrowed(N::OUTPUT) }
+    StepKind::Call { node: Cow::Borrowed(N::NAME), output: Cow::Borrowed(N::OUTPUT), awaits: N::AWAITS }
 }
 
 /// A branch over these regions.

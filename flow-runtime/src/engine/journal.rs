@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::durability::Durability;
 use super::parts::{self, Cut};
 use crate::plan::{Plan, StepKind};
-use crate::state::{Ack, Delta, Encoding, Event, Payload, StepRef, Timestamp, WorkflowData, WorkflowId};
+use crate::state::{Ack, Delta, Encoding, Event, Payload, Request, StepRef, Timestamp, WorkflowData, WorkflowId};
 use crate::store::{Listing, Owner, Page, PartKey, Query, StoreError, WorkflowStore};
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -34,6 +34,10 @@ pub(crate) trait AnyStore: Send + Sync {
     fn inline_bytes(&self) -> Option<usize>;
     fn put_part<'a>(&'a self, key: &'a PartKey, bytes: Bytes) -> Answer<'a, ()>;
     fn part<'a>(&'a self, key: &'a PartKey) -> Answer<'a, Bytes>;
+    fn ask<'a>(&'a self, run: &'a WorkflowId, request: &'a Request) -> Answer<'a, bool>;
+    fn requests<'a>(&'a self, run: &'a WorkflowId) -> Answer<'a, Vec<Request>>;
+    fn take_requests<'a>(&'a self, run: &'a WorkflowId, ids: &'a [String]) -> Answer<'a, ()>;
+    fn asked(&self) -> Answer<'_, Vec<WorkflowId>>;
 }
 
 impl<S: WorkflowStore> AnyStore for S {
@@ -83,6 +87,22 @@ impl<S: WorkflowStore> AnyStore for S {
 
     fn part<'a>(&'a self, key: &'a PartKey) -> Answer<'a, Bytes> {
         Box::pin(WorkflowStore::part(self, key))
+    }
+
+    fn ask<'a>(&'a self, run: &'a WorkflowId, request: &'a Request) -> Answer<'a, bool> {
+        Box::pin(WorkflowStore::ask(self, run, request))
+    }
+
+    fn requests<'a>(&'a self, run: &'a WorkflowId) -> Answer<'a, Vec<Request>> {
+        Box::pin(WorkflowStore::requests(self, run))
+    }
+
+    fn take_requests<'a>(&'a self, run: &'a WorkflowId, ids: &'a [String]) -> Answer<'a, ()> {
+        Box::pin(WorkflowStore::take_requests(self, run, ids))
+    }
+
+    fn asked(&self) -> Answer<'_, Vec<WorkflowId>> {
+        Box::pin(WorkflowStore::asked(self))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{Region, Step, StepKind};
+use super::{Awaited, Region, Step, StepKind};
 
 /// The identity of a workflow's shape. It changes when one of these changes, and only then:
 ///
@@ -62,12 +62,20 @@ impl Fingerprint {
 const fn step(hash: u128, step: &Step) -> u128 {
     let mut hash = number(text(hash, borrowed(&step.id)), step.region);
     hash = match &step.kind {
-        StepKind::Call { node, .. } => text(number(hash, 1), borrowed(node)),
+        StepKind::Call { node, awaits, .. } => text(number(hash, call_number(*awaits)), borrowed(node)),
         StepKind::Branch { arms } => numbers(number(hash, 2), list(arms)),
         StepKind::Each { body } => number(number(hash, 3), *body),
     };
     hash = numbers(numbers(hash, list(&step.inputs)), list(&step.after));
     number(hash, step.catch as u32)
+}
+
+const fn call_number(awaits: Option<Awaited>) -> u32 {
+    match awaits {
+        None => 1,
+        Some(Awaited::Timer) => 4,
+        Some(Awaited::Signal) => 5,
+    }
 }
 
 const fn region(hash: u128, region: &Region) -> u128 {

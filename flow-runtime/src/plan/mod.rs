@@ -83,6 +83,8 @@ pub enum StepKind {
         node: Text,
         /// The node's output type as written at the node.
         output: Text,
+        /// What gives the output if the node has no body that does: something outside that is waited for.
+        awaits: Option<Awaited>,
     },
     /// Takes exactly one of these regions (`match`, `if`).
     Branch {
@@ -94,6 +96,16 @@ pub enum StepKind {
         /// The region of the body.
         body: u32,
     },
+}
+
+/// What a step waits for that has no body of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Awaited {
+    /// A point in time.
+    Timer,
+    /// A signal.
+    Signal,
 }
 
 /// A nested plan with values of its own: the workflow itself, an arm of a branch, or the body of a fan-out.

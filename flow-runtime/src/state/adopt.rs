@@ -138,7 +138,9 @@ impl Moves {
     fn is_same(&self, old: &Plan, local: u32, new: &Plan, target: u32) -> bool {
         let (old, new) = (old.step(local), new.step(target));
         let same_kind = match (&old.kind, &new.kind) {
-            (StepKind::Call { node: old, .. }, StepKind::Call { node: new, .. }) => old == new,
+            (StepKind::Call { node: old, awaits: before, .. }, StepKind::Call { node: new, awaits: after, .. }) => {
+                (old, before) == (new, after)
+            }
             (StepKind::Branch { .. }, StepKind::Branch { .. }) | (StepKind::Each { .. }, StepKind::Each { .. }) => true,
             _ => false,
         };

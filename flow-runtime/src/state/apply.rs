@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::data::{DataEntry, StepState, StepStatus, WorkflowData, WorkflowStatus};
-use super::event::{Asked, Delta, Event, RegionKind, RunCreated, RunOutcome, WaitingOn};
+use super::event::{Asked, CompletedBy, Delta, Event, RegionKind, RunCreated, RunOutcome, WaitingOn};
 use super::{NodeFailure, Payload, StepRef, Timestamp};
 use crate::plan::StepKind;
 
@@ -67,6 +67,7 @@ impl WorkflowData {
             asked: None,
             created_at: at,
             updated_at: at,
+            waiting: 0,
         };
         data.open_instance(None, 0, 0);
         data
@@ -109,8 +110,8 @@ impl WorkflowData {
             Event::StepStarted { step, attempt, .. } => self.start(*step, *attempt, at),
             Event::AttemptFailed { step, error, retry_at, .. } => self.attempt_failed(*step, error, *retry_at),
             Event::StepWaiting { step, on } => self.wait(*step, on, at),
-            Event::StepCompleted { step, attempt, payload, data, .. } => {
-                self.complete(*step, *attempt, payload, data, at, ended)
+            Event::StepCompleted { step, attempt, payload, data, by } => {
+                self.complete(*step, *attempt, payload, data, at, ended).map(|()| self.note_signal(*step, by))
             }
             Event::StepFailed { step, attempt, error } => self.fail(*step, *attempt, error, at, ended),
             Event::StepCancelled { step, .. } => self.cancel(*step, at, ended),
@@ -138,7 +139,18 @@ impl WorkflowData {
                 Ok(())
             }
         };
-        applied.map_err(|reason| refuse(event.name(), reason))
+        applied.map_err(|reason| refuse(event.name(), reason))?;
+        self.suspend_or_resume();
+        Ok(())
+    }
+
+    /// A run of which nothing is under way is suspended while a step waits for something outside, or while it is paused.
+    fn suspend_or_resume(&mut self) {
+        if matches!(self.status, WorkflowStatus::Running | WorkflowStatus::Suspended) {
+            let has_to_wait = self.waiting > 0 || self.asked == Some(Asked::Pause);
+            let is_idle = self.instances[0].active == 0;
+            self.status = if is_idle && has_to_wait { WorkflowStatus::Suspended } else { WorkflowStatus::Running };
+        }
     }
 
     fn open(
@@ -228,6 +240,7 @@ impl WorkflowData {
         if self.step(step).status == StepStatus::Running {
             self.activate(step.instance, -1);
         }
+        self.waiting += 1;
         let state = self.step_mut(step);
         state.status = StepStatus::Waiting;
         state.waiting = Some(Box::new(on.clone()));
@@ -257,6 +270,12 @@ impl WorkflowData {
         }
         self.finish(step, StepStatus::Completed, at, ended);
         Ok(())
+    }
+
+    fn note_signal(&mut self, step: StepRef, by: &CompletedBy) {
+        if let CompletedBy::Signal(id) = by {
+            self.step_mut(step).signal = Some(id.as_str().into());
+        }
     }
 
     fn fail(

@@ -48,6 +48,8 @@ pub struct WorkflowData {
     pub created_at: Timestamp,
     /// When the latest delta was made.
     pub updated_at: Timestamp,
+    /// How many steps wait for something outside. Derived; see [`WorkflowData::recount`].
+    pub(crate) waiting: u32,
 }
 
 /// One opened region of a run.
@@ -98,6 +100,8 @@ pub struct StepState {
     pub error: Option<Box<NodeFailure>>,
     /// What it waits for.
     pub waiting: Option<Box<WaitingOn>>,
+    /// The id of the signal that gave it its output, if one did.
+    pub signal: Option<Box<str>>,
     /// The first instance that this branch or fan-out opened; 0 if it has not.
     pub opened: u32,
     /// How many instances it opened.
@@ -198,6 +202,7 @@ impl StepState {
         output: None,
         error: None,
         waiting: None,
+        signal: None,
         opened: 0,
         opened_len: 0,
         open: 0,

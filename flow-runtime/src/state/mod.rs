@@ -18,6 +18,7 @@ mod msgpack;
 mod payload;
 mod reference;
 mod regions;
+mod request;
 mod transform;
 
 pub use apply::ApplyError;
@@ -32,6 +33,7 @@ pub use id::{InvalidId, StepRef, WorkflowId};
 pub use key::Key;
 pub use payload::{DecodeError, EncodeError, Encoding, Output, Payload, decode, encode};
 pub use reference::Reference;
+pub use request::{Request, RequestKind};
 pub(crate) use transform::Packing;
 pub use transform::{Compression, Transform};
 

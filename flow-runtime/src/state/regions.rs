@@ -131,8 +131,9 @@ impl WorkflowData {
         if changed {
             self.skip_in_regions();
         }
-        for step in self.steps.iter_mut().filter(|step| step.status == StepStatus::Running) {
-            (step.status, step.ended_at) = (StepStatus::Cancelled, at);
+        let is_cut_off = |step: &&mut StepState| matches!(step.status, StepStatus::Running | StepStatus::Waiting);
+        for step in self.steps.iter_mut().filter(is_cut_off) {
+            (step.status, step.ended_at, step.waiting) = (StepStatus::Cancelled, at, None);
             changed = true;
         }
         if changed {
@@ -170,7 +171,7 @@ impl WorkflowData {
     pub(super) fn finish(&mut self, step: StepRef, status: StepStatus, at: Timestamp, ended: &mut Vec<StepRef>) {
         let is_call = matches!(self.plan.step(step.local).kind, StepKind::Call { .. });
         let state = self.step_mut(step);
-        let was_running = state.status == StepStatus::Running;
+        let (was_running, was_waiting) = (state.status == StepStatus::Running, state.status == StepStatus::Waiting);
         state.status = status;
         state.waiting = None;
         state.retry_at = 0;
@@ -178,6 +179,7 @@ impl WorkflowData {
         if is_call && was_running {
             self.activate(step.instance, -1);
         }
+        self.waiting -= u32::from(was_waiting);
         ended.push(step);
         if self.satisfies(step) {
             self.release_values(step, at, ended);
@@ -255,6 +257,7 @@ impl WorkflowData {
     /// Computes what is derived and not stored: how many steps and instances are open, active, failed. To be called
     /// by a decoder after it has filled the rest.
     pub(crate) fn recount(&mut self) {
+        self.waiting = self.steps.iter().filter(|step| step.status == StepStatus::Waiting).count() as u32;
         for index in (0..self.instances.len()).rev() {
             self.recount_instance(index);
         }

@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use self::recent::Recent;
 use super::{Listing, Owner, Page, PartKey, Query, StoreError, WorkflowStore};
-use crate::state::{Delta, Encoding, WorkflowData, WorkflowId};
+use crate::state::{Delta, Encoding, Request, WorkflowData, WorkflowId};
 
 /// Keeps the ended runs that were read last in memory, in front of any store. Clones are the same store.
 ///
@@ -182,6 +182,22 @@ impl<S: WorkflowStore> WorkflowStore for Cached<S> {
 
     async fn part(&self, key: &PartKey) -> Result<Bytes, StoreError> {
         self.store.part(key).await
+    }
+
+    async fn ask(&self, run: &WorkflowId, request: &Request) -> Result<bool, StoreError> {
+        self.store.ask(run, request).await
+    }
+
+    async fn requests(&self, run: &WorkflowId) -> Result<Vec<Request>, StoreError> {
+        self.store.requests(run).await
+    }
+
+    async fn take_requests(&self, run: &WorkflowId, ids: &[String]) -> Result<(), StoreError> {
+        self.store.take_requests(run, ids).await
+    }
+
+    async fn asked(&self) -> Result<Vec<WorkflowId>, StoreError> {
+        self.store.asked().await
     }
 }
 

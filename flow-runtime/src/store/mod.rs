@@ -35,7 +35,7 @@ pub use query::{Cursor, Page, Query, Summary};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteOptions, SqliteStore};
 
-use crate::state::{Delta, Encoding, WorkflowData, WorkflowId};
+use crate::state::{Delta, Encoding, Request, WorkflowData, WorkflowId};
 
 /// What a store holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -257,6 +257,55 @@ pub trait WorkflowStore: Send + Sync + 'static {
     fn part(&self, key: &PartKey) -> impl Future<Output = Result<Bytes, StoreError>> + Send {
         future::ready(Err(no_parts(key)))
     }
+
+    /// Keeps a request for this run, which need not be there yet, until it is [taken](Self::take_requests). It is durable
+    /// when this returns. `false` if there is one of its id for this run already, which stays as it is.
+    ///
+    /// Whoever has the store may call it, also beside an engine in another process. A run's requests go with the run
+    /// when it is deleted.
+    ///
+    /// # Errors
+    /// If it could not be kept; if there are [`MAX_REQUESTS`] of this run already; or if this store keeps no requests, as
+    /// is the default.
+    fn ask(&self, run: &WorkflowId, request: &Request) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        let _ = request;
+        future::ready(Err(no_requests(run)))
+    }
+
+    /// The requests for this run that have not been taken, in the order in which they came.
+    ///
+    /// # Errors
+    /// If they cannot be read; [`StoreError::Corrupt`] if one of them is broken.
+    fn requests(&self, run: &WorkflowId) -> impl Future<Output = Result<Vec<Request>, StoreError>> + Send {
+        let _ = run;
+        future::ready(Ok(Vec::new()))
+    }
+
+    /// Forgets these requests of a run, whose answers are in its record; those that are not there are as good as
+    /// forgotten. It need not be durable: a request that comes again after a crash is known by its id.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    fn take_requests(&self, run: &WorkflowId, ids: &[String]) -> impl Future<Output = Result<(), StoreError>> + Send {
+        let _ = (run, ids);
+        future::ready(Ok(()))
+    }
+
+    /// The runs for which there are requests that have not been taken, sorted; they need not exist. An engine asks
+    /// twice a second whether another process has left something, so it should cost little when there is nothing.
+    ///
+    /// # Errors
+    /// If the store as a whole cannot be read.
+    fn asked(&self) -> impl Future<Output = Result<Vec<WorkflowId>, StoreError>> + Send {
+        future::ready(Ok(Vec::new()))
+    }
+}
+
+/// How many requests of one run a store keeps at most, so that a run that never comes cannot fill the disk.
+pub const MAX_REQUESTS: usize = 10_000;
+
+fn no_requests(run: &WorkflowId) -> StoreError {
+    StoreError::Unstorable { id: run.clone(), reason: "this store keeps no requests".to_owned() }
 }
 
 fn no_parts(key: &PartKey) -> StoreError {
@@ -315,5 +364,21 @@ impl<S: WorkflowStore> WorkflowStore for Arc<S> {
 
     fn part(&self, key: &PartKey) -> impl Future<Output = Result<Bytes, StoreError>> + Send {
         S::part(self, key)
+    }
+
+    fn ask(&self, run: &WorkflowId, request: &Request) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        S::ask(self, run, request)
+    }
+
+    fn requests(&self, run: &WorkflowId) -> impl Future<Output = Result<Vec<Request>, StoreError>> + Send {
+        S::requests(self, run)
+    }
+
+    fn take_requests(&self, run: &WorkflowId, ids: &[String]) -> impl Future<Output = Result<(), StoreError>> + Send {
+        S::take_requests(self, run, ids)
+    }
+
+    fn asked(&self) -> impl Future<Output = Result<Vec<WorkflowId>, StoreError>> + Send {
+        S::asked(self)
     }
 }

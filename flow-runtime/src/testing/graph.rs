@@ -81,7 +81,11 @@ impl<T: Output + Clone> Graph<T> {
             }
         }
         self.steps.push(Step {
-            kind: StepKind::Call { node: Cow::Owned(id.clone()), output: Cow::Borrowed(std::any::type_name::<T>()) },
+            kind: StepKind::Call {
+                node: Cow::Owned(id.clone()),
+                output: Cow::Borrowed(std::any::type_name::<T>()),
+                awaits: None,
+            },
             id: Cow::Owned(id),
             region: 0,
             inputs: Cow::Owned(inputs.iter().copied().collect::<BTreeSet<_>>().into_iter().collect()),

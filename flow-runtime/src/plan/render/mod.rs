@@ -86,7 +86,7 @@ pub(super) mod tests {
     }
 
     fn call(node: &'static str) -> StepKind {
-        StepKind::Call { node: Cow::Borrowed(node), output: Cow::Borrowed("u64") }
+        StepKind::Call { node: Cow::Borrowed(node), output: Cow::Borrowed("u64"), awaits: None }
     }
 
     fn region(parent: Option<u32>, label: &'static str, first: u32, len: u32) -> Region {

@@ -118,13 +118,15 @@ impl flatbuffers::SimpleToVerifyInSlice for FailureKind {}
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 pub const ENUM_MIN_STEP_KIND: u8 = 0;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
-pub const ENUM_MAX_STEP_KIND: u8 = 2;
+pub const ENUM_MAX_STEP_KIND: u8 = 4;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 #[allow(non_camel_case_types)]
-pub const ENUM_VALUES_STEP_KIND: [StepKind; 3] = [
+pub const ENUM_VALUES_STEP_KIND: [StepKind; 5] = [
   StepKind::Call,
   StepKind::Branch,
   StepKind::Each,
+  StepKind::Timer,
+  StepKind::Signal,
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -135,13 +137,17 @@ impl StepKind {
   pub const Call: Self = Self(0);
   pub const Branch: Self = Self(1);
   pub const Each: Self = Self(2);
+  pub const Timer: Self = Self(3);
+  pub const Signal: Self = Self(4);
 
   pub const ENUM_MIN: u8 = 0;
-  pub const ENUM_MAX: u8 = 2;
+  pub const ENUM_MAX: u8 = 4;
   pub const ENUM_VALUES: &'static [Self] = &[
     Self::Call,
     Self::Branch,
     Self::Each,
+    Self::Timer,
+    Self::Signal,
   ];
   /// Returns the variant's name or "" if unknown.
   pub fn variant_name(self) -> Option<&'static str> {
@@ -149,6 +155,8 @@ impl StepKind {
       Self::Call => Some("Call"),
       Self::Branch => Some("Branch"),
       Self::Each => Some("Each"),
+      Self::Timer => Some("Timer"),
+      Self::Signal => Some("Signal"),
       _ => None,
     }
   }
@@ -1454,6 +1462,103 @@ impl<'a> flatbuffers::Verifiable for RunStatus {
 }
 
 impl flatbuffers::SimpleToVerifyInSlice for RunStatus {}
+#[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
+pub const ENUM_MIN_REQUEST_KIND: u8 = 0;
+#[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
+pub const ENUM_MAX_REQUEST_KIND: u8 = 4;
+#[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
+#[allow(non_camel_case_types)]
+pub const ENUM_VALUES_REQUEST_KIND: [RequestKind; 5] = [
+  RequestKind::Signal,
+  RequestKind::Cancel,
+  RequestKind::Terminate,
+  RequestKind::Pause,
+  RequestKind::Resume,
+];
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[repr(transparent)]
+pub struct RequestKind(pub u8);
+#[allow(non_upper_case_globals)]
+impl RequestKind {
+  pub const Signal: Self = Self(0);
+  pub const Cancel: Self = Self(1);
+  pub const Terminate: Self = Self(2);
+  pub const Pause: Self = Self(3);
+  pub const Resume: Self = Self(4);
+
+  pub const ENUM_MIN: u8 = 0;
+  pub const ENUM_MAX: u8 = 4;
+  pub const ENUM_VALUES: &'static [Self] = &[
+    Self::Signal,
+    Self::Cancel,
+    Self::Terminate,
+    Self::Pause,
+    Self::Resume,
+  ];
+  /// Returns the variant's name or "" if unknown.
+  pub fn variant_name(self) -> Option<&'static str> {
+    match self {
+      Self::Signal => Some("Signal"),
+      Self::Cancel => Some("Cancel"),
+      Self::Terminate => Some("Terminate"),
+      Self::Pause => Some("Pause"),
+      Self::Resume => Some("Resume"),
+      _ => None,
+    }
+  }
+}
+impl core::fmt::Debug for RequestKind {
+  fn fmt(&self, f: &mut core::fmt::Formatter) -> core::fmt::Result {
+    if let Some(name) = self.variant_name() {
+      f.write_str(name)
+    } else {
+      f.write_fmt(format_args!("<UNKNOWN {:?}>", self.0))
+    }
+  }
+}
+impl<'a> flatbuffers::Follow<'a> for RequestKind {
+  type Inner = Self;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    let b = flatbuffers::read_scalar_at::<u8>(buf, loc);
+    Self(b)
+  }
+}
+
+impl flatbuffers::Push for RequestKind {
+    type Output = RequestKind;
+    #[inline]
+    unsafe fn push(&self, dst: &mut [u8], _written_len: usize) {
+        flatbuffers::emplace_scalar::<u8>(dst, self.0);
+    }
+}
+
+impl flatbuffers::EndianScalar for RequestKind {
+  type Scalar = u8;
+  #[inline]
+  fn to_little_endian(self) -> u8 {
+    self.0.to_le()
+  }
+  #[inline]
+  #[allow(clippy::wrong_self_convention)]
+  fn from_little_endian(v: u8) -> Self {
+    let b = u8::from_le(v);
+    Self(b)
+  }
+}
+
+impl<'a> flatbuffers::Verifiable for RequestKind {
+  #[inline]
+  fn run_verifier(
+    v: &mut flatbuffers::Verifier, pos: usize
+  ) -> Result<(), flatbuffers::InvalidFlatbuffer> {
+    use self::flatbuffers::Verifiable;
+    u8::run_verifier(v, pos)
+  }
+}
+
+impl flatbuffers::SimpleToVerifyInSlice for RequestKind {}
 /// A step of an opened region: the region's instance, and the step's index in the plan.
 // struct StepRef, aligned to 4
 #[repr(transparent)]
@@ -3517,7 +3622,7 @@ impl<'a> Step<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<StepKind>(Step::VT_KIND, Some(StepKind::Call)).unwrap()}
   }
-  /// Call: the node's name and its output type.
+  /// Call, Timer, Signal: the node's name and its output type.
   #[inline]
   pub fn node(&self) -> Option<&'a str> {
     // Safety:
@@ -5635,7 +5740,8 @@ impl core::fmt::Debug for Delta<'_> {
 pub enum StepNoteOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
-/// What few steps have: a failure, something they wait for. `step` is the place among the record's steps.
+/// What few steps have: a failure, something they wait for, the id of the signal that gave them their output. `step` is
+/// the place among the record's steps.
 pub struct StepNote<'a> {
   pub _tab: flatbuffers::Table<'a>,
 }
@@ -5652,6 +5758,7 @@ impl<'a> StepNote<'a> {
   pub const VT_STEP: flatbuffers::VOffsetT = 4;
   pub const VT_ERROR: flatbuffers::VOffsetT = 6;
   pub const VT_WAIT: flatbuffers::VOffsetT = 8;
+  pub const VT_SIGNAL: flatbuffers::VOffsetT = 10;
 
   #[inline]
   pub unsafe fn init_from_table(table: flatbuffers::Table<'a>) -> Self {
@@ -5663,6 +5770,7 @@ impl<'a> StepNote<'a> {
     args: &'args StepNoteArgs<'args>
   ) -> flatbuffers::WIPOffset<StepNote<'bldr>> {
     let mut builder = StepNoteBuilder::new(_fbb);
+    if let Some(x) = args.signal { builder.add_signal(x); }
     if let Some(x) = args.wait { builder.add_wait(x); }
     if let Some(x) = args.error { builder.add_error(x); }
     builder.add_step(args.step);
@@ -5691,6 +5799,13 @@ impl<'a> StepNote<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<Wait>>(StepNote::VT_WAIT, None)}
   }
+  #[inline]
+  pub fn signal(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<&str>>(StepNote::VT_SIGNAL, None)}
+  }
 }
 
 impl flatbuffers::Verifiable for StepNote<'_> {
@@ -5703,6 +5818,7 @@ impl flatbuffers::Verifiable for StepNote<'_> {
      .visit_field::<u32>("step", Self::VT_STEP, false)?
      .visit_field::<flatbuffers::ForwardsUOffset<NodeFailure>>("error", Self::VT_ERROR, false)?
      .visit_field::<flatbuffers::ForwardsUOffset<Wait>>("wait", Self::VT_WAIT, false)?
+     .visit_field::<flatbuffers::ForwardsUOffset<&str>>("signal", Self::VT_SIGNAL, false)?
      .finish();
     Ok(())
   }
@@ -5711,6 +5827,7 @@ pub struct StepNoteArgs<'a> {
     pub step: u32,
     pub error: Option<flatbuffers::WIPOffset<NodeFailure<'a>>>,
     pub wait: Option<flatbuffers::WIPOffset<Wait<'a>>>,
+    pub signal: Option<flatbuffers::WIPOffset<&'a str>>,
 }
 impl<'a> Default for StepNoteArgs<'a> {
   #[inline]
@@ -5719,6 +5836,7 @@ impl<'a> Default for StepNoteArgs<'a> {
       step: 0,
       error: None,
       wait: None,
+      signal: None,
     }
   }
 }
@@ -5741,6 +5859,10 @@ impl<'a: 'b, 'b> StepNoteBuilder<'a, 'b> {
     self.fbb_.push_slot_always::<flatbuffers::WIPOffset<Wait>>(StepNote::VT_WAIT, wait);
   }
   #[inline]
+  pub fn add_signal(&mut self, signal: flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<flatbuffers::WIPOffset<_>>(StepNote::VT_SIGNAL, signal);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut flatbuffers::FlatBufferBuilder<'a>) -> StepNoteBuilder<'a, 'b> {
     let start = _fbb.start_table();
     StepNoteBuilder {
@@ -5761,6 +5883,7 @@ impl core::fmt::Debug for StepNote<'_> {
       ds.field("step", &self.step());
       ds.field("error", &self.error());
       ds.field("wait", &self.wait());
+      ds.field("signal", &self.signal());
       ds.finish()
   }
 }
@@ -6567,6 +6690,207 @@ impl core::fmt::Debug for Record<'_> {
       ds.field("on_failure", &self.on_failure());
       ds.field("outputs", &self.outputs());
       ds.field("notes", &self.notes());
+      ds.finish()
+  }
+}
+pub enum RequestOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+/// What someone outside asks of a run. Signal: `name`, `type_name`, `payload`.
+pub struct Request<'a> {
+  pub _tab: flatbuffers::Table<'a>,
+}
+
+impl<'a> flatbuffers::Follow<'a> for Request<'a> {
+  type Inner = Request<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: flatbuffers::Table::new(buf, loc) }
+  }
+}
+
+impl<'a> Request<'a> {
+  pub const VT_ID: flatbuffers::VOffsetT = 4;
+  pub const VT_AT: flatbuffers::VOffsetT = 6;
+  pub const VT_KIND: flatbuffers::VOffsetT = 8;
+  pub const VT_NAME: flatbuffers::VOffsetT = 10;
+  pub const VT_TYPE_NAME: flatbuffers::VOffsetT = 12;
+  pub const VT_PAYLOAD: flatbuffers::VOffsetT = 14;
+  pub const VT_KIND_NAME: flatbuffers::VOffsetT = 16;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: flatbuffers::Table<'a>) -> Self {
+    Request { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr>(
+    _fbb: &'mut_bldr mut flatbuffers::FlatBufferBuilder<'bldr>,
+    args: &'args RequestArgs<'args>
+  ) -> flatbuffers::WIPOffset<Request<'bldr>> {
+    let mut builder = RequestBuilder::new(_fbb);
+    builder.add_at(args.at);
+    if let Some(x) = args.kind_name { builder.add_kind_name(x); }
+    if let Some(x) = args.payload { builder.add_payload(x); }
+    if let Some(x) = args.type_name { builder.add_type_name(x); }
+    if let Some(x) = args.name { builder.add_name(x); }
+    if let Some(x) = args.id { builder.add_id(x); }
+    builder.add_kind(args.kind);
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn id(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<&str>>(Request::VT_ID, None)}
+  }
+  #[inline]
+  pub fn at(&self) -> i64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<i64>(Request::VT_AT, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn kind(&self) -> RequestKind {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<RequestKind>(Request::VT_KIND, Some(RequestKind::Signal)).unwrap()}
+  }
+  #[inline]
+  pub fn name(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<&str>>(Request::VT_NAME, None)}
+  }
+  #[inline]
+  pub fn type_name(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<&str>>(Request::VT_TYPE_NAME, None)}
+  }
+  #[inline]
+  pub fn payload(&self) -> Option<Payload<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<Payload>>(Request::VT_PAYLOAD, None)}
+  }
+  /// The kind in words, for kinds added after the first format: what an older reader names when it refuses.
+  #[inline]
+  pub fn kind_name(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<&str>>(Request::VT_KIND_NAME, None)}
+  }
+}
+
+impl flatbuffers::Verifiable for Request<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut flatbuffers::Verifier, pos: usize
+  ) -> Result<(), flatbuffers::InvalidFlatbuffer> {
+    use self::flatbuffers::Verifiable;
+    v.visit_table(pos)?
+     .visit_field::<flatbuffers::ForwardsUOffset<&str>>("id", Self::VT_ID, false)?
+     .visit_field::<i64>("at", Self::VT_AT, false)?
+     .visit_field::<RequestKind>("kind", Self::VT_KIND, false)?
+     .visit_field::<flatbuffers::ForwardsUOffset<&str>>("name", Self::VT_NAME, false)?
+     .visit_field::<flatbuffers::ForwardsUOffset<&str>>("type_name", Self::VT_TYPE_NAME, false)?
+     .visit_field::<flatbuffers::ForwardsUOffset<Payload>>("payload", Self::VT_PAYLOAD, false)?
+     .visit_field::<flatbuffers::ForwardsUOffset<&str>>("kind_name", Self::VT_KIND_NAME, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct RequestArgs<'a> {
+    pub id: Option<flatbuffers::WIPOffset<&'a str>>,
+    pub at: i64,
+    pub kind: RequestKind,
+    pub name: Option<flatbuffers::WIPOffset<&'a str>>,
+    pub type_name: Option<flatbuffers::WIPOffset<&'a str>>,
+    pub payload: Option<flatbuffers::WIPOffset<Payload<'a>>>,
+    pub kind_name: Option<flatbuffers::WIPOffset<&'a str>>,
+}
+impl<'a> Default for RequestArgs<'a> {
+  #[inline]
+  fn default() -> Self {
+    RequestArgs {
+      id: None,
+      at: 0,
+      kind: RequestKind::Signal,
+      name: None,
+      type_name: None,
+      payload: None,
+      kind_name: None,
+    }
+  }
+}
+
+pub struct RequestBuilder<'a: 'b, 'b> {
+  fbb_: &'b mut flatbuffers::FlatBufferBuilder<'a>,
+  start_: flatbuffers::WIPOffset<flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b> RequestBuilder<'a, 'b> {
+  #[inline]
+  pub fn add_id(&mut self, id: flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<flatbuffers::WIPOffset<_>>(Request::VT_ID, id);
+  }
+  #[inline]
+  pub fn add_at(&mut self, at: i64) {
+    self.fbb_.push_slot::<i64>(Request::VT_AT, at, 0);
+  }
+  #[inline]
+  pub fn add_kind(&mut self, kind: RequestKind) {
+    self.fbb_.push_slot::<RequestKind>(Request::VT_KIND, kind, RequestKind::Signal);
+  }
+  #[inline]
+  pub fn add_name(&mut self, name: flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<flatbuffers::WIPOffset<_>>(Request::VT_NAME, name);
+  }
+  #[inline]
+  pub fn add_type_name(&mut self, type_name: flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<flatbuffers::WIPOffset<_>>(Request::VT_TYPE_NAME, type_name);
+  }
+  #[inline]
+  pub fn add_payload(&mut self, payload: flatbuffers::WIPOffset<Payload<'b >>) {
+    self.fbb_.push_slot_always::<flatbuffers::WIPOffset<Payload>>(Request::VT_PAYLOAD, payload);
+  }
+  #[inline]
+  pub fn add_kind_name(&mut self, kind_name: flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<flatbuffers::WIPOffset<_>>(Request::VT_KIND_NAME, kind_name);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut flatbuffers::FlatBufferBuilder<'a>) -> RequestBuilder<'a, 'b> {
+    let start = _fbb.start_table();
+    RequestBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> flatbuffers::WIPOffset<Request<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl core::fmt::Debug for Request<'_> {
+  fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+    let mut ds = f.debug_struct("Request");
+      ds.field("id", &self.id());
+      ds.field("at", &self.at());
+      ds.field("kind", &self.kind());
+      ds.field("name", &self.name());
+      ds.field("type_name", &self.type_name());
+      ds.field("payload", &self.payload());
+      ds.field("kind_name", &self.kind_name());
       ds.finish()
   }
 }

@@ -13,7 +13,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::option::of;
 use proptest::prelude::*;
 
-use crate::plan::{Backoff, Fingerprint, Plan, Policy, Region, Retry, Source, Step, StepKind};
+use crate::plan::{Awaited, Backoff, Fingerprint, Plan, Policy, Region, Retry, Source, Step, StepKind};
 use crate::state::{
     Ack, Asked, Cause, CompletedBy, DataEntry, Delta, Encoding, Event, FailureKind, InstanceState, NodeFailure,
     Payload, Phase, RegionKind, ResetMode, RollbackCause, RunCreated, RunOutcome, RunOutput, StepRef, StepState,
@@ -327,7 +327,11 @@ fn lay_out(root: Vec<Shape>, steps: &mut Vec<Step>, regions: &mut Vec<Region>) {
                 .collect();
             queue.extend(shape.opens.into_iter().map(|(label, inner)| (Some(local), label, inner)));
             let kind = match (shape.is_each, opened.as_slice()) {
-                (_, []) => StepKind::Call { node: Cow::Owned(shape.texts.1), output: Cow::Owned(shape.texts.2) },
+                (_, []) => StepKind::Call {
+                    node: Cow::Owned(shape.texts.1),
+                    output: Cow::Owned(shape.texts.2),
+                    awaits: [None, Some(Awaited::Timer), Some(Awaited::Signal)][shape.edge as usize % 3],
+                },
                 (true, [body, ..]) => StepKind::Each { body: *body },
                 (false, arms) => StepKind::Branch { arms: Cow::Owned(arms.to_vec()) },
             };
@@ -374,7 +378,7 @@ fn step_state() -> BoxedStrategy<StepState> {
     ];
     let numbers = (number(), number(), number());
     let times = (time(), time(), time());
-    (status, numbers, times, of(payload()), of(failure()), of(waiting()))
+    (status, numbers, times, of(payload()), of(failure()), of(waiting()), of(text()))
         .prop_map(
             |(
                 status,
@@ -383,6 +387,7 @@ fn step_state() -> BoxedStrategy<StepState> {
                 output,
                 error,
                 waiting,
+                signal,
             )| {
                 StepState {
                     status,
@@ -395,6 +400,7 @@ fn step_state() -> BoxedStrategy<StepState> {
                     output,
                     error: error.map(Box::new),
                     waiting: waiting.map(Box::new),
+                    signal: signal.map(Into::into),
                     ..StepState::PENDING
                 }
             },

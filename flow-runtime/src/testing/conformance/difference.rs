@@ -73,6 +73,7 @@ fn step_differences(expected: &StepState, found: &StepState) -> Vec<&'static str
         ("retry_at", expected.retry_at == found.retry_at),
         ("error", expected.error == found.error),
         ("waiting", expected.waiting == found.waiting),
+        ("signal", expected.signal == found.signal),
         ("opened", expected.opened == found.opened),
         ("opened_len", expected.opened_len == found.opened_len),
     ]

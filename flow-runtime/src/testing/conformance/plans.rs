@@ -191,7 +191,7 @@ impl Layout {
         match &item.opens {
             Opens::Nothing => {
                 let node = Cow::Owned(format!("node_of_{}", item.id));
-                StepKind::Call { node, output: Cow::Borrowed("Vec<u8>") }
+                StepKind::Call { node, output: Cow::Borrowed("Vec<u8>"), awaits: None }
             }
             Opens::Arms(arms) => {
                 let arms = arms.iter().map(|(label, items)| nested(label, items));

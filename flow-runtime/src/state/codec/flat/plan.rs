@@ -10,7 +10,7 @@ use flatbuffers::{Vector, WIPOffset};
 use super::names::unknown;
 use super::value::read_text;
 use super::{Builder, CodecError, check_size, fb, missing, root};
-use crate::plan::{Backoff, Fingerprint, Plan, Policy, Region, Retry, Source, Step, StepKind};
+use crate::plan::{Awaited, Backoff, Fingerprint, Plan, Policy, Region, Retry, Source, Step, StepKind};
 use crate::state::codec::check::check_plan;
 
 /// A plan as bytes.
@@ -31,7 +31,7 @@ pub(crate) fn read_plan(bytes: &Bytes) -> Result<Plan, CodecError> {
 pub(super) fn weight(plan: &Plan) -> usize {
     let step = |step: &Step| {
         let kind = match &step.kind {
-            StepKind::Call { node, output } => node.len() + output.len(),
+            StepKind::Call { node, output, .. } => node.len() + output.len(),
             StepKind::Branch { arms } => arms.len() * 4,
             StepKind::Each { .. } => 0,
         };
@@ -79,7 +79,12 @@ fn write_step(to: &mut Builder, step: &Step, around: &Source) -> WIPOffset<fb::S
         ..Default::default()
     };
     match &step.kind {
-        StepKind::Call { node, output } => {
+        StepKind::Call { node, output, awaits } => {
+            args.kind = match awaits {
+                None => fb::StepKind::Call,
+                Some(Awaited::Timer) => fb::StepKind::Timer,
+                Some(Awaited::Signal) => fb::StepKind::Signal,
+            };
             args.node = text(to, node);
             args.output = text(to, output);
         }
@@ -177,11 +182,16 @@ pub(super) fn read(plan: fb::Plan<'_>) -> Result<Plan, CodecError> {
     Ok(plan)
 }
 
+fn read_call(step: fb::Step<'_>, awaits: Option<Awaited>) -> StepKind {
+    let text = |text| Cow::Owned(read_text(text));
+    StepKind::Call { node: text(step.node()), output: text(step.output()), awaits }
+}
+
 fn read_step(step: fb::Step<'_>, file: &str) -> Result<Step, CodecError> {
     let kind = match step.kind() {
-        fb::StepKind::Call => {
-            StepKind::Call { node: Cow::Owned(read_text(step.node())), output: Cow::Owned(read_text(step.output())) }
-        }
+        fb::StepKind::Call => read_call(step, None),
+        fb::StepKind::Timer => read_call(step, Some(Awaited::Timer)),
+        fb::StepKind::Signal => read_call(step, Some(Awaited::Signal)),
         fb::StepKind::Branch => StepKind::Branch { arms: read_numbers(step.arms()) },
         fb::StepKind::Each => StepKind::Each { body: step.body() },
         fb::StepKind(other) => return Err(unknown("step kind", other, fb::StepKind::ENUM_MAX)),

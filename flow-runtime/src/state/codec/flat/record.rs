@@ -88,6 +88,7 @@ pub(crate) fn read_record(bytes: &Bytes, plans: &dyn FindPlan) -> Result<Workflo
         asked: record.asked().map(Named::ours).transpose()?,
         created_at: record.created_at(),
         updated_at: record.updated_at(),
+        waiting: 0,
     };
     check_record(&data)?;
     data.recount();
@@ -151,6 +152,7 @@ fn read_state(step: &fb::StepState, outputs: &mut Bytes) -> Result<StepState, Co
         output,
         error: None,
         waiting: None,
+        signal: None,
         opened: step.opened(),
         opened_len: step.opened_len(),
         open: 0,
@@ -180,12 +182,17 @@ type Notes<'a> = Vector<'a, ForwardsUOffset<fb::StepNote<'a>>>;
 
 fn write_notes(to: &mut Builder, steps: &[StepState]) -> Result<Option<WIPOffset<Notes<'static>>>, CodecError> {
     let mut notes = Vec::new();
-    for (step, state) in (0..).zip(steps).filter(|(_, state)| state.error.is_some() || state.waiting.is_some()) {
+    for (step, state) in (0..).zip(steps).filter(|(_, state)| has_note(state)) {
         let error = state.error.as_deref().map(|error| write_failure(to, error)).transpose()?;
         let wait = state.waiting.as_deref().map(|wait| write_wait(to, wait));
-        notes.push(fb::StepNote::create(to, &fb::StepNoteArgs { step, error, wait }));
+        let signal = state.signal.as_deref().map(|signal| to.create_string(signal));
+        notes.push(fb::StepNote::create(to, &fb::StepNoteArgs { step, error, wait, signal }));
     }
     Ok((!notes.is_empty()).then(|| to.create_vector(&notes)))
+}
+
+fn has_note(state: &StepState) -> bool {
+    state.error.is_some() || state.waiting.is_some() || state.signal.is_some()
 }
 
 fn read_notes(notes: Option<Notes<'_>>, steps: &mut [StepState]) -> Result<(), CodecError> {
@@ -196,6 +203,7 @@ fn read_notes(notes: Option<Notes<'_>>, steps: &mut [StepState]) -> Result<(), C
         let state = state.ok_or_else(|| CodecError::broken("a note is of no step, or not in their order"))?;
         state.error = note.error().map(|error| read_failure(Some(error)).map(Box::new)).transpose()?;
         state.waiting = note.wait().map(|wait| read_wait(Some(wait)).map(Box::new)).transpose()?;
+        state.signal = note.signal().map(Into::into);
         next = step.saturating_add(1);
     }
     Ok(())

@@ -11,7 +11,7 @@ use super::list::{List, Mirror};
 use super::names::one_of;
 use super::text::AsText;
 use super::value::is_default;
-use crate::plan::{self, Backoff, Fingerprint, Source, StepKind};
+use crate::plan::{self, Awaited, Backoff, Fingerprint, Source, StepKind};
 use crate::state::codec::check::check_plan;
 
 #[derive(Serialize, Deserialize)]
@@ -100,6 +100,8 @@ one_of! {
     /// What a step does.
     Kind, "step kind":
     Call(Call<'a>)
+    Timer(Call<'a>)
+    Signal(Call<'a>)
     Branch(Cow<'a, [u32]>)
     Each(u32)
 }
@@ -113,14 +115,25 @@ pub(super) struct Call<'a> {
     output: Cow<'a, str>,
 }
 
+impl Call<'_> {
+    fn ours(self, awaits: Option<Awaited>) -> StepKind {
+        StepKind::Call { node: owned(self.node), output: owned(self.output), awaits }
+    }
+}
+
 impl<'a> Step<'a> {
     fn of(step: &'a plan::Step) -> Self {
         Self {
             id: Cow::Borrowed(&step.id),
             region: step.region,
             kind: match &step.kind {
-                StepKind::Call { node, output } => {
-                    Kind::Call(Call { node: Cow::Borrowed(node), output: Cow::Borrowed(output) })
+                StepKind::Call { node, output, awaits } => {
+                    let call = Call { node: Cow::Borrowed(node), output: Cow::Borrowed(output) };
+                    match awaits {
+                        None => Kind::Call(call),
+                        Some(Awaited::Timer) => Kind::Timer(call),
+                        Some(Awaited::Signal) => Kind::Signal(call),
+                    }
                 }
                 StepKind::Branch { arms } => Kind::Branch(Cow::Borrowed(arms)),
                 StepKind::Each { body } => Kind::Each(*body),
@@ -144,7 +157,9 @@ impl Mirror for Step<'_> {
             id: owned(self.id),
             region: self.region,
             kind: match self.kind {
-                Kind::Call(Call { node, output }) => StepKind::Call { node: owned(node), output: owned(output) },
+                Kind::Call(call) => call.ours(None),
+                Kind::Timer(call) => call.ours(Some(Awaited::Timer)),
+                Kind::Signal(call) => call.ours(Some(Awaited::Signal)),
                 Kind::Branch(arms) => StepKind::Branch { arms: numbers(arms) },
                 Kind::Each(body) => StepKind::Each { body },
                 Kind::Unknown(name) => return Err(Kind::unknown(&name)),

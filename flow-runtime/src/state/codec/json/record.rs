@@ -196,6 +196,7 @@ impl<'a> Record<'a> {
             asked: self.asked.map(Name::known).transpose()?,
             created_at: self.created_at.0,
             updated_at: self.updated_at.0,
+            waiting: 0,
         };
         place(&mut data)?;
         check_record(&data)?;
@@ -259,6 +260,8 @@ struct Step<'a> {
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     waiting: Option<Wait<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    signal: Option<Cow<'a, str>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     error: Option<Failure<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     output: Option<Payload<'a>>,
@@ -281,6 +284,7 @@ impl<'a> Step<'a> {
             ended_at: AsText(state.ended_at),
             retry_at: AsText(state.retry_at),
             waiting: state.waiting.as_deref().map(Wait::of),
+            signal: state.signal.as_deref().map(Cow::Borrowed),
             error: state.error.as_deref().map(Failure::of),
             output: state.output.as_ref().map(Payload::of),
             opened: state.opened,
@@ -304,6 +308,7 @@ impl Mirror for Step<'_> {
             output: self.output.map(Payload::ours).transpose()?,
             error: self.error.map(|error| error.ours().map(Box::new)).transpose()?,
             waiting: self.waiting.map(|wait| wait.ours().map(Box::new)).transpose()?,
+            signal: self.signal.map(|signal| signal.into_owned().into()),
             opened: self.opened,
             opened_len: self.opened_len,
             open: 0,

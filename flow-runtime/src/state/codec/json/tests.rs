@@ -19,7 +19,7 @@ fn small() -> WorkflowData {
     let step = |id: &'static str, inputs: &'static [u32], next: &'static [u32]| plan::Step {
         id: id.into(),
         region: 0,
-        kind: StepKind::Call { node: id.into(), output: "u32".into() },
+        kind: StepKind::Call { node: id.into(), output: "u32".into(), awaits: None },
         inputs: inputs.into(),
         after: (&[]).into(),
         next: next.into(),
