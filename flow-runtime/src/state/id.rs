@@ -32,18 +32,9 @@ impl WorkflowId {
     /// If the text is no id; the error says why.
     pub fn new(id: impl AsRef<str>) -> Result<Self, InvalidId> {
         let id = id.as_ref();
-        let reason = if id.is_empty() {
-            "it is empty"
-        } else if id.len() > Self::MAX_BYTES {
-            "it is too long"
-        } else if id.chars().any(char::is_control) {
-            "it has a control character"
-        } else if id.starts_with('/') || id.ends_with('/') || id.contains("//") {
-            "a part between slashes is empty"
-        } else {
-            return Ok(Self(id.into()));
-        };
-        Err(InvalidId { id: id.escape_debug().take(64).collect(), reason })
+        let has_empty_part = || id.starts_with('/') || id.ends_with('/') || id.contains("//");
+        let reason = fault(id).or_else(|| has_empty_part().then_some("a part between slashes is empty"));
+        reason.map_or_else(|| Ok(Self(id.into())), |reason| Err(InvalidId { id: shown(id), reason }))
     }
 
     /// What stands in the place of an id in the memory of a run without a record; it is never shown.
@@ -73,6 +64,24 @@ impl AsRef<str> for WorkflowId {
     fn as_ref(&self) -> &str {
         self.as_str()
     }
+}
+
+/// What keeps a text from being the id of anything, if something does.
+pub(super) fn fault(id: &str) -> Option<&'static str> {
+    if id.is_empty() {
+        Some("it is empty")
+    } else if id.len() > WorkflowId::MAX_BYTES {
+        Some("it is too long")
+    } else if id.chars().any(char::is_control) {
+        Some("it has a control character")
+    } else {
+        None
+    }
+}
+
+/// A text that is no id, for messages.
+pub(super) fn shown(id: &str) -> String {
+    id.escape_debug().take(64).collect()
 }
 
 /// A step of a run: which instance of which region, and the step's index in the run's plan.

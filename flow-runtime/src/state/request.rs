@@ -3,9 +3,12 @@
 //! In: whoever has the run's id, in this process or another. Out: a request that the store keeps until the run has
 //! taken it, in the same delta as what follows from it.
 
-use super::{Payload, Timestamp};
+use super::{Payload, Timestamp, id};
 
 /// What someone outside asks of a run. A store keeps it, whether the run exists yet or not, until the run takes it.
+///
+/// [`WorkflowStore::ask`](crate::WorkflowStore::ask) leaves it there, also from another process than the one whose engine
+/// drives the run.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Request {
@@ -40,10 +43,38 @@ pub enum RequestKind {
     Resume,
 }
 
+/// A text is no id of a request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{id}` is no id of a request: {reason}; such an id has 1 to 256 bytes and no control characters")]
+#[non_exhaustive]
+pub struct InvalidRequestId {
+    /// The text, with control characters escaped, cut after 64 characters.
+    pub id: String,
+    /// What is wrong with it.
+    pub reason: &'static str,
+}
+
 impl Request {
     /// A request.
-    pub const fn new(id: String, at: Timestamp, kind: RequestKind) -> Self {
-        Self { id, at, kind }
+    ///
+    /// # Errors
+    /// If the text is no id of a request; the error says why.
+    ///
+    /// ```
+    /// use flow_runtime::state::{Request, RequestKind};
+    /// assert!(Request::new("cancel-1", 0, RequestKind::Cancel).is_ok());
+    /// assert!(Request::new("", 0, RequestKind::Cancel).is_err());
+    /// ```
+    pub fn new(id: impl Into<String>, at: Timestamp, kind: RequestKind) -> Result<Self, InvalidRequestId> {
+        let request = Self { id: id.into(), at, kind };
+        request.check_id()?;
+        Ok(request)
+    }
+
+    /// That the id is one; it may have been changed since the request was made.
+    pub(super) fn check_id(&self) -> Result<(), InvalidRequestId> {
+        let refuse = |reason| Err(InvalidRequestId { id: id::shown(&self.id), reason });
+        id::fault(&self.id).map_or(Ok(()), refuse)
     }
 }
 
@@ -57,5 +88,23 @@ impl RequestKind {
             Self::Pause => "Pause",
             Self::Resume => "Resume",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_checked() {
+        let reason = |id: &str| Request::new(id, 0, RequestKind::Pause).err().map(|error| error.reason);
+        for id in ["a", "/", "//", "..", "a b", "ü", &"a".repeat(256)] {
+            assert_eq!(reason(id), None, "{id}");
+        }
+        assert_eq!(reason(""), Some("it is empty"));
+        assert_eq!(reason(&"ü".repeat(129)), Some("it is too long"));
+        assert_eq!(reason("a\nb"), Some("it has a control character"));
+        let error = Request::new("a\0b", 0, RequestKind::Pause).unwrap_err().to_string();
+        assert!(error.contains(r"`a\0b` is no id of a request: it has a control character"), "{error}");
     }
 }

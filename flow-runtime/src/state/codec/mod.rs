@@ -1,4 +1,4 @@
-//! Records, deltas and plans as bytes, and back.
+//! Records, deltas, plans and requests as bytes, and back.
 //!
 //! In: what the engine and the stores hold in memory. Out: the same through bytes of any origin, or an error; no
 //! bytes make a panic. What is written where is the stores' affair.

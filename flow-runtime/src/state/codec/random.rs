@@ -16,8 +16,8 @@ use proptest::prelude::*;
 use crate::plan::{Awaited, Backoff, Fingerprint, Plan, Policy, Region, Retry, Source, Step, StepKind};
 use crate::state::{
     Ack, Asked, Cause, CompletedBy, DataEntry, Delta, Encoding, Event, FailureKind, InstanceState, NodeFailure,
-    Payload, Phase, RegionKind, ResetMode, RollbackCause, RunCreated, RunOutcome, RunOutput, StepRef, StepState,
-    StepStatus, Timestamp, WaitingOn, WorkflowData, WorkflowId, WorkflowStatus,
+    Payload, Phase, RegionKind, Request, RequestKind, ResetMode, RollbackCause, RunCreated, RunOutcome, RunOutput,
+    StepRef, StepState, StepStatus, Timestamp, WaitingOn, WorkflowData, WorkflowId, WorkflowStatus,
 };
 
 fn text() -> BoxedStrategy<String> {
@@ -102,6 +102,19 @@ fn failure() -> BoxedStrategy<NodeFailure> {
             permanent,
         })
         .boxed()
+}
+
+/// A request, with the ids that stores find hardest to keep apart among its ids.
+pub(crate) fn request() -> BoxedStrategy<Request> {
+    let ids = prop_oneof![Just("/".to_owned()), Just("ü".repeat(128)), "[a-zA-Z0-9./ %_-]{1,30}", "[^\\pC]{1,20}"];
+    let signal = (text(), text(), payload()).prop_map(|(name, type_name, payload)| RequestKind::Signal {
+        name,
+        type_name,
+        payload,
+    });
+    let plain = [RequestKind::Cancel, RequestKind::Terminate, RequestKind::Pause, RequestKind::Resume];
+    let kind = prop_oneof![signal, prop::sample::select(plain.to_vec())];
+    (ids, time(), kind).prop_filter_map("an id", |(id, at, kind)| Request::new(id, at, kind).ok()).boxed()
 }
 
 fn waiting() -> BoxedStrategy<WaitingOn> {

@@ -1,15 +1,16 @@
-//! A record, or a change, as bytes that stand alone: with a header that says what they are, and a checksum.
+//! A record, a change or a request as bytes that stand alone: with a header that says what they are, and a checksum.
 //!
-//! In: a record or a delta. Out: bytes for a user's own store, and the same again. Stores of ours have frames of their
-//! own.
+//! In: a record, a delta or a request. Out: bytes for a user's own store, and the same again. Stores of ours have frames
+//! of their own for records and deltas.
 
 use bytes::Bytes;
 
 use super::{CodecError, flat};
-use crate::state::{Delta, WorkflowData};
+use crate::state::{Delta, Request, WorkflowData};
 
 const RECORD: [u8; 8] = *b"FLOWRUN\x01";
 const CHANGE: [u8; 8] = *b"FLOWCHG\x01";
+const REQUEST: [u8; 8] = *b"FLOWASK\x01";
 /// Versions below this one cannot read what is written now.
 const MIN_READER: u16 = 1;
 /// Versions below this one must not write such bytes.
@@ -64,6 +65,25 @@ impl Delta {
     }
 }
 
+impl Request {
+    /// The request as bytes, with a checksum: what a store of your own keeps until the run has taken it.
+    /// [`from_bytes`](Self::from_bytes) gives an equal one back, in this version and later ones.
+    ///
+    /// # Errors
+    /// [`CodecError::Unstorable`] if it has more than 1 GiB, or its id is none.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, CodecError> {
+        Ok(seal(REQUEST, &flat::write_request(self)?))
+    }
+
+    /// The request that [`to_bytes`](Self::to_bytes) wrote. Its payload is not copied: it shares the bytes given.
+    ///
+    /// # Errors
+    /// As those of [`WorkflowData::from_bytes`].
+    pub fn from_bytes(bytes: impl Into<Bytes>) -> Result<Self, CodecError> {
+        flat::read_request(&unseal(REQUEST, &bytes.into())?)
+    }
+}
+
 fn seal(magic: [u8; 8], body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER + body.len());
     bytes.extend_from_slice(&magic);
@@ -101,7 +121,11 @@ impl Header {
         };
         let (head, crc) = header.split_at(HEADER - 4);
         if !head.starts_with(&magic) {
-            let what = if magic == RECORD { "a record" } else { "a change" };
+            let what = match magic {
+                RECORD => "a record",
+                REQUEST => "a request",
+                _ => "a change",
+            };
             return Err(CodecError::broken(format!("they do not begin as {what} does")));
         }
         if crc32c::crc32c(head).to_le_bytes() != crc {

@@ -4,9 +4,12 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
-use super::flat::{NoPlans, Plans, read_delta, read_plan, read_record, write_delta, write_plan, write_record};
+use super::flat::{
+    NoPlans, Plans, read_delta, read_plan, read_record, read_request, write_delta, write_plan, write_record,
+    write_request,
+};
 use super::{CodecError, random};
-use crate::state::{Delta, Event, WorkflowData};
+use crate::state::{Delta, Event, Payload, Request, RequestKind, WorkflowData};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
@@ -41,6 +44,24 @@ proptest! {
             let is_refused = matches!(Delta::from_bytes(bytes), Err(CodecError::Broken { .. }));
             prop_assert!(is_refused);
         }
+    }
+
+    #[test]
+    fn requests_come_back_equal(request in random::request()) {
+        let sealed = request.to_bytes().unwrap();
+        prop_assert_eq!(Request::from_bytes(sealed.clone()).unwrap(), request);
+        let is_no_change = matches!(Delta::from_bytes(sealed), Err(CodecError::Broken { .. }));
+        prop_assert!(is_no_change);
+    }
+
+    #[test]
+    fn b34_bytes_that_are_no_request_are_refused(request in random::request(), flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8)) {
+        let mut bytes = write_request(&request).unwrap();
+        for (at, value) in flips {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        let _ = read_request(&Bytes::from(bytes));
     }
 
     #[test]
@@ -116,6 +137,64 @@ fn every_cut_of_a_sealed_record_is_found() {
     let sealed = some_record().to_bytes().unwrap();
     for len in 0..sealed.len() {
         assert!(matches!(WorkflowData::from_bytes(sealed[..len].to_vec()), Err(CodecError::Broken { .. })), "{len}");
+    }
+}
+
+fn some_signal() -> Request {
+    let payload = Payload::new(crate::state::Encoding::Json, "true");
+    let kind = RequestKind::Signal { name: "manager".to_owned(), type_name: "bool".to_owned(), payload };
+    Request::new("signal-1", 7, kind).unwrap()
+}
+
+#[test]
+fn b34_every_flip_and_every_cut_of_a_sealed_request_is_found() {
+    let sealed = some_signal().to_bytes().unwrap();
+    let flips = (0..sealed.len() * 8).map(|bit| {
+        let mut bytes = sealed.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        bytes
+    });
+    let cuts = (0..sealed.len()).map(|len| sealed[..len].to_vec());
+    for bytes in flips.chain(cuts).chain([[&sealed[..], &[0]].concat()]) {
+        assert!(matches!(Request::from_bytes(bytes), Err(CodecError::Broken { .. })));
+    }
+}
+
+#[test]
+fn a_request_whose_id_was_made_none_is_refused() {
+    let mut request = some_signal();
+    request.id = "a\nb".to_owned();
+    let refused = request.to_bytes();
+    assert!(matches!(&refused, Err(CodecError::Unstorable { reason }) if reason.contains("control")), "{refused:?}");
+}
+
+/// The error of a request of this id and kind, with this name for the kind.
+fn of_request(id: Option<&str>, kind: u8, kind_name: Option<&str>) -> String {
+    use super::generated::flow as fb;
+    let mut to = flatbuffers::FlatBufferBuilder::new();
+    let id = id.map(|id| to.create_string(id));
+    let kind_name = kind_name.map(|name| to.create_string(name));
+    let args = fb::RequestArgs { id, kind: fb::RequestKind(kind), kind_name, ..Default::default() };
+    let request = fb::Request::create(&mut to, &args);
+    to.finish_minimal(request);
+    read_request(&Bytes::copy_from_slice(to.finished_data())).unwrap_err().to_string()
+}
+
+#[test]
+fn b38_a_request_of_a_newer_version_is_refused_by_name() {
+    let newer = "a newer version of Flow is needed: request";
+    assert_eq!(
+        of_request(Some("a"), 9, Some("Nudge")),
+        format!("{newer} (`Nudge`) 9, this version knows request up to 4")
+    );
+    assert_eq!(of_request(Some("a"), 9, None), format!("{newer} 9, this version knows request up to 4"));
+}
+
+#[test]
+fn b34_a_request_without_what_it_must_have_is_refused() {
+    assert_eq!(of_request(Some("a"), 0, None), "the bytes are broken: there is no payload");
+    for id in [None, Some(""), Some("a\nb")] {
+        assert!(of_request(id, 1, None).contains("is no id of a request"));
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use flatbuffers::{ForwardsUOffset, Vector, WIPOffset};
 
-use super::names::{Named, completed_by, unknown};
+use super::names::{Named, completed_by, unknown, unknown_named};
 use super::value::{
     failure_weight, output_weight, read_boxed_payload, read_failure, read_id, read_output, read_payload, read_step,
     read_text, read_wait, tag, write_boxed_payload, write_failure, write_output, write_step, write_wait,
@@ -229,14 +229,8 @@ pub(super) fn read(all: &Bytes, event: fb::Event<'_>, plans: &dyn FindPlan) -> R
         fb::EventKind::RunEnded => {
             Event::RunEnded { outcome: event.outcome().ours()?, output: read_output(all, event.output())? }
         }
-        fb::EventKind(other) => return Err(unknown_event(other, event.name())),
+        fb::EventKind(other) => return Err(unknown_named("event", event.name(), other, fb::EventKind::ENUM_MAX)),
     })
-}
-
-/// An event that a newer version wrote, with the name it left for us.
-fn unknown_event(kind: u8, name: Option<&str>) -> CodecError {
-    let name = name.map(|name| format!(" (`{}`)", name.escape_debug().take(64).collect::<String>()));
-    unknown(&format!("event{}", name.unwrap_or_default()), kind, fb::EventKind::ENUM_MAX)
 }
 
 fn read_created(

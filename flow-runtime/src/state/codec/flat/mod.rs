@@ -1,4 +1,4 @@
-//! Records, deltas and plans as FlatBuffers of `schema/flow.fbs`.
+//! Records, deltas, plans and requests as FlatBuffers of `schema/flow.fbs`.
 //!
 //! In: our types, or bytes whose checksum fitted. Out: bytes, or our types. Bytes are verified with bounds before
 //! they are read, indices are checked by `check`, unknown values are refused. Checksums and headers are the caller's.
@@ -8,6 +8,7 @@ mod event;
 mod names;
 mod plan;
 mod record;
+mod request;
 mod value;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use flatbuffers::{Follow, Verifiable, VerifierOptions};
 pub(crate) use delta::{read_delta, write_change, write_delta};
 pub(crate) use plan::{read_plan, write_plan};
 pub(crate) use record::{read_record, write_record};
+pub(crate) use request::{read_request, write_request};
 
 use super::CodecError;
 use crate::plan::{Fingerprint, Plan};

@@ -16,6 +16,13 @@ pub(super) fn unknown(what: &str, found: u8, last: u8) -> CodecError {
     CodecError::Newer { found: format!("{what} {found}"), known: format!("{what} up to {last}") }
 }
 
+/// As [`unknown`], with the name that a newer version left for us.
+pub(super) fn unknown_named(what: &str, name: Option<&str>, found: u8, last: u8) -> CodecError {
+    let Some(name) = name else { return unknown(what, found, last) };
+    let name: String = name.escape_debug().take(64).collect();
+    CodecError::Newer { found: format!("{what} (`{name}`) {found}"), known: format!("{what} up to {last}") }
+}
+
 macro_rules! same_names {
     ($ours:ident = $theirs:ident, $what:literal: $($name:ident)+) => {
         impl From<$ours> for fb::$theirs {
