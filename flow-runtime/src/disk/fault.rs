@@ -126,6 +126,11 @@ impl Dir for FaultDir {
         self.run("list", "", || self.inner.list())
     }
 
+    fn open_dir(&self, name: &str, create: bool) -> Answer<Arc<dyn Dir>> {
+        let inner = self.run("open the folder", name, || self.inner.open_dir(name, create))?;
+        Ok(Arc::new(Self { inner, plan: self.plan.clone() }))
+    }
+
     fn create(&self, name: &str) -> Answer<Arc<dyn File>> {
         self.run("create", name, || self.inner.create(name)).map(|file| self.file(name, file))
     }

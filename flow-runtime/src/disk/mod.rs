@@ -47,6 +47,13 @@ pub trait Dir: Send + Sync + Debug {
     /// If it cannot be read.
     fn list(&self) -> Answer<Vec<String>>;
 
+    /// Opens a folder in it. With `create` it is made, durably and for its owner alone, if it is not there, and one
+    /// that others may write in is refused. A link is not followed.
+    ///
+    /// # Errors
+    /// If it is no folder, or cannot be opened or made, or is open to others.
+    fn open_dir(&self, name: &str, create: bool) -> Answer<Arc<dyn Dir>>;
+
     /// Makes a new file, for its owner alone.
     ///
     /// # Errors

@@ -115,6 +115,25 @@ impl Dir for RealDir {
         Ok(names)
     }
 
+    fn open_dir(&self, name: &str, create: bool) -> Answer<Arc<dyn Dir>> {
+        if create {
+            match rustix::fs::mkdirat(self.handle.as_fd(), name, Mode::from_raw_mode(0o700)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(errno) => return Err(self.error("make the folder", name, errno)),
+            }
+            // Whoever made it may have been killed before its name was durable.
+            self.sync()?;
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let handle = rustix::fs::openat(self.handle.as_fd(), name, flags, Mode::empty())
+            .map_err(|errno| self.error("open the folder", name, errno))?;
+        let path = self.path.join(name);
+        if create {
+            check_owner_only(&path, &handle)?;
+        }
+        Ok(Arc::new(Self { handle: handle.into(), path }))
+    }
+
     fn create(&self, name: &str) -> Answer<Arc<dyn File>> {
         Ok(Arc::new(self.open_at("create", name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)?))
     }
@@ -209,6 +228,25 @@ mod tests {
         let dir = RealFs.open_dir(&path, true).unwrap();
         dir.create("f").unwrap().write_at(b"x", 0).unwrap();
         assert_eq!((mode(&above.path().join("a")), mode(&path), mode(&path.join("f"))), (0o700, 0o700, 0o600));
+    }
+
+    #[test]
+    fn a_folder_in_a_folder_is_made_for_its_owner_and_links_are_not_followed() {
+        let above = tempfile::tempdir().unwrap();
+        let dir = RealFs.open_dir(above.path(), true).unwrap();
+        assert!(dir.open_dir("a", false).unwrap_err().is_not_found());
+        for _ in 0..2 {
+            let inner = dir.open_dir("a", true).unwrap();
+            assert_eq!((inner.path(), mode(inner.path())), (&*above.path().join("a"), 0o700));
+        }
+        dir.open_dir("a", false).unwrap().create("f").unwrap();
+        assert_eq!(dir.open_dir("a", false).unwrap().list().unwrap(), ["f"]);
+        std::os::unix::fs::symlink("a", above.path().join("link")).unwrap();
+        fs::set_permissions(above.path().join("a"), fs::Permissions::from_mode(0o770)).unwrap();
+        for (name, create) in [("link", false), ("link", true), ("a", true), ("a/f", false)] {
+            assert!(dir.open_dir(name, create).is_err(), "{name}");
+        }
+        dir.open_dir("a", false).unwrap();
     }
 
     #[test]

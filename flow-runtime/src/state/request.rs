@@ -72,7 +72,7 @@ impl Request {
     }
 
     /// That the id is one; it may have been changed since the request was made.
-    pub(super) fn check_id(&self) -> Result<(), InvalidRequestId> {
+    pub(crate) fn check_id(&self) -> Result<(), InvalidRequestId> {
         let refuse = |reason| Err(InvalidRequestId { id: id::shown(&self.id), reason });
         id::fault(&self.id).map_or(Ok(()), refuse)
     }

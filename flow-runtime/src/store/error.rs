@@ -131,6 +131,18 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
+    /// So many requests of the run wait to be taken that no more are kept. Let an engine drive the run, or take those
+    /// that are of no use, and ask again.
+    #[error(
+        "run `{id}` has {most} requests that it has not taken, and no more are kept; let an engine drive it, or take \
+         requests that are of no use, and ask again"
+    )]
+    TooManyRequests {
+        /// The run.
+        id: WorkflowId,
+        /// How many are kept: [`MAX_REQUESTS`](super::MAX_REQUESTS).
+        most: usize,
+    },
     /// A store of the user's own failed.
     #[error("the store failed")]
     Other(#[source] Box<dyn Error + Send + Sync>),

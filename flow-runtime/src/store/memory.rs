@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::claims::Claims;
-use super::{Listing, Owner, Page, Query, StoreError, Summary, WorkflowStore};
-use crate::state::{Delta, WorkflowData, WorkflowId};
+use super::{Listing, MAX_REQUESTS, Owner, Page, Query, StoreError, Summary, WorkflowStore};
+use crate::state::{Delta, Request, WorkflowData, WorkflowId};
 
 /// Keeps records in memory. Clones are the same store, so a clone outlives the engine that used it.
 ///
@@ -22,6 +22,8 @@ use crate::state::{Delta, WorkflowData, WorkflowId};
 #[derive(Clone, Default)]
 pub struct InMemoryStore {
     runs: Arc<Mutex<BTreeMap<WorkflowId, Entry>>>,
+    /// What runs have not taken, in the order in which it came; no run stands here without any.
+    requests: Arc<Mutex<BTreeMap<WorkflowId, Vec<Request>>>>,
     claims: Arc<Claims>,
 }
 
@@ -57,6 +59,10 @@ impl InMemoryStore {
     fn runs(&self) -> MutexGuard<'_, BTreeMap<WorkflowId, Entry>> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<WorkflowId, Vec<Request>>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl WorkflowStore for InMemoryStore {
@@ -78,7 +84,9 @@ impl WorkflowStore for InMemoryStore {
     async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
         let mut runs = self.runs();
         self.claims.check_free(id)?;
-        runs.remove(id).map(drop).ok_or_else(|| StoreError::NotFound { id: id.clone() })
+        runs.remove(id).ok_or_else(|| StoreError::NotFound { id: id.clone() })?;
+        self.waiting().remove(id);
+        Ok(())
     }
 
     async fn commit(&self, after: &WorkflowData, delta: &Delta) -> Result<(), StoreError> {
@@ -113,6 +121,39 @@ impl WorkflowStore for InMemoryStore {
     fn forget(&self, owner: Owner) {
         self.claims.forget(owner);
     }
+
+    async fn ask(&self, run: &WorkflowId, request: &Request) -> Result<bool, StoreError> {
+        let unstorable = |reason| StoreError::Unstorable { id: run.clone(), reason };
+        request.check_id().map_err(|error| unstorable(error.to_string()))?;
+        let mut all = self.waiting();
+        let of_run = all.get(run).map(Vec::as_slice).unwrap_or_default();
+        if of_run.iter().any(|known| known.id == request.id) {
+            return Ok(false);
+        }
+        if of_run.len() >= MAX_REQUESTS {
+            return Err(StoreError::TooManyRequests { id: run.clone(), most: MAX_REQUESTS });
+        }
+        all.entry(run.clone()).or_default().push(request.clone());
+        Ok(true)
+    }
+
+    async fn requests(&self, run: &WorkflowId) -> Result<Vec<Request>, StoreError> {
+        Ok(self.waiting().get(run).cloned().unwrap_or_default())
+    }
+
+    async fn take_requests(&self, run: &WorkflowId, ids: &[String]) -> Result<(), StoreError> {
+        let mut all = self.waiting();
+        let Some(of_run) = all.get_mut(run) else { return Ok(()) };
+        of_run.retain(|known| !ids.contains(&known.id));
+        if of_run.is_empty() {
+            all.remove(run);
+        }
+        Ok(())
+    }
+
+    async fn asked(&self) -> Result<Vec<WorkflowId>, StoreError> {
+        Ok(self.waiting().keys().cloned().collect())
+    }
 }
 
 impl std::fmt::Debug for InMemoryStore {
@@ -126,6 +167,24 @@ mod tests {
     use super::*;
     use crate::state::{Asked, Encoding, Event, Payload, RunCreated, StepRef};
     use crate::testing::Graph;
+
+    #[tokio::test]
+    async fn requests_of_a_run_are_bounded() {
+        let store = InMemoryStore::default();
+        let run = WorkflowId::new("never").unwrap();
+        let request = |n: usize| Request::new(n.to_string(), 0, crate::state::RequestKind::Cancel).unwrap();
+        for n in 0..MAX_REQUESTS {
+            assert!(store.ask(&run, &request(n)).await.unwrap());
+        }
+        let error = store.ask(&run, &request(MAX_REQUESTS)).await.unwrap_err();
+        assert!(matches!(&error, StoreError::TooManyRequests { id, most: MAX_REQUESTS } if *id == run), "{error}");
+        assert!(!store.ask(&run, &request(7)).await.unwrap(), "this one is kept already");
+        store.take_requests(&run, &["7".to_owned()]).await.unwrap();
+        assert!(store.ask(&run, &request(MAX_REQUESTS)).await.unwrap());
+        let mut none = request(0);
+        none.id = String::new();
+        assert!(matches!(store.ask(&run, &none).await, Err(StoreError::Unstorable { .. })));
+    }
 
     #[tokio::test]
     async fn b71_a_delta_that_fits_only_in_part_changes_nothing() {

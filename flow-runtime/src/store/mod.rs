@@ -8,6 +8,7 @@ mod claims;
 mod copy;
 mod error;
 mod flat;
+mod inbox;
 mod json;
 mod memory;
 mod owner;
@@ -261,12 +262,36 @@ pub trait WorkflowStore: Send + Sync + 'static {
     /// Keeps a request for this run, which need not be there yet, until it is [taken](Self::take_requests). It is durable
     /// when this returns. `false` if there is one of its id for this run already, which stays as it is.
     ///
-    /// Whoever has the store may call it, also beside an engine in another process. A run's requests go with the run
-    /// when it is deleted.
+    /// Whoever has the store may call it, also beside an engine in another process and through a handle that is for
+    /// reading. A run's requests go with the run when it is deleted.
     ///
     /// # Errors
-    /// If it could not be kept; if there are [`MAX_REQUESTS`] of this run already; or if this store keeps no requests, as
-    /// is the default.
+    /// If it could not be kept; [`StoreError::TooManyRequests`] if there are [`MAX_REQUESTS`] of this run already; or
+    /// [`StoreError::Unstorable`] if this store keeps no requests, as is the default.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let dir = dir.path();
+    /// use flow_runtime::state::{Request, RequestKind};
+    /// use flow_runtime::{FlatBuffersStore, WorkflowId, WorkflowStore};
+    ///
+    /// let store = FlatBuffersStore::open(dir)?;                    // an engine's, in this process or another
+    /// let beside = FlatBuffersStore::open_read_only(dir)?;
+    /// let run = WorkflowId::new("order-1")?;
+    /// let cancel = Request::new("cancel by Ada", 1_700_000_000_000_000_000, RequestKind::Cancel)?;
+    /// assert!(beside.ask(&run, &cancel).await?);
+    /// assert!(!beside.ask(&run, &cancel).await?);                  // the same again counts once
+    ///
+    /// // What the engine does when it has a moment:
+    /// assert_eq!(store.asked().await?, [run.clone()]);
+    /// assert_eq!(store.requests(&run).await?, [cancel.clone()]);
+    /// store.take_requests(&run, &[cancel.id]).await?;
+    /// assert!(store.asked().await?.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     fn ask(&self, run: &WorkflowId, request: &Request) -> impl Future<Output = Result<bool, StoreError>> + Send {
         let _ = request;
         future::ready(Err(no_requests(run)))

@@ -29,6 +29,8 @@ struct Disk {
     files: usize,
     syncs: usize,
     locked: BTreeSet<PathBuf>,
+    /// Folders that were made in others; those with files in them are there anyway.
+    folders: BTreeSet<PathBuf>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -225,6 +227,19 @@ impl Dir for SimDir {
         let disk = self.fs.disk();
         let here = disk.seen.names.keys().filter(|path| path.parent() == Some(&self.path));
         Ok(here.filter_map(|path| path.file_name()?.to_str().map(str::to_owned)).collect())
+    }
+
+    fn open_dir(&self, name: &str, create: bool) -> Answer<Arc<dyn Dir>> {
+        let path = self.path.join(name);
+        let mut disk = self.fs.disk();
+        if create {
+            disk.folders.insert(path.clone());
+        }
+        let has_files = || disk.seen.names.keys().any(|file| file.parent() == Some(&path));
+        if !disk.folders.contains(&path) && !has_files() {
+            return Err(self.error("open the folder", name, ErrorKind::NotFound));
+        }
+        Ok(Arc::new(Self { fs: self.fs.clone(), path }))
     }
 
     fn create(&self, name: &str) -> Answer<Arc<dyn File>> {

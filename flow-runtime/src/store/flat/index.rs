@@ -13,6 +13,7 @@ use super::frame::FrameHead;
 use super::grave::{Grave, Orphan, Tomb};
 use super::parts::StoredPart;
 use super::segment::Segment;
+use crate::disk;
 use crate::plan::Plan;
 use crate::state::{Timestamp, WorkflowId, WorkflowStatus};
 use crate::store::{Damaged, StoreError};
@@ -139,6 +140,12 @@ impl Index {
         let mut ids: Vec<_> = self.ids.keys().cloned().collect();
         ids.sort_unstable();
         (ids, damaged)
+    }
+
+    /// Whether there is a run whose id has this name; nothing if it may be lost.
+    pub(super) fn has(&self, name: &str) -> Option<bool> {
+        let is_there = self.ids.keys().any(|id| disk::encode_name(id.as_str()) == name);
+        (is_there || !self.is_damaged()).then_some(is_there)
     }
 
     /// A run and its number; of one that is not there, nothing.

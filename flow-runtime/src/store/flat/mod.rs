@@ -45,13 +45,14 @@ use self::parts::NewPart;
 use self::stage::{Commit, EncodedPlan, Request, Save};
 use self::writer::Writer;
 use super::claims::Claims;
+use super::inbox::Inbox;
 use super::worker::{Gone, Work, Worker};
 use super::{Listing, Owner, Page, PartKey, Query, StoreError, WorkflowStore};
 use crate::disk::Dir;
 use crate::plan::Plan;
 use crate::state::codec::CodecError;
 use crate::state::codec::flat::{Plans, write_change, write_plan, write_record};
-use crate::state::{Ack, Delta, Event, WorkflowData, WorkflowId};
+use crate::state::{self, Ack, Delta, Event, WorkflowData, WorkflowId};
 
 /// The most bytes of a payload that is kept with the changes of its run: 1 MiB. A larger one would hold up the changes of
 /// other runs that are written with it, and be read and written again with its run.
@@ -93,6 +94,7 @@ struct Inner {
     access: Access,
     claims: Claims,
     reads: Worker<ReadJob>,
+    inbox: Inbox,
 }
 
 enum Access {
@@ -125,7 +127,7 @@ impl FlatBuffersStore {
     }
 
     /// Opens the store in this folder for reading, beside a process that writes to it. Each call reads what the
-    /// writer has committed by then. Nothing is changed.
+    /// writer has committed by then. Nothing is changed, but requests may be left for the writer's runs.
     ///
     /// # Errors
     /// If the folder cannot be opened.
@@ -144,9 +146,9 @@ fn no_thread(path: &Path, source: std::io::Error) -> StoreError {
 }
 
 impl FlatBuffersStore {
-    fn new(path: &Path, access: Access) -> Result<Self, StoreError> {
+    fn new(path: &Path, access: Access, inbox: Inbox) -> Result<Self, StoreError> {
         let reads = Worker::spawn("flow-read", Reads).map_err(|error| no_thread(path, error))?;
-        Ok(Self { inner: Arc::new(Inner { path: path.to_owned(), access, claims: Claims::default(), reads }) })
+        Ok(Self { inner: Arc::new(Inner { path: path.to_owned(), access, claims: Claims::default(), reads, inbox }) })
     }
 
     fn gone(&self, _: Gone) -> StoreError {
@@ -239,7 +241,7 @@ impl WorkflowStore for FlatBuffersStore {
     async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
         let writer = self.writer()?;
         self.inner.claims.check_free(id)?;
-        writer.ask(Request::Delete(id.clone())).await
+        self.inner.inbox.delete(id, || writer.hand_over(Request::Delete(id.clone()))).await
     }
 
     async fn commit(&self, after: &WorkflowData, delta: &Delta) -> Result<(), StoreError> {
@@ -303,6 +305,22 @@ impl WorkflowStore for FlatBuffersStore {
 
     fn forget(&self, owner: Owner) {
         self.inner.claims.forget(owner);
+    }
+
+    async fn ask(&self, run: &WorkflowId, request: &state::Request) -> Result<bool, StoreError> {
+        self.inner.inbox.ask(run, request).await
+    }
+
+    async fn requests(&self, run: &WorkflowId) -> Result<Vec<state::Request>, StoreError> {
+        self.inner.inbox.requests(run).await
+    }
+
+    async fn take_requests(&self, run: &WorkflowId, ids: &[String]) -> Result<(), StoreError> {
+        self.inner.inbox.take(run, ids).await
+    }
+
+    async fn asked(&self) -> Result<Vec<WorkflowId>, StoreError> {
+        self.inner.inbox.asked().await
     }
 }
 

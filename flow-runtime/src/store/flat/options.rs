@@ -8,6 +8,7 @@ use super::writer::{KeptUp, Writer};
 use super::{Access, FlatBuffersStore, no_thread};
 use crate::disk::{self, Fs, RealFs};
 use crate::store::StoreError;
+use crate::store::inbox::Inbox;
 
 /// How long a segment is where nothing else is said: 4 MiB.
 const SEGMENT_BYTES: u64 = 4 << 20;
@@ -66,12 +67,13 @@ impl FlatBuffersOptions {
         let lock =
             disk::lock(&*dir)?.map_err(|holder| StoreError::Locked { path: path.as_ref().to_owned(), holder })?;
         disk::remove_stale_temps(&*dir)?;
-        let log = Log::open(dir, lock, self.segment_bytes)?;
+        let log = Log::open(dir.clone(), lock, self.segment_bytes)?;
         if self.accept_losses {
             log.index().accept_losses();
         }
+        let inbox = Inbox::open(dir, |run| Ok(log.index().has(run)))?;
         let writer = Writer::new(path.as_ref(), log, self.kept_up).map_err(|error| no_thread(path.as_ref(), error))?;
-        FlatBuffersStore::new(path.as_ref(), Access::Write(writer))
+        FlatBuffersStore::new(path.as_ref(), Access::Write(writer), inbox)
     }
 
     /// Opens the store in this folder for reading, as [`FlatBuffersStore::open_read_only`] does.
@@ -80,6 +82,6 @@ impl FlatBuffersOptions {
     /// If the folder cannot be opened.
     pub fn open_read_only(self, path: impl AsRef<Path>) -> Result<FlatBuffersStore, StoreError> {
         let dir = self.fs.open_dir(path.as_ref(), false)?;
-        FlatBuffersStore::new(path.as_ref(), Access::Read { dir })
+        FlatBuffersStore::new(path.as_ref(), Access::Read { dir: dir.clone() }, Inbox::beside(dir)?)
     }
 }

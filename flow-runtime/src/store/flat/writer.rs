@@ -96,9 +96,14 @@ impl Writer {
 
     /// Asks the thread, and waits for its answer.
     pub(super) async fn ask(&self, request: Request) -> Result<(), StoreError> {
+        self.hand_over(request)?.await.map_err(|_| self.shared.gone())?
+    }
+
+    /// Asks the thread.
+    pub(super) fn hand_over(&self, request: Request) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.send(Job { request, reply })?;
-        answer.await.map_err(|_| self.shared.gone())?
+        Ok(answer)
     }
 
     /// Has the thread write what was acknowledged.

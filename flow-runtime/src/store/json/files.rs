@@ -267,6 +267,15 @@ impl Files {
 
 pub(super) const EXTENSION: &str = ".json";
 
+/// Whether there is a file of the run of which this is the name without an extension.
+pub(super) fn is_there(dir: &dyn Dir, run: &str) -> Result<bool, StoreError> {
+    match dir.open(&format!("{run}{EXTENSION}"), false) {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// The name of a run's file.
 pub(super) fn name_of(id: &WorkflowId) -> String {
     disk::encode_name(id.as_str()) + EXTENSION

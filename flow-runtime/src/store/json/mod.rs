@@ -8,7 +8,7 @@ mod late;
 mod parts;
 mod reading;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -22,13 +22,14 @@ use tokio::sync::oneshot;
 use self::files::{Files, Job, Place, Written, name_of};
 use self::late::MAX_LAG;
 use super::claims::Claims;
+use super::inbox::Inbox;
 use super::query::Found;
 use super::worker::{Gone, Worker};
 use super::{Listing, Owner, Page, PartKey, Query, StoreError, WorkflowStore};
 use crate::disk::{self, Fs, RealFs};
 use crate::state::codec::flat::{Plans, write_delta};
 use crate::state::codec::json::write_record;
-use crate::state::{Delta, Encoding, WorkflowData, WorkflowId};
+use crate::state::{Delta, Encoding, Request, WorkflowData, WorkflowId};
 
 /// From this many steps on, a run is told to be better off in another store.
 const MANY_STEPS: usize = 1000;
@@ -77,6 +78,7 @@ pub struct JsonFileOptions {
 struct Inner {
     path: PathBuf,
     worker: Worker<Job>,
+    inbox: Inbox,
     /// The runs that are taken. Writes look here in the thread, at their turn.
     claims: Arc<Claims>,
     /// The runs of which it was told that they have many steps.
@@ -94,7 +96,7 @@ impl JsonFileStore {
     }
 
     /// Opens the store in this folder for reading, beside a process that writes to it. Each call reads what is there
-    /// by then. Nothing is changed.
+    /// by then. Nothing is changed, but requests may be left for the writer's runs.
     ///
     /// # Errors
     /// If the folder cannot be opened.
@@ -130,7 +132,9 @@ impl JsonFileOptions {
         let path = path.as_ref();
         let dir = self.fs.open_dir(path, true)?;
         let lock = disk::lock(&*dir)?.map_err(|holder| StoreError::Locked { path: path.to_owned(), holder })?;
-        JsonFileStore::new(path, Files::open(dir, lock, self.max_lag)?)
+        let files = Files::open(dir.clone(), lock, self.max_lag)?;
+        let inbox = Inbox::open(dir.clone(), |run| files::is_there(&*dir, run).map(Some))?;
+        JsonFileStore::new(path, files, inbox)
     }
 
     /// Opens the store in this folder for reading, as [`JsonFileStore::open_read_only`] does.
@@ -139,32 +143,40 @@ impl JsonFileOptions {
     /// If the folder cannot be opened.
     pub fn open_read_only(self, path: impl AsRef<Path>) -> Result<JsonFileStore, StoreError> {
         let dir = self.fs.open_dir(path.as_ref(), false)?;
-        JsonFileStore::new(path.as_ref(), Files::read_only(dir))
+        JsonFileStore::new(path.as_ref(), Files::read_only(dir.clone()), Inbox::beside(dir)?)
     }
 }
 
 impl JsonFileStore {
-    fn new(path: &Path, files: Files) -> Result<Self, StoreError> {
+    fn new(path: &Path, files: Files, inbox: Inbox) -> Result<Self, StoreError> {
         let worker = Worker::spawn("flow-json", files).map_err(|source| StoreError::Io {
             action: "start a thread for",
             path: path.to_owned(),
             source,
         })?;
-        let inner = Inner { path: path.to_owned(), worker, claims: Arc::default(), told: Mutex::default() };
+        let inner = Inner { path: path.to_owned(), worker, inbox, claims: Arc::default(), told: Mutex::default() };
         Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Has the store's thread do this, and waits for its answer. It is done whether the answer is waited for or not.
-    async fn ask<T: Send + 'static>(
+    async fn in_thread<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Files) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.hand_over(work)?.await.map_err(|_| self.gone(Gone))?
+    }
+
+    /// Has the store's thread do this.
+    fn hand_over<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Files) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<oneshot::Receiver<Result<T, StoreError>>, StoreError> {
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |files| {
             let _ = reply.send(work(files));
         });
         self.inner.worker.send(job).map_err(|gone| self.gone(gone))?;
-        answer.await.map_err(|_| self.gone(Gone))?
+        Ok(answer)
     }
 
     fn gone(&self, _: Gone) -> StoreError {
@@ -198,22 +210,23 @@ impl JsonFileStore {
 impl WorkflowStore for JsonFileStore {
     async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {
         let file = self.written(data, None)?;
-        self.ask(|files| files.save(file)).await
+        self.in_thread(|files| files.save(file)).await
     }
 
     async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
         let of = id.clone();
-        let bytes = self.ask(move |files| files.read(&of)).await?;
+        let bytes = self.in_thread(move |files| files.read(&of)).await?;
         reading::read(id, &self.inner.path.join(name_of(id)), &bytes).map(|stored| stored.data)
     }
 
     async fn list_workflows(&self) -> Result<Listing, StoreError> {
-        self.ask(|files| files.list()).await
+        self.in_thread(|files| files.list()).await
     }
 
     async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
         let (of, claims) = (id.clone(), self.inner.claims.clone());
-        self.ask(move |files| claims.check_free(&of).and_then(|()| files.delete(&of))).await?;
+        let delete = move |files: &mut Files| claims.check_free(&of).and_then(|()| files.delete(&of));
+        self.inner.inbox.delete(id, || self.hand_over(delete)).await?;
         self.told().remove(id);
         Ok(())
     }
@@ -226,15 +239,15 @@ impl WorkflowStore for JsonFileStore {
         let change = write_delta(delta, Plans::Beside).map_err(|error| StoreError::from_codec(&after.id, error))?;
         let file = self.written(after, Some(crc32c::crc32c(&change)))?;
         let (fence, ack, claims) = (delta.fence, delta.ack, self.inner.claims.clone());
-        self.ask(move |files| claims.check_fence(&file.id, fence).and_then(|()| files.commit(file, ack))).await
+        self.in_thread(move |files| claims.check_fence(&file.id, fence).and_then(|()| files.commit(file, ack))).await
     }
 
     async fn query(&self, query: &Query) -> Result<Page, StoreError> {
-        let listing = self.ask(|files| files.list()).await?;
+        let listing = self.in_thread(|files| files.list()).await?;
         let mut found = Found { damaged: listing.damaged, ..Found::default() };
         for id in listing.workflows {
             let of = id.clone();
-            let bytes = self.ask(move |files| files.read(&of)).await;
+            let bytes = self.in_thread(move |files| files.read(&of)).await;
             let path = self.inner.path.join(name_of(&id));
             found.add(&id, bytes.and_then(|bytes| reading::read_summary(&id, &path, &bytes)))?;
         }
@@ -264,12 +277,28 @@ impl WorkflowStore for JsonFileStore {
 
     async fn put_part(&self, key: &PartKey, bytes: Bytes) -> Result<(), StoreError> {
         let key = key.clone();
-        self.ask(move |files| files.put_part(&key, &bytes)).await
+        self.in_thread(move |files| files.put_part(&key, &bytes)).await
     }
 
     async fn part(&self, key: &PartKey) -> Result<Bytes, StoreError> {
         let key = key.clone();
-        self.ask(move |files| files.part(&key)).await.map(Bytes::from)
+        self.in_thread(move |files| files.part(&key)).await.map(Bytes::from)
+    }
+
+    async fn ask(&self, run: &WorkflowId, request: &Request) -> Result<bool, StoreError> {
+        self.inner.inbox.ask(run, request).await
+    }
+
+    async fn requests(&self, run: &WorkflowId) -> Result<Vec<Request>, StoreError> {
+        self.inner.inbox.requests(run).await
+    }
+
+    async fn take_requests(&self, run: &WorkflowId, ids: &[String]) -> Result<(), StoreError> {
+        self.inner.inbox.take(run, ids).await
+    }
+
+    async fn asked(&self) -> Result<Vec<WorkflowId>, StoreError> {
+        self.inner.inbox.asked().await
     }
 }
 
