@@ -13,6 +13,7 @@ mod parts;
 mod queries;
 mod records;
 mod reopening;
+mod requests;
 mod store;
 
 use std::collections::BTreeSet;
@@ -43,6 +44,7 @@ fn all_mutants() -> Vec<Mutant> {
         parts::mutants(),
         queries::mutants(),
         reopening::mutants(),
+        requests::mutants(),
     ];
     lists.into_iter().flatten().collect()
 }
@@ -119,6 +121,11 @@ fn mutants_that_keep_parts_wrongly_are_found() {
 #[test]
 fn mutants_that_hold_runs_wrongly_are_found() {
     are_found(claims::mutants());
+}
+
+#[test]
+fn mutants_that_keep_requests_wrongly_are_found() {
+    are_found(requests::mutants());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use flow_runtime::state::{Ack, Delta, Encoding};
+use flow_runtime::state::{Ack, Delta, Encoding, Request};
 use flow_runtime::store::{Listing, Owner, Page, PartKey, Query, Summary};
 use flow_runtime::testing::conformance::StoreFixture;
 use flow_runtime::{StoreError, WorkflowData, WorkflowId, WorkflowStore};
@@ -43,6 +43,8 @@ pub(super) struct Core {
     pub(super) last_fence: u64,
     /// The parts of large payloads, by their keys in this store.
     pub(super) payloads: BTreeMap<PartKey, Bytes>,
+    /// What runs have not taken, with the ids of the runs; none stands here without any.
+    pub(super) requests: BTreeMap<String, (WorkflowId, Vec<Request>)>,
 }
 
 type Done = Result<(), StoreError>;
@@ -85,6 +87,12 @@ pub(super) struct Parts {
     pub(super) part: fn(&Core, &PartKey) -> Result<Bytes, StoreError>,
     /// What a deletion does with the parts of the run.
     pub(super) forget_parts: fn(&mut Core, &WorkflowId),
+    /// What an `ask` does before it waits for the rest of it.
+    pub(super) begin_ask: Option<fn(&mut Core, &str, &WorkflowId, &Request)>,
+    pub(super) ask: fn(&mut Core, &str, &WorkflowId, &Request) -> Result<bool, StoreError>,
+    pub(super) requests: fn(&Core, &str) -> Vec<Request>,
+    pub(super) take: fn(&mut Core, &str, &[String]),
+    pub(super) asked: fn(&Core) -> Vec<WorkflowId>,
 }
 
 /// The parts of a store that is right.
@@ -113,10 +121,35 @@ pub(super) const SOUND: Parts = Parts {
     put_part: |core, key, bytes| drop(core.payloads.insert(key, bytes)),
     part: |core, key| core.payloads.get(key).cloned().ok_or_else(|| lost(key)),
     forget_parts: |core, id| core.payloads.retain(|key, _| key.id != *id),
+    begin_ask: None,
+    ask: sound_ask,
+    requests: sound_requests,
+    take: sound_take,
+    asked: |core| core.requests.values().map(|(run, _)| run.clone()).collect(),
 };
 
 fn lost(key: &PartKey) -> StoreError {
     StoreError::Corrupt { id: key.id.clone(), path: None, reason: "a part of it is lost".to_owned() }
+}
+
+pub(super) fn sound_ask(core: &mut Core, key: &str, run: &WorkflowId, request: &Request) -> Result<bool, StoreError> {
+    let (_, waiting) = core.requests.entry(key.to_owned()).or_insert_with(|| (run.clone(), Vec::new()));
+    let is_new = waiting.iter().all(|known| known.id != request.id);
+    if is_new {
+        waiting.push(request.clone());
+    }
+    Ok(is_new)
+}
+
+pub(super) fn sound_requests(core: &Core, key: &str) -> Vec<Request> {
+    core.requests.get(key).map(|(_, waiting)| waiting.clone()).unwrap_or_default()
+}
+
+pub(super) fn sound_take(core: &mut Core, key: &str, ids: &[String]) {
+    if let Some((_, waiting)) = core.requests.get_mut(key) {
+        waiting.retain(|known| !ids.contains(&known.id));
+    }
+    core.requests.retain(|_, (_, waiting)| !waiting.is_empty());
 }
 
 pub(super) fn sound_claim(core: &mut Core, key: &str, id: &WorkflowId, owner: Owner) -> Result<u64, StoreError> {
@@ -156,6 +189,7 @@ pub(super) fn sound_load(core: &mut Core, key: &str, id: &WorkflowId) -> Result<
 pub(super) fn sound_delete(core: &mut Core, key: &str, id: &WorkflowId) -> Done {
     let entry = core.runs.remove(key).ok_or_else(|| not_found(id))?;
     core.deleted.push((key.to_owned(), entry));
+    core.requests.remove(key);
     Ok(())
 }
 
@@ -333,6 +367,28 @@ impl WorkflowStore for Store {
 
     async fn part(&self, key: &PartKey) -> Result<Bytes, StoreError> {
         (self.parts.part)(&self.core.lock().unwrap(), &(self.parts.part_key)(key.clone()))
+    }
+
+    async fn ask(&self, run: &WorkflowId, request: &Request) -> Result<bool, StoreError> {
+        let key = self.key(run);
+        if let Some(begin) = self.parts.begin_ask {
+            begin(&mut self.core.lock().unwrap(), &key, run, request);
+            tokio::task::yield_now().await;
+        }
+        (self.parts.ask)(&mut self.core.lock().unwrap(), &key, run, request)
+    }
+
+    async fn requests(&self, run: &WorkflowId) -> Result<Vec<Request>, StoreError> {
+        Ok((self.parts.requests)(&self.core.lock().unwrap(), &self.key(run)))
+    }
+
+    async fn take_requests(&self, run: &WorkflowId, ids: &[String]) -> Done {
+        (self.parts.take)(&mut self.core.lock().unwrap(), &self.key(run), ids);
+        Ok(())
+    }
+
+    async fn asked(&self) -> Result<Vec<WorkflowId>, StoreError> {
+        Ok((self.parts.asked)(&self.core.lock().unwrap()))
     }
 
     fn encoding(&self) -> Encoding {

@@ -186,6 +186,20 @@ macro_rules! __store_conformance_cases {
                 claims::claim_ends_with_its_owner
                 claims::claim_keeps_a_run_from_deletion
                 claims::claim_makes_no_run
+                requests::b35_a_dropped_request_is_kept_whole_or_not_at_all
+                requests::b39_requests_go_with_their_run
+                requests::b42_requests_are_there_after_reopening
+                requests::b52_a_request_waits_for_a_run_that_is_not_there_yet
+                requests::b52_requests_are_given_in_the_order_in_which_they_came
+                requests::b52_a_request_that_comes_again_counts_once
+                requests::b52_requests_that_come_at_once_are_all_kept
+                requests::b52_a_request_that_comes_at_once_from_several_counts_once
+                requests::requests_of_every_kind_come_back
+                requests::large_requests_come_back
+                requests::requests_that_are_taken_are_gone_and_others_stay
+                requests::taking_requests_that_are_not_there_changes_nothing
+                requests::requests_of_runs_of_like_ids_are_kept_apart
+                requests::requests_of_like_ids_are_kept_apart
             ]
             commit: [
                 dropped::b39_a_dropped_commit_does_not_bring_back_a_run_deleted_after_it

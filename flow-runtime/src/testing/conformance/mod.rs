@@ -46,7 +46,8 @@
 //! `store_conformance!(four_methods, ..)` and is spared those cases. That it says so rightly is a case as well. A store
 //! that leaves [`claim`](crate::WorkflowStore::claim) as it is gives the fence 0, and so the kit knows it: it is asked
 //! no more than that it holds nothing. The fences of a store that holds runs begin at 1. One that keeps no parts, which
-//! [`inline_bytes`](crate::WorkflowStore::inline_bytes) says, passes the cases about parts without a call.
+//! [`inline_bytes`](crate::WorkflowStore::inline_bytes) says, passes the cases about parts without a call; one that leaves
+//! [`ask`](crate::WorkflowStore::ask) as it is keeps no requests, and is asked for none.
 
 mod absent;
 mod cases;
@@ -67,6 +68,7 @@ mod queries;
 mod records;
 mod reopening;
 mod replace;
+mod requests;
 mod runs;
 mod shapes;
 mod snapshots;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::state::{Delta, Encoding, WorkflowData, WorkflowId};
+use crate::state::{Delta, Encoding, Request, WorkflowData, WorkflowId};
 use crate::store::{Listing, Owner, Page, PartKey, Query, StoreError, WorkflowStore};
 
 /// A place for one store: a folder, a database, a piece of memory. It is empty when a case gets it.
@@ -77,6 +77,10 @@ trait AnyStore: Send + Sync {
     fn inline_bytes(&self) -> Option<usize>;
     fn put_part<'a>(&'a self, key: &'a PartKey, bytes: Bytes) -> Answer<'a, ()>;
     fn part<'a>(&'a self, key: &'a PartKey) -> Answer<'a, Bytes>;
+    fn ask<'a>(&'a self, run: &'a WorkflowId, request: &'a Request) -> Answer<'a, bool>;
+    fn requests<'a>(&'a self, run: &'a WorkflowId) -> Answer<'a, Vec<Request>>;
+    fn take_requests<'a>(&'a self, run: &'a WorkflowId, ids: &'a [String]) -> Answer<'a, ()>;
+    fn asked(&self) -> Answer<'_, Vec<WorkflowId>>;
 }
 
 impl<S: WorkflowStore> AnyStore for S {
@@ -131,6 +135,22 @@ impl<S: WorkflowStore> AnyStore for S {
     fn part<'a>(&'a self, key: &'a PartKey) -> Answer<'a, Bytes> {
         Box::pin(WorkflowStore::part(self, key))
     }
+
+    fn ask<'a>(&'a self, run: &'a WorkflowId, request: &'a Request) -> Answer<'a, bool> {
+        Box::pin(WorkflowStore::ask(self, run, request))
+    }
+
+    fn requests<'a>(&'a self, run: &'a WorkflowId) -> Answer<'a, Vec<Request>> {
+        Box::pin(WorkflowStore::requests(self, run))
+    }
+
+    fn take_requests<'a>(&'a self, run: &'a WorkflowId, ids: &'a [String]) -> Answer<'a, ()> {
+        Box::pin(WorkflowStore::take_requests(self, run, ids))
+    }
+
+    fn asked(&self) -> Answer<'_, Vec<WorkflowId>> {
+        Box::pin(WorkflowStore::asked(self))
+    }
 }
 
 impl WorkflowStore for OpenStore {
@@ -184,5 +204,21 @@ impl WorkflowStore for OpenStore {
 
     async fn part(&self, key: &PartKey) -> Result<Bytes, StoreError> {
         self.0.part(key).await
+    }
+
+    async fn ask(&self, run: &WorkflowId, request: &Request) -> Result<bool, StoreError> {
+        self.0.ask(run, request).await
+    }
+
+    async fn requests(&self, run: &WorkflowId) -> Result<Vec<Request>, StoreError> {
+        self.0.requests(run).await
+    }
+
+    async fn take_requests(&self, run: &WorkflowId, ids: &[String]) -> Result<(), StoreError> {
+        self.0.take_requests(run, ids).await
+    }
+
+    async fn asked(&self) -> Result<Vec<WorkflowId>, StoreError> {
+        self.0.asked().await
     }
 }

@@ -37,10 +37,10 @@ async fn b52_requests_come_in_the_order_of_their_coming_from_whoever_they_are() 
     let disk = SimFs::default();
     let inboxes = [inbox(&disk), inbox(&disk), inbox(&disk)];
     let mut sent = Vec::new();
-    for n in 0..30 {
+    for (n, inbox) in (0..30).zip(inboxes.iter().cycle()) {
         // Clocks that go backwards, and ids of which no order follows.
-        let request = Request::new(format!("{}", n * 7 % 30), -n, RequestKind::Cancel).unwrap();
-        assert!(inboxes[n as usize % 3].ask(&id("a"), &request).await.unwrap());
+        let request = Request::new((n * 7 % 30).to_string(), -n, RequestKind::Cancel).unwrap();
+        assert!(inbox.ask(&id("a"), &request).await.unwrap());
         sent.push(request);
     }
     for inbox in inboxes {

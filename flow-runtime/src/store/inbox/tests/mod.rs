@@ -175,9 +175,9 @@ async fn check(store: &impl WorkflowStore, done: usize, what: &str) {
 async fn the_workload_does_what_it_is_for() {
     let disk = SimFs::default();
     let store = json(disk.clone()).unwrap();
-    for done in 0..WORKLOAD.len() {
+    for (done, step) in WORKLOAD.into_iter().enumerate() {
         check(&store, done, "before a step").await;
-        WORKLOAD[done].act(&store).await.unwrap();
+        step.act(&store).await.unwrap();
         check(&store, done + 1, "after a step").await;
     }
     let ids: Vec<String> = store.requests(&id("b")).await.unwrap().into_iter().map(|request| request.id).collect();
