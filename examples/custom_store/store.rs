@@ -1,14 +1,16 @@
 //! A store over redb, an embedded database in pure Rust: what it takes to keep runs somewhere of one's own.
 //!
 //! In: records and changes of runs. Out: the same after a crash. Beside the four methods that every store has it
-//! overrides `commit`, so that a step costs its change and not the whole run, and keeps large outputs in parts.
+//! overrides `commit`, so that a step costs its change and not the whole run, keeps large outputs in parts, and keeps
+//! what is asked of runs: signals, cancellations.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use flow_runtime::state::Delta;
-use flow_runtime::store::{Listing, PartKey};
+use flow_runtime::state::{Delta, Request};
+use flow_runtime::store::{Listing, MAX_REQUESTS, PartKey};
 use flow_runtime::{StoreError, WorkflowData, WorkflowId, WorkflowStore};
 use redb::{Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 
@@ -20,6 +22,8 @@ const RECORDS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("records"
 const CHANGES: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("changes");
 /// Parts of large outputs: by the run, its number, the output and the part.
 const PARTS: TableDefinition<'_, (&str, u64, u128, u32), &[u8]> = TableDefinition::new("parts");
+/// What runs have not taken, by the run and a number: the request's id, and the request.
+const REQUESTS: TableDefinition<'_, (&str, u64), (&str, &[u8])> = TableDefinition::new("requests");
 
 /// Outputs over 1 MiB are kept in parts.
 const INLINE_BYTES: usize = 1 << 20;
@@ -41,6 +45,7 @@ impl RedbStore {
         begin.open_table(RECORDS)?;
         begin.open_table(CHANGES)?;
         begin.open_table(PARTS)?;
+        begin.open_table(REQUESTS)?;
         begin.commit()?;
         Ok(Self { database: Arc::new(database) })
     }
@@ -62,7 +67,7 @@ impl RedbStore {
         let record = transaction.open_table(RECORDS)?.get(id.as_str())?;
         let record = record.map(|bytes| WorkflowData::from_bytes(bytes.value().to_vec())).transpose();
         let mut data = record.map_err(broken)?;
-        for change in transaction.open_table(CHANGES)?.range((id.as_str(), 0)..=(id.as_str(), u64::MAX))? {
+        for change in transaction.open_table(CHANGES)?.range(all_of(id))? {
             let delta = Delta::from_bytes(change?.1.value().to_vec()).map_err(broken)?;
             data = Some(add(data, &delta).map_err(|error| corrupt(id, error.to_string()))?);
         }
@@ -84,9 +89,14 @@ fn corrupt(id: &WorkflowId, reason: String) -> StoreError {
     StoreError::Corrupt { id: id.clone(), path: None, reason }
 }
 
+/// The keys of all that is kept of a run under a number.
+fn all_of(id: &WorkflowId) -> RangeInclusive<(&str, u64)> {
+    (id.as_str(), 0)..=(id.as_str(), u64::MAX)
+}
+
 /// Removes all changes of a run.
 fn remove_changes(changes: &mut Table<'_, (&str, u64), &[u8]>, id: &WorkflowId) -> Result<(), Failure> {
-    changes.retain_in((id.as_str(), 0)..=(id.as_str(), u64::MAX), |_, _| false)?;
+    changes.retain_in(all_of(id), |_, _| false)?;
     Ok(())
 }
 
@@ -123,6 +133,7 @@ impl WorkflowStore for RedbStore {
             remove_changes(&mut transaction.open_table(CHANGES)?, id)?;
             let all = (id.as_str(), 0, 0, 0)..=(id.as_str(), u64::MAX, u128::MAX, u32::MAX);
             transaction.open_table(PARTS)?.retain_in(all, |_, _| false)?;
+            transaction.open_table(REQUESTS)?.retain_in(all_of(id), |_, _| false)?;
             Ok(())
         })
     }
@@ -171,6 +182,55 @@ impl WorkflowStore for RedbStore {
         };
         let part = read().map_err(told)?;
         part.ok_or_else(|| corrupt(&key.id, format!("part {} of an output is missing", key.part)))
+    }
+
+    async fn ask(&self, run: &WorkflowId, request: &Request) -> Result<bool, StoreError> {
+        let bytes = request.to_bytes().map_err(|error| StoreError::from_codec(run, error))?;
+        self.write(|transaction| {
+            let mut requests = transaction.open_table(REQUESTS)?;
+            let (mut count, mut next) = (0, 0);
+            for known in requests.range(all_of(run))? {
+                let (key, value) = known?;
+                if value.value().0 == request.id {
+                    return Ok(false);
+                }
+                (count, next) = (count + 1, key.value().1 + 1);
+            }
+            if count >= MAX_REQUESTS {
+                return Err(StoreError::TooManyRequests { id: run.clone(), most: MAX_REQUESTS }.into());
+            }
+            requests.insert((run.as_str(), next), (request.id.as_str(), &*bytes))?;
+            Ok(true)
+        })
+    }
+
+    async fn requests(&self, run: &WorkflowId) -> Result<Vec<Request>, StoreError> {
+        let broken = |error| StoreError::from_codec(run, error).into();
+        let read = || -> Result<Vec<Request>, Failure> {
+            let requests = self.database.begin_read()?.open_table(REQUESTS)?;
+            let of_run = requests.range(all_of(run))?;
+            of_run.map(|entry| Request::from_bytes(entry?.1.value().1.to_vec()).map_err(broken)).collect()
+        };
+        read().map_err(told)
+    }
+
+    async fn take_requests(&self, run: &WorkflowId, ids: &[String]) -> Result<(), StoreError> {
+        self.write(|transaction| {
+            let is_kept = |_: (&str, u64), (id, _): (&str, &[u8])| !ids.iter().any(|taken| taken == id);
+            transaction.open_table(REQUESTS)?.retain_in(all_of(run), is_kept)?;
+            Ok(())
+        })
+    }
+
+    async fn asked(&self) -> Result<Vec<WorkflowId>, StoreError> {
+        let list = || -> Result<Vec<WorkflowId>, Failure> {
+            let requests = self.database.begin_read()?.open_table(REQUESTS)?;
+            let runs = requests.iter()?.map(|entry| Ok(WorkflowId::new(entry?.0.value().0)?));
+            runs.collect()
+        };
+        let mut runs = list().map_err(told)?;
+        runs.dedup();
+        Ok(runs)
     }
 }
 

@@ -53,6 +53,10 @@ impl Dir for CountedDir {
         self.dir.list()
     }
 
+    fn open_dir(&self, name: &str, create: bool) -> Result<Arc<dyn Dir>, DiskError> {
+        Ok(Arc::new(Self { dir: self.dir.open_dir(name, create)?, counts: self.counts.clone() }))
+    }
+
     fn create(&self, name: &str) -> Result<Arc<dyn File>, DiskError> {
         Ok(self.counted(self.dir.create(name)?))
     }

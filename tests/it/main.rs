@@ -16,6 +16,7 @@ mod hygiene;
 mod large_outputs;
 mod moving;
 mod recorder;
+mod requests;
 mod resume;
 mod retention;
 mod shared_file;

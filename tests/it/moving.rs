@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use flow_runtime::prelude::*;
+use flow_runtime::state::{Encoding, Payload, Request, RequestKind};
 use flow_runtime::store::copy_all;
 use flow_runtime::{
     FlatBuffersStore, InMemoryStore, JsonFileStore, StoreError, WorkflowData, WorkflowId, WorkflowStore,
@@ -43,6 +44,90 @@ async fn records<S: WorkflowStore>(store: &Arc<S>) -> Vec<WorkflowData> {
         all.push(store.load(&id).await.unwrap());
     }
     all
+}
+
+/// Requests for a run, the older ones with later names.
+fn requests() -> Vec<Request> {
+    let payload = Payload::new(Encoding::Json, "true");
+    let signal = RequestKind::Signal { name: "manager".to_owned(), type_name: "bool".to_owned(), payload };
+    let kinds = [("z", signal), ("y", RequestKind::Pause), ("x", RequestKind::Cancel)];
+    kinds.map(|(id, kind)| Request::new(id, 7, kind).unwrap()).into()
+}
+
+async fn ask(store: &impl WorkflowStore, run: &WorkflowId) {
+    for request in &requests() {
+        assert!(store.ask(run, request).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn b52_requests_move_with_their_runs_and_before_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (Arc::new(json(folder.path())), Arc::new(log(folder.path())));
+    let all = fill(&from).await;
+    ask(&from, &all[0].id).await;
+    ask(&from, &id("to come")).await;
+    for again in [false, true] {
+        let report = copy_all(&from, &to).await.unwrap();
+        assert!(report.is_complete(), "{report:?}");
+        assert_eq!(report.present.len(), if again { all.len() } else { 0 });
+        assert_eq!(to.asked().await.unwrap(), [all[0].id.clone(), id("to come")]);
+        for run in [&all[0].id, &id("to come")] {
+            assert_eq!(to.requests(run).await.unwrap(), requests());
+        }
+    }
+    // A copy that was broken off goes on with what is missing.
+    to.take_requests(&all[0].id, &["y".to_owned(), "x".to_owned()]).await.unwrap();
+    assert!(copy_all(&from, &to).await.unwrap().is_complete());
+    assert_eq!(to.requests(&all[0].id).await.unwrap(), requests());
+}
+
+#[tokio::test]
+async fn requests_are_not_given_to_another_run() {
+    let (from, to) = (Arc::new(InMemoryStore::default()), Arc::new(InMemoryStore::default()));
+    let all = fill(&from).await;
+    let mut other = all[1].clone();
+    other.metadata.insert("by".to_owned(), "another".to_owned());
+    to.save(&other).await.unwrap();
+    ask(&from, &other.id).await;
+    other.id = id("to come");
+    to.save(&other).await.unwrap();
+    ask(&from, &other.id).await;
+    let report = copy_all(&from, &to).await.unwrap();
+    assert_eq!(report.different, [all[1].id.clone(), id("to come")]);
+    assert!(to.asked().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_target_that_keeps_no_requests_is_told_of() {
+    let from = Arc::new(InMemoryStore::default());
+    let all = fill(&from).await;
+    ask(&from, &all[2].id).await;
+    let report = copy_all(&from, &Forgetful::default()).await.unwrap();
+    assert_eq!(report.copied.len(), all.len() - 1);
+    assert!(matches!(&report.failed[..], [(run, StoreError::Unstorable { .. })] if *run == all[2].id), "{report:?}");
+}
+
+/// A store that keeps no requests.
+#[derive(Default)]
+struct Forgetful(InMemoryStore);
+
+impl WorkflowStore for Forgetful {
+    async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {
+        self.0.save(data).await
+    }
+
+    async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
+        self.0.load(id).await
+    }
+
+    async fn list_workflows(&self) -> Result<flow_runtime::store::Listing, StoreError> {
+        self.0.list_workflows().await
+    }
+
+    async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
+        self.0.delete(id).await
+    }
 }
 
 async fn moves<A: WorkflowStore, B: WorkflowStore>(from: A, to: B) {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use flow_runtime::observe::{Notice, Observer, What};
-use flow_runtime::state::{Delta, StepRef};
+use flow_runtime::state::{Delta, Request, StepRef};
 use flow_runtime::store::Listing;
 use flow_runtime::{InMemoryStore, NodeContext, StoreError, WorkflowData, WorkflowId, WorkflowStore};
 
@@ -175,6 +175,22 @@ impl WorkflowStore for Recorder {
         assert_eq!(&stored, after, "the deltas do not lead to the record that they are said to lead to");
         self.ledger.written().entries.push(Entry::Commit(delta.clone()));
         Ok(())
+    }
+
+    async fn ask(&self, run: &WorkflowId, request: &Request) -> Result<bool, StoreError> {
+        self.store.ask(run, request).await
+    }
+
+    async fn requests(&self, run: &WorkflowId) -> Result<Vec<Request>, StoreError> {
+        self.store.requests(run).await
+    }
+
+    async fn take_requests(&self, run: &WorkflowId, ids: &[String]) -> Result<(), StoreError> {
+        self.store.take_requests(run, ids).await
+    }
+
+    async fn asked(&self) -> Result<Vec<WorkflowId>, StoreError> {
+        self.store.asked().await
     }
 }
 

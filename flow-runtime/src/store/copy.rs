@@ -1,7 +1,7 @@
 //! Moving runs from one store to another.
 //!
-//! In: two stores of any kind. Out: every run of the first in the second, read back and found equal, and a report of
-//! what was copied, what was there already, and what could not be copied.
+//! In: two stores of any kind. Out: every run of the first in the second, read back and found equal, with the requests
+//! that wait for it, and a report of what was copied, what was there already, and what could not be copied.
 
 use super::{Damaged, PartKey, StoreError, WorkflowStore};
 use crate::state::{Payload, RunOutput, WorkflowData, WorkflowId};
@@ -35,7 +35,7 @@ enum Copied {
     Now,
     Before,
     Different,
-    /// It was deleted since it was listed.
+    /// It was deleted since it was listed, or is not there yet and has requests only.
     Gone,
 }
 
@@ -48,7 +48,9 @@ enum Copied {
 /// copied is not in the target.
 ///
 /// Records are saved whole, and values keep the encoding that they have. Values that are kept beside their record, in
-/// parts, are copied part by part; a target that keeps no parts gets them in the record.
+/// parts, are copied part by part; a target that keeps no parts gets them in the record. Requests that wait are copied in
+/// their order, also those for runs that are not there yet; where the target has a run of such an id it is reported among
+/// those that differ. A run whose requests the target cannot keep is reported as failed.
 ///
 /// # Errors
 /// If the source cannot list its runs, or a store fails as a whole: it is full, stopped or read-only. What was copied
@@ -69,9 +71,10 @@ enum Copied {
 /// # }
 /// ```
 pub async fn copy_all<A: WorkflowStore, B: WorkflowStore>(from: &A, to: &B) -> Result<CopyReport, StoreError> {
-    let listing = from.list_workflows().await?;
+    let (listing, asked) = (from.list_workflows().await?, from.asked().await?);
     let mut report = CopyReport { damaged: listing.damaged, ..CopyReport::default() };
-    for id in listing.workflows {
+    let to_come = asked.into_iter().filter(|id| listing.workflows.binary_search(id).is_err());
+    for id in listing.workflows.iter().cloned().chain(to_come) {
         match copy(from, to, &id).await {
             Ok(Copied::Now) => report.copied.push(id),
             Ok(Copied::Before) => report.present.push(id),
@@ -84,8 +87,29 @@ pub async fn copy_all<A: WorkflowStore, B: WorkflowStore>(from: &A, to: &B) -> R
     Ok(report)
 }
 
+/// Copies what there is of a run: its record and the requests that wait for it.
 async fn copy<A: WorkflowStore, B: WorkflowStore>(from: &A, to: &B, id: &WorkflowId) -> Result<Copied, StoreError> {
-    let Some(mut data) = find(from, id).await? else { return Ok(Copied::Gone) };
+    let requests = from.requests(id).await?;
+    let copied = match find(from, id).await? {
+        Some(data) => copy_record(from, to, data).await?,
+        None if !requests.is_empty() && find(to, id).await?.is_some() => Copied::Different,
+        None => Copied::Gone,
+    };
+    if !matches!(copied, Copied::Different) {
+        for request in &requests {
+            // One that is there already was copied before.
+            to.ask(id, request).await?;
+        }
+    }
+    Ok(copied)
+}
+
+async fn copy_record<A: WorkflowStore, B: WorkflowStore>(
+    from: &A,
+    to: &B,
+    mut data: WorkflowData,
+) -> Result<Copied, StoreError> {
+    let id = &data.id.clone();
     if to.inline_bytes().is_none() {
         put_inline(from, &mut data).await?;
     }

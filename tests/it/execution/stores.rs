@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use flow_runtime::state::{Delta, Encoding, Event};
+use flow_runtime::state::{Delta, Encoding, Event, Request};
 use flow_runtime::store::Listing;
 use flow_runtime::{InMemoryStore, StoreError, WorkflowData, WorkflowId, WorkflowStore};
 use tokio::sync::Semaphore;
@@ -154,5 +154,21 @@ impl WorkflowStore for TestStore {
 
     fn encoding(&self) -> Encoding {
         self.state.encoding
+    }
+
+    async fn ask(&self, run: &WorkflowId, request: &Request) -> Result<bool, StoreError> {
+        self.inner.ask(run, request).await
+    }
+
+    async fn requests(&self, run: &WorkflowId) -> Result<Vec<Request>, StoreError> {
+        self.inner.requests(run).await
+    }
+
+    async fn take_requests(&self, run: &WorkflowId, ids: &[String]) -> Result<(), StoreError> {
+        self.inner.take_requests(run, ids).await
+    }
+
+    async fn asked(&self) -> Result<Vec<WorkflowId>, StoreError> {
+        self.inner.asked().await
     }
 }

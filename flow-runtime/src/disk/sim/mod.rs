@@ -234,9 +234,7 @@ impl Dir for SimDir {
         let mut disk = self.fs.disk();
         if create {
             disk.folders.insert(path.clone());
-        }
-        let has_files = || disk.seen.names.keys().any(|file| file.parent() == Some(&path));
-        if !disk.folders.contains(&path) && !has_files() {
+        } else if !disk.folders.contains(&path) && !disk.seen.names.keys().any(|file| file.parent() == Some(&path)) {
             return Err(self.error("open the folder", name, ErrorKind::NotFound));
         }
         Ok(Arc::new(Self { fs: self.fs.clone(), path }))

@@ -8,7 +8,7 @@ mod late;
 mod parts;
 mod reading;
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;
 
 use std::collections::HashSet;
 use std::fmt;

@@ -84,7 +84,7 @@ async fn foreign_files_are_left_alone() {
     assert_eq!(store.asked().await.unwrap(), [id("a"), id("sound")]);
     store.ask(&id("a"), &request("2")).await.unwrap();
     assert_eq!(store.requests(&id("a")).await.unwrap(), [request("1"), request("2")]);
-    store.save(&walk("a", 1)[0].0).await.unwrap();
+    store.save(&record("a")).await.unwrap();
     store.delete(&id("a")).await.unwrap();
     assert!(foreign.iter().all(|path| disk.bytes(path).as_deref() == Some(b"mine")));
     assert_eq!(letters(&disk).len(), foreign.len() + 1);
@@ -97,7 +97,7 @@ async fn b32_a_broken_request_goes_with_its_run_or_when_it_is_taken() {
         let (disk, store, file) = two("a").await;
         disk.set_bytes(&file, vec![0; 50]);
         if with_run {
-            store.save(&walk("a", 1)[0].0).await.unwrap();
+            store.save(&record("a")).await.unwrap();
             store.delete(&id("a")).await.unwrap();
         } else {
             store.take_requests(&id("a"), &["1".to_owned()]).await.unwrap();
@@ -111,8 +111,8 @@ async fn b32_a_broken_request_goes_with_its_run_or_when_it_is_taken() {
 async fn b39_nothing_is_settled_by_what_may_be_lost() {
     let disk = SimFs::default();
     let store = flat(disk.clone()).unwrap();
-    store.save(&walk("a", 1)[0].0).await.unwrap();
-    store.save(&walk("b", 1)[0].0).await.unwrap();
+    store.save(&record("a")).await.unwrap();
+    store.save(&record("b")).await.unwrap();
     store.ask(&id("a"), &request("1")).await.unwrap();
     drop(store);
     let letter = letters(&disk).pop().unwrap();

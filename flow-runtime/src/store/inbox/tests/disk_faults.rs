@@ -100,7 +100,7 @@ async fn after_a_failed_sync_nothing_more_is_left_until_the_store_is_opened_agai
         let Err(StoreError::Poisoned { path, reason }) = refused else { panic!("{refused:?}") };
         assert!(path.ends_with("inbox") && reason.contains("sync the folder"), "{reason}");
     }
-    store.save(&walk("a", 1)[0].0).await.unwrap();
+    store.save(&record("a")).await.unwrap();
     assert_eq!(store.requests(&id("a")).await.unwrap().len(), 3, "what is there may be read");
     drop(store);
     let store = json(fs).unwrap();

@@ -8,11 +8,12 @@ mod power;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::disk::{CrashModel, FaultFs, Fs, SimFs};
-use crate::state::{Encoding, Payload, Request, RequestKind, WorkflowId};
-use crate::store::json::tests::walk;
+use crate::state::{Delta, Encoding, Event, Payload, Request, RequestKind, RunCreated, WorkflowData, WorkflowId};
 use crate::store::{FlatBuffersStore, JsonFileStore, StoreError, WorkflowStore};
+use crate::testing::Graph;
 
 const DIR: &str = "store";
 /// A run whose id has no room in the name of a file.
@@ -35,6 +36,14 @@ fn request(id: &str) -> Request {
     let payload = Payload::new(Encoding::Raw, id.to_owned());
     let kind = RequestKind::Signal { name: "name".to_owned(), type_name: "Vec<u8>".to_owned(), payload };
     Request::new(id, 7, kind).unwrap()
+}
+
+/// A run that has just begun.
+fn record(run: &str) -> WorkflowData {
+    let mut graph = Graph::<u8>::new("one step");
+    graph.step("a", &[], |_, _| Box::pin(async { Ok(0) }));
+    let created = RunCreated::new(id(run), Arc::new(graph.plan()), Payload::new(Encoding::Raw, run.to_owned()));
+    WorkflowData::create(&Delta::new(1, 0, 1_000, vec![Event::RunCreated(Box::new(created))])).unwrap()
 }
 
 /// The paths and bytes of all files but the locks, which say nothing of any run.
@@ -123,7 +132,7 @@ impl Step {
     async fn act(self, store: &impl WorkflowStore) -> Result<(), StoreError> {
         let run = id(self.run());
         match self {
-            Self::Save(run) => store.save(&walk(run, 1)[0].0).await,
+            Self::Save(run) => store.save(&record(run)).await,
             Self::Ask(_, id) => store.ask(&run, &request(id)).await.map(drop),
             Self::Take(_, id) => store.take_requests(&run, &[id.to_owned()]).await,
             Self::Delete(_) => store.delete(&run).await,

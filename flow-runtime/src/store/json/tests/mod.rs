@@ -42,7 +42,7 @@ fn path(id: &str) -> PathBuf {
 }
 
 /// A run of two steps, one after the other: its changes, each with the record after it. The last ends the run.
-pub(in crate::store) fn walk(id: &str, run_no: u64) -> Vec<(WorkflowData, Delta)> {
+fn walk(id: &str, run_no: u64) -> Vec<(WorkflowData, Delta)> {
     let mut graph = Graph::<u8>::new("walk");
     let a = graph.step("a", &[], |_, _| Box::pin(async { Ok(0) }));
     graph.step("b", &[a], |_, _| Box::pin(async { Ok(0) }));
