@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::disk::Fault;
+use crate::store::inbox::{Inbox, name};
 
 type Open<S> = fn(FaultFs) -> Result<S, StoreError>;
 
@@ -103,4 +104,49 @@ async fn b39_what_a_killed_writer_took_stays_gone_with_its_run() {
     for found in after_power_loss(&disk) {
         assert_eq!(json(found).unwrap().requests(&id("a")).await.unwrap(), []);
     }
+}
+
+/// Says on the disk that a run is being deleted with its requests up to this number, as its writer did before it died.
+fn begin_deletion(disk: &SimFs, upto: u32) {
+    disk.set_bytes(PathBuf::from(DIR).join("inbox").join(name::of_deletion("w-a", upto)), Vec::new());
+}
+
+async fn ids(store: &JsonFileStore) -> Vec<String> {
+    store.requests(&id("a")).await.unwrap().into_iter().map(|request| request.id).collect()
+}
+
+/// What is asked after a writer died in a deletion is not of the run that was deleted, also if it was asked before.
+#[tokio::test]
+async fn b39_what_is_asked_between_a_deletion_and_its_end_stays() {
+    for is_gone in [true, false] {
+        let disk = SimFs::default();
+        let store = json(disk.clone()).unwrap();
+        for step in [Step::Ask("a", "1"), Step::Ask("a", "2")] {
+            step.act(&store).await.unwrap();
+        }
+        if !is_gone {
+            store.save(&record("a")).await.unwrap();
+        }
+        drop(store);
+        begin_deletion(&disk, 2);
+        let beside = Inbox::beside(disk.open_dir(DIR.as_ref(), false).unwrap()).unwrap();
+        for (request, is_new) in [("1", true), ("3", true), ("1", false)] {
+            assert_eq!(beside.ask(&id("a"), &self::request(request)).await.unwrap(), is_new);
+        }
+        let store = json(disk.clone()).unwrap();
+        assert_eq!(ids(&store).await, if is_gone { vec!["1", "3"] } else { vec!["1", "2", "3"] });
+        assert_eq!(letters(&disk).len(), if is_gone { 2 } else { 4 }, "{:?}", letters(&disk));
+        store.take_requests(&id("a"), &["1".to_owned()]).await.unwrap();
+        assert_eq!(ids(&store).await, if is_gone { vec!["3"] } else { vec!["2", "3"] });
+    }
+}
+
+#[tokio::test]
+async fn b39_what_is_asked_after_all_requests_of_a_deleted_run_went_stays() {
+    let disk = SimFs::default();
+    begin_deletion(&disk, 7);
+    let beside = Inbox::beside(disk.open_dir(DIR.as_ref(), false).unwrap()).unwrap();
+    assert!(beside.ask(&id("a"), &request("1")).await.unwrap());
+    assert_eq!(ids(&json(disk.clone()).unwrap()).await, ["1"]);
+    assert_eq!(letters(&disk).len(), 1);
 }
