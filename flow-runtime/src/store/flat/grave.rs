@@ -3,9 +3,10 @@
 //! In: frames of deleted and replaced runs. Out: for how long a deletion must still be kept: as long as a frame of what
 //! it deleted stands in the log, which would bring the run back.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::index::{Index, Location};
+use super::segment::Segment;
 
 /// A segment in which frames of a run stand that are of no use any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub(super) struct Tomb {
 #[derive(Clone, Debug)]
 pub(super) struct Orphan {
     /// Where the last of them was found.
-    pub(super) path: PathBuf,
+    pub(super) segment: Arc<Segment>,
     pub(super) graves: Vec<Grave>,
 }
 

@@ -8,7 +8,7 @@
 //! | bytes | what |
 //! | --- | --- |
 //! | 8 | `FLOWHNT`, 1 |
-//! | 4, 4 | CRC-32C of what follows, 4 zeros |
+//! | 4, 4 | CRC-32C of what follows, how many of the frames begin a run or replace it |
 //! | 64 | a copy of the segment's header |
 //! | 8, 8 | the numbers of its first batch and the one behind its last |
 //! | 8, 24 | where the last batch begins, and its header |
@@ -60,11 +60,13 @@ pub(super) fn number_of(name: &str) -> Option<u64> {
 pub(super) fn make(dir: &dyn Dir, segment: &Arc<Segment>, store: u64) -> Result<(), Trouble> {
     let mut source = Source::new(segment);
     let mut hint = vec![0; START];
-    let (mut batches, mut last, mut frames) = (None, [0; 32], 0_u64);
+    let (mut batches, mut last, mut frames, mut beginnings) = (None, [0; 32], 0_u64, 0_u32);
     while let Some((head, at)) = source.next(segment, store)? {
         for frame in head.frames(source.bytes(), at) {
-            write_frame(&frame.map_err(|_| Trouble::Damaged)?, source.start(), &mut hint)?;
+            let placed = frame.map_err(|_| Trouble::Damaged)?;
+            write_frame(&placed, source.start(), &mut hint)?;
             frames += 1;
+            beginnings += u32::from(placed.head.begins.is_some());
         }
         batches = Some((batches.map_or(head.seq, |(first, _)| first), head.seq + 1));
         last[..8].copy_from_slice(&(source.start() + at as u64).to_le_bytes());
@@ -72,6 +74,7 @@ pub(super) fn make(dir: &dyn Dir, segment: &Arc<Segment>, store: u64) -> Result<
     }
     let Some((first, next)) = batches else { return Ok(()) };
     hint[..8].copy_from_slice(&MAGIC);
+    hint[12..16].copy_from_slice(&beginnings.to_le_bytes());
     hint[16..80].copy_from_slice(&segment.header.to_bytes()[..64]);
     hint[80..88].copy_from_slice(&first.to_le_bytes());
     hint[88..96].copy_from_slice(&next.to_le_bytes());
@@ -123,6 +126,11 @@ pub(super) fn read(dir: &dyn Dir, opened: &Opened) -> Option<Hint> {
 }
 
 impl Hint {
+    /// How many of the frames begin a run or replace it.
+    pub(super) fn beginnings(&self) -> usize {
+        u32_at(&self.bytes, 12).unwrap_or_default() as usize
+    }
+
     /// The frames of the segment, all of them; what its checksum vouches for is as it was written.
     pub(super) fn frames(&self) -> Frames<'_> {
         Frames { bytes: &self.bytes, at: START, left: u64_at(&self.bytes, 128).unwrap_or_default() }

@@ -3,7 +3,7 @@
 //! In: frames in the order of the log, when it is opened and after each batch that was written. Out: what a run
 //! consists of, what follows it, and what of the log is damaged. Bodies are not read here.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -22,7 +22,7 @@ use crate::store::{Damaged, StoreError};
 #[derive(Debug)]
 pub(super) struct Index {
     pub(super) ids: HashMap<WorkflowId, u64>,
-    pub(super) runs: HashMap<u64, Run>,
+    pub(super) runs: HashMap<u64, Box<Run>>,
     pub(super) plans: HashMap<u32, Arc<StoredPlan>>,
     /// By the digest of its bytes: two plans of one shape may differ in texts, policies and source lines.
     pub(super) plan_numbers: HashMap<u64, u32>,
@@ -63,7 +63,7 @@ pub(super) struct Run {
     pub(super) frames: Vec<Location>,
     /// The bytes of all frames but the first.
     pub(super) changes_bytes: u64,
-    pub(super) damage: Option<Damage>,
+    pub(super) damage: Option<Box<Damage>>,
     /// Whether a part of the log is lost that may have held changes of this run.
     pub(super) suspect: bool,
     /// Where frames of the number stand that are of no use any more.
@@ -133,6 +133,12 @@ impl Index {
         }
     }
 
+    /// Makes room for about so many runs.
+    pub(super) fn expect_runs(&mut self, runs: usize) {
+        self.runs.reserve(runs);
+        self.ids.reserve(runs);
+    }
+
     /// The ids of all runs, sorted, with what is damaged and of no known run.
     pub(super) fn listing(&self) -> (Vec<WorkflowId>, Vec<Damaged>) {
         let mut damaged = self.damaged.clone();
@@ -159,14 +165,14 @@ impl Index {
             reason: reason.to_owned(),
         };
         let number = self.number_of(id);
-        if let Some((number, run)) = number.and_then(|number| Some((number, self.runs.get(&number)?))) {
+        if let Some((number, run)) = number.and_then(|number| Some((number, &**self.runs.get(&number)?))) {
             return match &run.damage {
                 Some(damage) => Err(corrupt(&damage.path, &damage.reason)),
                 None => Ok(Some((number, run))),
             };
         }
         if let Some(orphan) = number.and_then(|number| self.orphans.get(&number)) {
-            return Err(corrupt(&orphan.path, "its beginning is lost or damaged"));
+            return Err(corrupt(&orphan.segment.path, "its beginning is lost or damaged"));
         }
         match &self.lost {
             None => Ok(None),
@@ -209,14 +215,14 @@ impl Index {
     }
 
     pub(super) fn runs(&self) -> impl Iterator<Item = (u64, &Run)> {
-        self.runs.iter().map(|(&number, run)| (number, run))
+        self.runs.iter().map(|(&number, run)| (number, &**run))
     }
 
     /// Lays a broken frame to the run it belongs to.
-    pub(super) fn charge(&mut self, number: u64, segment: &Segment) {
+    pub(super) fn charge(&mut self, number: u64, segment: &Arc<Segment>) {
         if let Some(run) = self.runs.get_mut(&number) {
             let reason = format!("change {} or a later one is damaged", run.head.next);
-            run.damage.get_or_insert_with(|| Damage::at(segment, reason));
+            run.damage.get_or_insert_with(|| Box::new(Damage::at(segment, reason)));
         } else if number & PLAN_BIT != 0 {
             self.next_plan = self.next_plan.max((number & !PLAN_BIT) as u32 + 1);
             self.damaged.push(Damaged::new(segment.path.clone(), "a plan is damaged"));
@@ -236,12 +242,12 @@ impl Index {
     /// those of which only changes are left are reported.
     pub(super) fn judge(&mut self, segment: &Segment) {
         self.drop_early_parts();
-        let lost = self.orphans.values().map(|orphan| orphan.path.clone());
+        let lost: BTreeSet<_> = self.orphans.values().map(|orphan| &orphan.segment.path).collect();
         let reason = "it holds changes of a run whose beginning is lost or damaged";
-        self.damaged.extend(lost.map(|path| Damaged::new(path, reason)));
+        self.damaged.extend(lost.into_iter().map(|path| Damaged::new(path.clone(), reason)));
         for run in self.runs.values_mut().filter(|run| run.suspect) {
             let reason = "a lost part of the log may have held its last changes".to_owned();
-            run.damage.get_or_insert_with(|| Damage::at(segment, reason));
+            run.damage.get_or_insert_with(|| Box::new(Damage::at(segment, reason)));
         }
     }
 

@@ -68,8 +68,9 @@ const LOOK_EVERY: u64 = 64;
 
 /// Keeps runs in a folder, in a log of checksummed FlatBuffers frames to which every commit adds what changed.
 ///
-/// One process writes; others may read beside it through [`open_read_only`](Self::open_read_only). What was committed
-/// survives a kill and a power loss. Clones are the same store, and the folder is free again when the last is gone.
+/// One process writes; others may read beside it, and leave requests, through [`open_read_only`](Self::open_read_only).
+/// What was committed survives a kill and a power loss. Clones are the same store, and the folder is free again when the
+/// last is gone.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]

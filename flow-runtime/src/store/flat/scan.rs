@@ -62,8 +62,10 @@ pub(super) fn scan(dir: &dyn Dir, write: bool) -> Result<Option<Scan>, StoreErro
     let mut scanner = Scanner::new(&first.segment);
     let (last, ready) = last_written(&mut segments)?;
     let mut unhinted = Vec::new();
-    for opened in segments {
-        if let Some(hint) = hint::read(dir, &opened).filter(|hint| scanner.follows(hint)) {
+    let hints: Vec<_> = segments.iter().map(|opened| hint::read(dir, opened)).collect();
+    scanner.index.expect_runs(hints.iter().flatten().map(Hint::beginnings).sum());
+    for (opened, hint) in segments.into_iter().zip(hints) {
+        if let Some(hint) = hint.filter(|hint| scanner.follows(hint)) {
             scanner.take_hint(opened, &hint)?;
         } else {
             let bytes = segment::read(&opened.segment, opened.len)?;

@@ -59,7 +59,7 @@ impl Index {
             graves,
             parts,
         };
-        self.runs.insert(head.run, run);
+        self.runs.insert(head.run, Box::new(run));
     }
 
     fn go_on(&mut self, head: &FrameHead, location: Location) {
@@ -69,7 +69,7 @@ impl Index {
         };
         if head.next != run.head.next + 1 && run.damage.is_none() {
             let reason = format!("changes are missing behind change {}", run.head.next);
-            run.damage = Some(Damage::at(&location.segment, reason));
+            run.damage = Some(Box::new(Damage::at(&location.segment, reason)));
         }
         run.head = Head::of(head);
         run.suspect = false;
@@ -81,12 +81,12 @@ impl Index {
     }
 
     /// Notes a frame of a run whose beginning is not known.
-    pub(super) fn orphan(&mut self, number: u64, segment: &Segment) {
-        let batch = self.batch;
+    pub(super) fn orphan(&mut self, number: u64, segment: &Arc<Segment>) {
+        let grave = Grave { segment: segment.number, died: self.batch };
         let orphan =
-            self.orphans.entry(number).or_insert_with(|| Orphan { path: segment.path.clone(), graves: Vec::new() });
-        orphan.path.clone_from(&segment.path);
-        grave::note(&mut orphan.graves, Grave { segment: segment.number, died: batch });
+            self.orphans.entry(number).or_insert_with(|| Orphan { segment: segment.clone(), graves: vec![grave] });
+        orphan.segment = segment.clone();
+        grave::note(&mut orphan.graves, grave);
     }
 
     fn bury(&mut self, number: u64, location: Location) {
@@ -119,7 +119,7 @@ impl Index {
     }
 
     fn remove_run(&mut self, number: u64) -> Option<Run> {
-        let run = self.runs.remove(&number)?;
+        let run = *self.runs.remove(&number)?;
         if self.ids.get(&run.id) == Some(&number) {
             self.ids.remove(&run.id);
         }

@@ -6,6 +6,7 @@ mod giving_back;
 mod hints;
 mod leading;
 mod log;
+mod memory;
 mod parts;
 mod power;
 mod workload;
