@@ -25,7 +25,7 @@ pub(super) enum Kind {
     Snapshot = 2,
 }
 
-/// The answer to a request: the fence for a claim, 0 for all others.
+/// The answer to a request: the fence for a claim, whether it is new for what is asked of a run, 0 for all others.
 pub(super) type Answer = Result<u64, StoreError>;
 
 /// A request, with the way back for its answer.
@@ -50,6 +50,10 @@ pub(super) enum Request {
     Release(WorkflowId, Owner),
     /// Give all back that this owner has, which is gone.
     Forget(Owner),
+    /// Keep this request of a run, by its id, as bytes.
+    Ask(WorkflowId, String, Vec<u8>),
+    /// Forget these requests of a run.
+    TakeRequests(WorkflowId, Vec<String>),
     /// Write what waits.
     Flush,
 }

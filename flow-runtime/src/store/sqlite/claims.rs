@@ -43,6 +43,11 @@ impl Owners {
         !self.ours.is_empty() && (now >= self.due || self.due.saturating_sub(now) > self.lease)
     }
 
+    /// Has all leases written anew with the next transaction: the last one was taken back.
+    pub(super) fn doubt(&mut self) {
+        self.due = Timestamp::MIN;
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.ours.is_empty()
     }
@@ -81,9 +86,11 @@ impl Owners {
         {
             return Err(StoreError::Held { id: id.clone(), holder: describe(claim) }.into());
         }
+        if self.ours.is_empty() {
+            self.due = now.saturating_add(self.lease / 3);
+        }
         if self.ours.insert(owner) {
             self.write(db, owner, now)?;
-            self.due = self.due.max(now.saturating_add(self.lease / 3));
         }
         if let Some(claim) = claim.filter(|claim| claim.owner == owner) {
             return Ok(claim.fence);

@@ -11,6 +11,7 @@ mod head;
 mod open;
 mod options;
 mod read;
+mod requests;
 mod runs;
 mod schema;
 mod select;
@@ -34,7 +35,7 @@ use self::read::PlanCache;
 use self::shared::Shared;
 use super::worker::{Gone, Work, Worker};
 use super::{Listing, Owner, Page, PartKey, Query, StoreError, WorkflowStore};
-use crate::state::{Delta, WorkflowData, WorkflowId};
+use crate::state::{self, Delta, WorkflowData, WorkflowId};
 
 pub use options::SqliteOptions;
 
@@ -165,7 +166,7 @@ impl SqliteStore {
     }
 
     /// Asks the writer, and waits for its answer.
-    async fn ask(&self, request: Request) -> Result<u64, StoreError> {
+    async fn request(&self, request: Request) -> Result<u64, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.writer()?.send(Job { request, reply }).map_err(|gone| self.gone(gone))?;
         answer.await.map_err(|_| self.gone(Gone))?
@@ -177,7 +178,7 @@ impl SqliteStore {
         mut read: impl FnMut(&Connection, &Path, &mut PlanCache) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, StoreError> {
         if self.inner.shared.is_lagging() {
-            self.ask(Request::Flush).await?;
+            self.request(Request::Flush).await?;
         }
         let (reply, answer) = oneshot::channel();
         let shared = self.inner.shared.clone();
@@ -192,7 +193,7 @@ impl SqliteStore {
 
 impl WorkflowStore for SqliteStore {
     async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {
-        self.ask(Request::Save(Box::new(Change::of_record(data)?))).await.map(drop)
+        self.request(Request::Save(Box::new(Change::of_record(data)?))).await.map(drop)
     }
 
     async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
@@ -205,13 +206,13 @@ impl WorkflowStore for SqliteStore {
     }
 
     async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
-        self.ask(Request::Delete(id.clone())).await.map(drop)
+        self.request(Request::Delete(id.clone())).await.map(drop)
     }
 
     async fn commit(&self, after: &WorkflowData, delta: &Delta) -> Result<(), StoreError> {
         let whole = delta.seq != 0 && self.inner.shared.takes_snapshot(&after.id);
         let change = Change::of_delta(after, delta, whole)?;
-        self.ask(Request::Commit(Box::new(change))).await.map(drop)
+        self.request(Request::Commit(Box::new(change))).await.map(drop)
     }
 
     async fn query(&self, query: &Query) -> Result<Page, StoreError> {
@@ -220,11 +221,11 @@ impl WorkflowStore for SqliteStore {
     }
 
     async fn claim(&self, id: &WorkflowId, owner: Owner) -> Result<u64, StoreError> {
-        self.ask(Request::Claim(id.clone(), owner)).await
+        self.request(Request::Claim(id.clone(), owner)).await
     }
 
     async fn release(&self, id: &WorkflowId, owner: Owner) -> Result<(), StoreError> {
-        self.ask(Request::Release(id.clone(), owner)).await.map(drop)
+        self.request(Request::Release(id.clone(), owner)).await.map(drop)
     }
 
     fn forget(&self, owner: Owner) {
@@ -240,12 +241,30 @@ impl WorkflowStore for SqliteStore {
     }
 
     async fn put_part(&self, key: &PartKey, bytes: Bytes) -> Result<(), StoreError> {
-        self.ask(Request::PutPart(key.clone(), bytes)).await.map(drop)
+        self.request(Request::PutPart(key.clone(), bytes)).await.map(drop)
     }
 
     async fn part(&self, key: &PartKey) -> Result<Bytes, StoreError> {
         let key = key.clone();
         self.read(move |db, path, _| read::part(db, path, &key)).await
+    }
+
+    async fn ask(&self, run: &WorkflowId, request: &state::Request) -> Result<bool, StoreError> {
+        let body = request.to_bytes().map_err(|error| StoreError::from_codec(run, error))?;
+        self.request(Request::Ask(run.clone(), request.id.clone(), body)).await.map(|new| new != 0)
+    }
+
+    async fn requests(&self, run: &WorkflowId) -> Result<Vec<state::Request>, StoreError> {
+        let run = run.clone();
+        self.read(move |db, path, _| requests::of_run(db, path, &run)).await
+    }
+
+    async fn take_requests(&self, run: &WorkflowId, ids: &[String]) -> Result<(), StoreError> {
+        self.request(Request::TakeRequests(run.clone(), ids.to_vec())).await.map(drop)
+    }
+
+    async fn asked(&self) -> Result<Vec<WorkflowId>, StoreError> {
+        self.read(|db, path, _| requests::asked(db, path)).await
     }
 }
 

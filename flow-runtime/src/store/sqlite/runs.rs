@@ -11,6 +11,7 @@ use super::change::{Change, EncodedPlan, Kind};
 use super::claims;
 use super::failure::Refusal;
 use super::head::{DAMAGED_HEAD, Head};
+use super::requests;
 use crate::state::{Timestamp, WorkflowId};
 use crate::store::StoreError;
 
@@ -159,6 +160,7 @@ impl Known {
         self.remove(db, standing)?;
         db.prepare_cached("DELETE FROM parts WHERE id = ?1")?.execute([id.as_str()])?;
         db.prepare_cached("DELETE FROM claims WHERE id = ?1")?.execute([id.as_str()])?;
+        requests::delete(db, id)?;
         Ok(())
     }
 

@@ -13,6 +13,7 @@
 //! | `plans` | each plan once, by the SHA-256 of its bytes |
 //! | `parts` | parts of large payloads |
 //! | `claims`, `owners` | which engine has which run, and until when it is taken to be alive |
+//! | `requests` | what was asked of runs and not taken yet |
 //! | `stale` | the last row of each chain of the journal that no run needs any more |
 //!
 //! Numbers of 64 bits without sign stand as those with the same bits. Times are nanoseconds since 1970.
@@ -111,6 +112,13 @@ fn first(db: &Connection) -> Result<()> {
             owner INTEGER PRIMARY KEY,
             holder TEXT NOT NULL,
             lease INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE requests (
+            row INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL,
+            request TEXT NOT NULL,
+            body BLOB NOT NULL,
+            UNIQUE (id, request)
         ) STRICT;
         CREATE TABLE stale (row INTEGER PRIMARY KEY) STRICT;",
     )

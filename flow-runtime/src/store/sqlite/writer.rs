@@ -16,6 +16,7 @@ use super::change::{Answer, Change, Job, Request};
 use super::claims::{self, Owners};
 use super::failure::{Failure, Refusal};
 use super::open;
+use super::requests;
 use super::runs::{Fit, Known, Standing};
 use super::shared::Shared;
 use crate::state::{Timestamp, WorkflowId};
@@ -62,7 +63,7 @@ struct Waiting {
 impl Waiting {
     /// Whether it must be on disk when it is answered. A part is, at the latest, with the change that names it.
     fn must_last(&self) -> bool {
-        matches!(self.request, Request::Commit(_) | Request::Save(_) | Request::Delete(_))
+        matches!(self.request, Request::Commit(_) | Request::Save(_) | Request::Delete(_) | Request::Ask(..))
     }
 }
 
@@ -218,6 +219,7 @@ impl Writer {
             let _ = self.db.execute_batch("ROLLBACK");
             self.known.forget();
             self.known.outgrown.clear();
+            self.owners.doubt();
             self.data_version = None;
             if failure.poisons() {
                 self.poisoned = Some(failure.clone());
@@ -287,6 +289,8 @@ impl Writer {
                 self.known.forget_runs();
                 self.owners.forget(db, *owner)?;
             }
+            Request::Ask(run, request, body) => return requests::put(db, run, request, body).map(u64::from),
+            Request::TakeRequests(run, ids) => requests::take(db, run, ids)?,
             Request::Flush => {}
         }
         Ok(0)

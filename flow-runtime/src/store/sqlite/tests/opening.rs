@@ -43,6 +43,27 @@ fn b32_the_file_of_another_program_is_refused_by_name_and_left_as_it_is() {
     is_left_alone(&place, b"all of this is text, and no database, which begins otherwise");
 }
 
+/// Who opens it as one of its own takes back what it had half done when it was killed.
+#[test]
+fn b32_nothing_is_repaired_for_another_program() {
+    let (place, copy) = (Place::new(), Place::new());
+    let other = place.raw();
+    other
+        .execute_batch(
+            "PRAGMA application_id = 252006673; CREATE TABLE tracks (name TEXT); PRAGMA cache_size = 2; BEGIN;
+             WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 500)
+             INSERT INTO tracks SELECT hex(zeroblob(500)) FROM number",
+        )
+        .unwrap();
+    let files = ["", "-journal"].map(|ending| {
+        fs::copy(beside(&place.path(), ending), beside(&copy.path(), ending)).unwrap();
+        beside(&copy.path(), ending)
+    });
+    let before = files.clone().map(|file| fs::read(file).unwrap());
+    assert!(matches!(SqliteStore::open(copy.path()), Err(StoreError::Damaged { .. })));
+    assert!(files.map(|file| fs::read(file).unwrap()) == before, "something was changed");
+}
+
 #[tokio::test]
 async fn b38_a_file_of_a_newer_version_is_refused_by_name_or_only_read() {
     let place = Place::new();

@@ -103,6 +103,19 @@ async fn b64_a_lease_is_renewed_by_the_store_however_long_a_step_takes() {
     }
 }
 
+/// They claim often enough for the leases to be renewed with what they write, and no thread has to wake up for it.
+#[tokio::test]
+async fn b64_a_lease_is_renewed_also_while_one_owner_after_the_other_comes() {
+    let (place, clock) = (Place::new(), SetClock::default());
+    let (busy, other) = (place.open_as(clock.options(PAUSED)), place.open_as(clock.options(PAUSED)));
+    busy.claim(&id("run"), Owner::draw()).await.unwrap();
+    for number in 0..12 {
+        clock.forward(PAUSED_NANOS / 4);
+        busy.claim(&id(&format!("run-{number}")), Owner::draw()).await.unwrap();
+        assert!(is_held(&other.claim(&id("run"), Owner::draw()).await), "after {number} more");
+    }
+}
+
 #[tokio::test]
 async fn b62_runs_of_a_process_that_is_gone_are_free_when_its_lease_has_run_out() {
     let (place, clock, owners) = (Place::new(), SetClock::default(), [Owner::draw(), Owner::draw()]);
