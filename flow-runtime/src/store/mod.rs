@@ -149,10 +149,11 @@ impl Listing {
 /// step. A store that overrides it keeps the change alone ([`Delta::to_bytes`] gives its bytes), so that a step costs as much in a run of ten thousand
 /// steps as in a run of ten, and refuses changes that do not follow, which keeps two engines from writing one run.
 /// [`encoding`](Self::encoding) says whether values that are not bytes or text are to be MessagePack, the default,
-/// or JSON for people to read.
+/// or JSON for people to read. [`ask`](Self::ask) and the three methods after it keep what is asked of runs, signals
+/// among it; a store that leaves them as they are keeps nothing of that.
 ///
 /// The store passes if it passes the conformance kit: `flow_runtime::testing::store_conformance!`, behind the feature
-/// `conformance`, makes some 150 tests of one line. `store_conformance!(four_methods, ..)` is for stores without a
+/// `conformance`, makes some 190 tests of one line. `store_conformance!(four_methods, ..)` is for stores without a
 /// `commit` of their own.
 pub trait WorkflowStore: Send + Sync + 'static {
     /// Keeps this record in place of any record of the same id, durably, before it returns.

@@ -240,7 +240,7 @@ impl Found {
             }
             // What this version cannot read hides no other run either.
             Err(error @ StoreError::Newer { .. }) => {
-                self.damaged.push(Damaged::new("", format!("run `{id}`: {error}")))
+                self.damaged.push(Damaged::new("", format!("run `{id}`: {error}")));
             }
             Err(error) => return Err(error),
         }

@@ -23,8 +23,12 @@ fn gives(
     Mutant { what, parts: Parts { part, ..SOUND }, found_by }
 }
 
-fn forgets(what: &'static str, forget_parts: fn(&mut Core, &WorkflowId), found_by: &'static [&'static str]) -> Mutant {
-    Mutant { what, parts: Parts { forget_parts, ..SOUND }, found_by }
+fn forgets(
+    what: &'static str,
+    forget_payloads: fn(&mut Core, &WorkflowId),
+    found_by: &'static [&'static str],
+) -> Mutant {
+    Mutant { what, parts: Parts { forget_payloads, ..SOUND }, found_by }
 }
 
 pub(super) fn mutants() -> Vec<Mutant> {

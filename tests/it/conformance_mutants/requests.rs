@@ -267,6 +267,11 @@ fn ending() -> Vec<Mutant> {
             &["b39_requests_go_with_their_run"],
         ),
         mutant(
+            "removes requests before it removes their run",
+            Parts { begin_delete: Some(|core, key| drop(core.requests.remove(key))), ..SOUND },
+            &["b39_a_dropped_deletion_takes_requests_with_their_run_or_leaves_both"],
+        ),
+        mutant(
             "removes all requests with one run",
             Parts {
                 delete: |core, key, id| {

@@ -86,7 +86,7 @@ pub(super) struct Parts {
     pub(super) put_part: fn(&mut Core, PartKey, Bytes),
     pub(super) part: fn(&Core, &PartKey) -> Result<Bytes, StoreError>,
     /// What a deletion does with the parts of the run.
-    pub(super) forget_parts: fn(&mut Core, &WorkflowId),
+    pub(super) forget_payloads: fn(&mut Core, &WorkflowId),
     /// What an `ask` does before it waits for the rest of it.
     pub(super) begin_ask: Option<fn(&mut Core, &str, &WorkflowId, &Request)>,
     pub(super) ask: fn(&mut Core, &str, &WorkflowId, &Request) -> Result<bool, StoreError>,
@@ -120,7 +120,7 @@ pub(super) const SOUND: Parts = Parts {
     part_key: |key| key,
     put_part: |core, key, bytes| drop(core.payloads.insert(key, bytes)),
     part: |core, key| core.payloads.get(key).cloned().ok_or_else(|| lost(key)),
-    forget_parts: |core, id| core.payloads.retain(|key, _| key.id != *id),
+    forget_payloads: |core, id| core.payloads.retain(|key, _| key.id != *id),
     begin_ask: None,
     ask: sound_ask,
     requests: sound_requests,
@@ -132,6 +132,7 @@ fn lost(key: &PartKey) -> StoreError {
     StoreError::Corrupt { id: key.id.clone(), path: None, reason: "a part of it is lost".to_owned() }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a mutant may refuse")]
 pub(super) fn sound_ask(core: &mut Core, key: &str, run: &WorkflowId, request: &Request) -> Result<bool, StoreError> {
     let (_, waiting) = core.requests.entry(key.to_owned()).or_insert_with(|| (run.clone(), Vec::new()));
     let is_new = waiting.iter().all(|known| known.id != request.id);
@@ -323,7 +324,7 @@ impl WorkflowStore for Store {
             return Err(conflict(id));
         }
         (self.parts.delete)(&mut core, &key, id)?;
-        (self.parts.forget_parts)(&mut core, id);
+        (self.parts.forget_payloads)(&mut core, id);
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use flow_runtime::plan::Policy;
 use flow_runtime::prelude::*;
 use flow_runtime::state::{StepStatus, WorkflowStatus, decode};
 use flow_runtime::testing::Graph;
-use flow_runtime::{Durability, StoreError, WorkflowData, WorkflowId, WorkflowStore};
+use flow_runtime::{Durability, SqliteStore, StoreError, WorkflowData, WorkflowId, WorkflowStore};
 
 use disk::{Disk, Fault, Faulty, Folder, Simulated};
 
@@ -267,4 +267,5 @@ on_every_durable_store! {
     json_files_of_a_killed_process: Folder::new(|path| JsonFileStore::open(path).unwrap());
     log: Simulated::new(|fs| FlatBuffersStore::options().fs(fs).segment_bytes(64 << 10).open("store").unwrap());
     log_of_a_killed_process: Folder::new(|path| FlatBuffersStore::open(path).unwrap());
+    database_of_a_killed_process: Folder::new(|path| SqliteStore::open(path.join("flow.db")).unwrap());
 }

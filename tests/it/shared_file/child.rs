@@ -44,10 +44,10 @@ impl Runs {
         if self.dir.join("stop").exists() {
             return None;
         }
-        if self.held.len() >= MOST_HELD || fastrand::bool() {
-            if let Some(held) = self.held.pop_front() {
-                return Some(held);
-            }
+        if (self.held.len() >= MOST_HELD || fastrand::bool())
+            && let Some(held) = self.held.pop_front()
+        {
+            return Some(held);
         }
         self.next += 1;
         Some(self.next - 1)

@@ -44,8 +44,8 @@ const INLINE_BYTES: usize = 64 << 10;
 /// its first line has a checksum over all of it. A run may have a million steps, 65,536 keys and 1 GiB; outputs of more
 /// than 64 KiB do not count, they have files of their own beside that of the run, `w-order-1.<number>.part`.
 ///
-/// One process writes; others may read beside it through [`open_read_only`](Self::open_read_only). What was committed
-/// survives a kill and a power loss; changes that a [`Durability`](crate::Durability) lets wait are written with the
+/// One process writes; others may read beside it, and leave requests, through [`open_read_only`](Self::open_read_only).
+/// What was committed survives a kill and a power loss; changes that a [`Durability`](crate::Durability) lets wait are written with the
 /// next of their run, at the latest after 50 ms. Clones are the same store, and the folder is free again when the last
 /// is gone.
 ///
@@ -220,7 +220,7 @@ impl WorkflowStore for JsonFileStore {
     }
 
     async fn list_workflows(&self) -> Result<Listing, StoreError> {
-        self.in_thread(|files| files.list()).await
+        self.in_thread(Files::list).await
     }
 
     async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
@@ -243,7 +243,7 @@ impl WorkflowStore for JsonFileStore {
     }
 
     async fn query(&self, query: &Query) -> Result<Page, StoreError> {
-        let listing = self.in_thread(|files| files.list()).await?;
+        let listing = self.in_thread(Files::list).await?;
         let mut found = Found { damaged: listing.damaged, ..Found::default() };
         for id in listing.workflows {
             let of = id.clone();

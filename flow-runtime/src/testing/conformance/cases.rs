@@ -188,6 +188,7 @@ macro_rules! __store_conformance_cases {
                 claims::claim_makes_no_run
                 requests::b35_a_dropped_request_is_kept_whole_or_not_at_all
                 requests::b39_requests_go_with_their_run
+                requests::b39_a_dropped_deletion_takes_requests_with_their_run_or_leaves_both
                 requests::b42_requests_are_there_after_reopening
                 requests::b52_a_request_waits_for_a_run_that_is_not_there_yet
                 requests::b52_requests_are_given_in_the_order_in_which_they_came

@@ -259,6 +259,33 @@ pub(super) async fn b39_requests_go_with_their_run(place: &dyn Place) {
     waits(&store, &run, &[request("2"), request("1")], "of the next run of an id").await;
 }
 
+/// A deletion that is dropped half-way takes the run and its requests, or neither.
+pub(super) async fn b39_a_dropped_deletion_takes_requests_with_their_run_or_leaves_both(place: &dyn Place) {
+    let Some(mut store) = keeping(place).await else { return };
+    for polls in 0..MAX_POLLS {
+        let (data, requests) = (bare(&format!("polls {polls}")), [request("1"), request("2")]);
+        save(&store, &data).await;
+        ask_all(&store, &data.id, &requests).await;
+        let is_through = drop_after(polls, store.delete(&data.id)).await.is_some();
+        for is_reopened in [false, true] {
+            if is_reopened {
+                drop(store);
+                store = place.open().await;
+            }
+            let is_there = store.load(&data.id).await.is_ok();
+            must(!is_there || !is_through, "keep a run away that it deleted", "it is there");
+            if !is_there {
+                waits(&store, &data.id, &[], "after its deletion was dropped and was done").await;
+            } else if is_reopened {
+                waits(&store, &data.id, &requests, "after its deletion was dropped and was not done").await;
+            }
+        }
+        if is_through {
+            return;
+        }
+    }
+}
+
 /// What was left there lasts.
 pub(super) async fn b42_requests_are_there_after_reopening(place: &dyn Place) {
     let Some(mut store) = keeping(place).await else { return };

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::disk::Fault;
+use crate::store::Owner;
 use crate::store::inbox::{Inbox, name};
 
 type Open<S> = fn(FaultFs) -> Result<S, StoreError>;
@@ -149,4 +150,25 @@ async fn b39_what_is_asked_after_all_requests_of_a_deleted_run_went_stays() {
     assert!(beside.ask(&id("a"), &request("1")).await.unwrap());
     assert_eq!(ids(&json(disk.clone()).unwrap()).await, ["1"]);
     assert_eq!(letters(&disk).len(), 1);
+}
+
+/// A deletion that is refused, or finds no run, leaves what was asked, and leaves nothing that would remove it later.
+#[tokio::test]
+async fn b39_a_deletion_that_was_not_done_leaves_what_was_asked() {
+    for is_held in [true, false] {
+        let disk = SimFs::default();
+        let store = json(disk.clone()).unwrap();
+        store.ask(&id("a"), &request("1")).await.unwrap();
+        if is_held {
+            store.save(&record("a")).await.unwrap();
+            store.claim(&id("a"), Owner::draw()).await.unwrap();
+        }
+        let refused = store.delete(&id("a")).await.unwrap_err();
+        assert_eq!(matches!(refused, StoreError::Conflict { .. }), is_held, "{refused}");
+        assert_eq!(matches!(refused, StoreError::NotFound { .. }), !is_held, "{refused}");
+        assert_eq!((ids(&store).await, letters(&disk).len()), (vec!["1".to_owned()], 1));
+        for found in after_power_loss(&disk) {
+            assert_eq!(ids(&json(found).unwrap()).await, ["1"]);
+        }
+    }
 }
