@@ -5,6 +5,8 @@
 mod disk;
 mod edited;
 
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -262,10 +264,17 @@ macro_rules! on_every_durable_store {
     )* };
 }
 
+/// A database as the next process finds it when the leases of the last have run out.
+fn after_the_leases(path: &Path) -> SqliteStore {
+    static OPENED: AtomicI64 = AtomicI64::new(0);
+    let days = OPENED.fetch_add(1, Ordering::Relaxed);
+    SqliteStore::options().clock(move || days * 86_400_000_000_000).open(path.join("flow.db")).unwrap()
+}
+
 on_every_durable_store! {
     json_files: Simulated::new(|fs| JsonFileStore::options().fs(fs).open("store").unwrap());
     json_files_of_a_killed_process: Folder::new(|path| JsonFileStore::open(path).unwrap());
     log: Simulated::new(|fs| FlatBuffersStore::options().fs(fs).segment_bytes(64 << 10).open("store").unwrap());
     log_of_a_killed_process: Folder::new(|path| FlatBuffersStore::open(path).unwrap());
-    database_of_a_killed_process: Folder::new(|path| SqliteStore::open(path.join("flow.db")).unwrap());
+    database_of_a_killed_process: Folder::new(after_the_leases);
 }

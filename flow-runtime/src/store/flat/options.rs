@@ -53,7 +53,7 @@ impl FlatBuffersOptions {
 
     /// Leaves the upkeep to the test.
     #[cfg(test)]
-    pub(super) fn kept_up_by_test(mut self) -> Self {
+    pub(in crate::store) fn kept_up_by_test(mut self) -> Self {
         self.kept_up = KeptUp::ByTest;
         self
     }

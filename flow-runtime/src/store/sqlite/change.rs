@@ -174,6 +174,11 @@ impl Change {
 
     /// A whole run as it is kept.
     pub(super) fn of_record(data: &WorkflowData) -> Result<Self, StoreError> {
+        if data.format != WorkflowData::FORMAT {
+            // What stands beside it, for queries, would be what this version makes of it.
+            let (found, known) = (format!("structure {}", data.format), format!("structure {}", WorkflowData::FORMAT));
+            return Err(StoreError::Newer { what: format!("run `{}`", data.id), found, known });
+        }
         let encode = || Ok((write_record(data, Plans::Beside)?, EncodedPlan::of(&data.plan)?));
         let (body, plan) = encode().map_err(|error| StoreError::from_codec(&data.id, error))?;
         let change = Self::new(data, Kind::Snapshot, body, Some(plan));

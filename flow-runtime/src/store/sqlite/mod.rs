@@ -256,6 +256,10 @@ impl WorkflowStore for SqliteStore {
 
     async fn requests(&self, run: &WorkflowId) -> Result<Vec<state::Request>, StoreError> {
         let run = run.clone();
+        if self.inner.writer.is_some() {
+            // One whose sender is gone may wait to be written.
+            self.request(Request::Flush).await?;
+        }
         self.read(move |db, path, _| requests::of_run(db, path, &run)).await
     }
 

@@ -24,7 +24,7 @@ fn json(fs: impl Fs + 'static) -> Result<JsonFileStore, StoreError> {
 }
 
 fn flat(fs: impl Fs + 'static) -> Result<FlatBuffersStore, StoreError> {
-    FlatBuffersStore::options().fs(fs).segment_bytes(4096).open(DIR)
+    FlatBuffersStore::options().kept_up_by_test().fs(fs).segment_bytes(4096).open(DIR)
 }
 
 fn id(id: &str) -> WorkflowId {
