@@ -9,6 +9,7 @@ mod counted;
 mod figures;
 mod latency;
 mod raw;
+mod sqlite;
 mod steps;
 
 use std::path::{Path, PathBuf};
@@ -71,43 +72,64 @@ struct Row {
     steps_per_s: f64,
     raw_per_s: f64,
     ratio: f64,
-    fsyncs_per_step: f64,
+    /// Not counted where SQLite makes them; strace shows them.
+    fsyncs_per_step: Option<f64>,
     bytes_per_step: f64,
 }
 
 /// One round of a store.
 struct Round {
     took: Duration,
-    syncs: u64,
+    syncs: Option<u64>,
     bytes: u64,
+    /// How long what the raw program writes for a step is to be.
+    raw_bytes: usize,
 }
 
 const BATCHED: Durability = Durability::Batched { steps: 100, interval: Duration::from_millis(50) };
 
-const CASES: [Case; 7] = [
+const CASES: [Case; 10] = [
     Case { store: "flatbuffers", durability: Durability::Strict, runs: 1, payload: 40 },
     Case { store: "flatbuffers", durability: Durability::Strict, runs: 128, payload: 40 },
     Case { store: "flatbuffers", durability: BATCHED, runs: 1, payload: 40 },
     Case { store: "flatbuffers", durability: BATCHED, runs: 128, payload: 40 },
     Case { store: "flatbuffers", durability: Durability::OnSuspend, runs: 1, payload: 40 },
+    Case { store: "sqlite", durability: Durability::Strict, runs: 1, payload: 40 },
+    Case { store: "sqlite", durability: Durability::Strict, runs: 128, payload: 40 },
+    Case { store: "sqlite", durability: BATCHED, runs: 128, payload: 40 },
     Case { store: "json", durability: Durability::Strict, runs: 1, payload: 40 },
     Case { store: "json", durability: Durability::Strict, runs: 16, payload: 40 },
 ];
 
 /// Runs the chains over a store that was just opened.
-async fn run_chains(case: Case, store: impl WorkflowStore, fs: &CountedFs) -> anyhow::Result<Round> {
+async fn run_chains(case: Case, store: impl WorkflowStore) -> anyhow::Result<Duration> {
     let engine = Engine::builder(store).durability(case.durability).concurrency(1024).build();
     let payload = vec![b'x'; case.payload];
-    let (syncs, bytes) = fs.counts();
     let start = Instant::now();
     let runs: Result<Vec<RunHandle<_>>, _> =
         (0..case.runs).map(|run| chain(payload.clone()).start(&engine, format!("run-{run}"))).collect();
     for run in runs? {
         anyhow::ensure!(run.result().await? == payload, "a chain gave something else than it was given");
     }
-    let took = start.elapsed();
+    Ok(start.elapsed())
+}
+
+/// The same over a store whose files are counted.
+async fn count_chains(case: Case, store: impl WorkflowStore, fs: &CountedFs) -> anyhow::Result<Round> {
+    let (syncs, bytes) = fs.counts();
+    let took = run_chains(case, store).await?;
     let (now_syncs, now_bytes) = fs.counts();
-    Ok(Round { took, syncs: now_syncs - syncs, bytes: now_bytes - bytes })
+    let bytes = now_bytes - bytes;
+    let raw_bytes = (bytes / (case.runs * (STEPS + 1))) as usize;
+    Ok(Round { took, syncs: Some(now_syncs - syncs), bytes, raw_bytes })
+}
+
+async fn sqlite_round(case: Case, path: &Path) -> anyhow::Result<Round> {
+    let store = SqliteStore::open(path)?;
+    let bytes = sqlite::written()?;
+    let took = run_chains(case, store).await?;
+    let bytes = sqlite::written()? - bytes;
+    Ok(Round { took, syncs: None, bytes, raw_bytes: sqlite::body_bytes(path)? })
 }
 
 async fn round(case: Case, dir: &Path) -> anyhow::Result<Round> {
@@ -115,20 +137,23 @@ async fn round(case: Case, dir: &Path) -> anyhow::Result<Round> {
     match case.store {
         "flatbuffers" => {
             let options = FlatBuffersStore::options().segment_bytes(64 << 20).fs(fs.clone());
-            run_chains(case, options.open(dir.join("flatbuffers"))?, &fs).await
+            count_chains(case, options.open(dir.join("flatbuffers"))?, &fs).await
         }
-        _ => run_chains(case, JsonFileStore::options().fs(fs.clone()).open(dir.join("json"))?, &fs).await,
+        "sqlite" => sqlite_round(case, &dir.join("flow.db")).await,
+        _ => count_chains(case, JsonFileStore::options().fs(fs.clone()).open(dir.join("json"))?, &fs).await,
     }
 }
 
-/// The same bytes, as often and as many at once, without Flow. Only `Strict` has a limit on the disk; the other modes
+/// The same bytes (of SQLite, the same rows), as often and as many at once, without Flow. Only `Strict` has a limit on the disk; the other modes
 /// are shown beside that of `Strict`.
-async fn raw_round(case: Case, bytes_per_step: usize, dir: &Path) -> anyhow::Result<Duration> {
+async fn raw_round(case: Case, bytes: usize, dir: &Path) -> anyhow::Result<Duration> {
     let records = STEPS + 1;
     Ok(match (case.store, case.runs) {
-        ("json", _) => raw::replace(dir, records * case.runs, bytes_per_step)?,
-        (_, 1) => raw::append(dir, records, bytes_per_step)?,
-        (_, runs) => raw::append_together(dir, runs, records, bytes_per_step).await?,
+        ("json", _) => raw::replace(dir, records * case.runs, bytes)?,
+        ("sqlite", 1) => sqlite::alone(dir, records, bytes)?,
+        ("sqlite", runs) => sqlite::together(dir, runs, records, bytes).await?,
+        (_, 1) => raw::append(dir, records, bytes)?,
+        (_, runs) => raw::append_together(dir, runs, records, bytes).await?,
     })
 }
 
@@ -138,7 +163,7 @@ async fn measure(case: Case, arguments: &Arguments) -> anyhow::Result<Row> {
     for _ in 0..arguments.rounds.max(1) {
         let dir = TempDir::new_in(&arguments.dir).context("no folder to measure in")?;
         let round = round(case, dir.path()).await?;
-        raws.push(raw_round(case, (round.bytes / (steps + case.runs)) as usize, dir.path()).await?);
+        raws.push(raw_round(case, round.raw_bytes, dir.path()).await?);
         ours.push(round.took);
         last = Some(round);
     }
@@ -154,7 +179,7 @@ async fn measure(case: Case, arguments: &Arguments) -> anyhow::Result<Row> {
         steps_per_s: steps_per_s.round(),
         raw_per_s: raw_per_s.round(),
         ratio: rounded(steps_per_s / raw_per_s),
-        fsyncs_per_step: rounded(syncs as f64 / steps as f64),
+        fsyncs_per_step: syncs.map(|syncs| rounded(syncs as f64 / steps as f64)),
         bytes_per_step: rounded(bytes as f64 / steps as f64),
     })
 }
@@ -174,6 +199,7 @@ fn show(row: &Row, json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     let Row { store, durability, runs, steps_per_s, raw_per_s, ratio, fsyncs_per_step, bytes_per_step, .. } = row;
+    let fsyncs_per_step = fsyncs_per_step.map_or("?".to_owned(), |number| number.to_string());
     println!(
         "{store:<12} {runs:>4} runs {steps_per_s:>9} steps/s {raw_per_s:>9} raw/s  ratio {ratio:<5} \
          {fsyncs_per_step:<5} fsyncs/step {bytes_per_step:>7} bytes/step  {durability}"
@@ -200,12 +226,17 @@ async fn measure_all(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 async fn show_figures(arguments: &Arguments) -> anyhow::Result<()> {
     let sizes = figures::Sizes { runs: arguments.size, steps: arguments.size };
     let dir = TempDir::new_in(&arguments.dir).context("no folder to measure in")?;
-    if !"flatbuffers".contains(&arguments.only) {
-        return Ok(());
+    let mut figures = Vec::new();
+    if "flatbuffers".contains(&arguments.only) {
+        let open = |dir: &Path| Ok(FlatBuffersStore::open(dir)?);
+        figures.extend(figures::all("flatbuffers", sizes, &dir.path().join("flatbuffers"), open).await?);
+        figures.push(figures::tail_while_giving_back(dir.path()).await?);
     }
-    let mut all = figures::all("flatbuffers", sizes, dir.path(), |dir| Ok(FlatBuffersStore::open(dir)?)).await?;
-    all.push(figures::tail_while_giving_back(dir.path()).await?);
-    for figure in all {
+    if "sqlite".contains(&arguments.only) {
+        let open = |dir: &Path| Ok(SqliteStore::open(dir.join("flow.db"))?);
+        figures.extend(figures::all("sqlite", sizes, &dir.path().join("sqlite"), open).await?);
+    }
+    for figure in figures {
         let figures::Figure { store, name, value, unit, target } = &figure;
         if arguments.json {
             println!("{}", serde_json::to_string(&figure)?);

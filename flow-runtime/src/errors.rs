@@ -8,10 +8,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::disk::DiskError;
-use crate::engine::{Failures, PlanChanges, RunError, StepFailure};
+use crate::engine::{AskError, Failures, PlanChanges, RunError, StepFailure};
 use crate::state::codec::CodecError;
 use crate::state::{
-    ApplyError, BoxError, Cause, DecodeError, EncodeError, FailureKind, InvalidId, NodeError, NodeFailure, WorkflowId,
+    ApplyError, BoxError, Cause, DecodeError, EncodeError, FailureKind, InvalidId, NodeError, NodeFailure, Request,
+    RequestKind, WorkflowId, WorkflowStatus,
 };
 use crate::store::{StoreError, with_causes};
 
@@ -116,10 +117,37 @@ fn store_error_after(error: Option<&StoreError>) -> Option<StoreError> {
         }
         Some(StoreError::Newer { .. }) => StoreError::ReadOnly { path },
         Some(StoreError::ReadOnly { .. }) => StoreError::Unstorable { id, reason },
-        Some(StoreError::Unstorable { .. }) => StoreError::Other(Box::new(Between(root()))),
+        Some(StoreError::Unstorable { .. }) => StoreError::TooManyRequests { id, most: 10_000 },
+        Some(StoreError::TooManyRequests { .. }) => {
+            StoreError::OldLibrary { found: text("SQLite 3.51.2"), needed: text("3.51.3") }
+        }
+        Some(StoreError::OldLibrary { .. }) => StoreError::Other(Box::new(Between(root()))),
         Some(StoreError::Other(_)) => return None,
     };
     Some(next)
+}
+
+fn ask_error_after(error: Option<&AskError>) -> Option<AskError> {
+    let (id, workflow, name) = (id(), text("order"), text("manager"));
+    Some(match error {
+        None => AskError::InvalidId(invalid_id()),
+        Some(AskError::InvalidId(_)) => {
+            AskError::InvalidRequestId(Request::new("", 0, RequestKind::Cancel).unwrap_err())
+        }
+        Some(AskError::InvalidRequestId(_)) => AskError::Unknown { id },
+        Some(AskError::Unknown { .. }) => {
+            AskError::Ended { id, workflow, status: WorkflowStatus::Failed, what: "Signal" }
+        }
+        Some(AskError::Ended { .. }) => {
+            AskError::OtherType { id, name, expected: text("Approval"), sent: text("bool") }
+        }
+        Some(AskError::OtherType { .. }) => AskError::Value { id, name, source: encode_error() },
+        Some(AskError::Value { .. }) => {
+            let source = StoreError::Io { action: "write", path: path(), source: root() };
+            AskError::Store { id, source: Arc::new(source) }
+        }
+        Some(AskError::Store { .. }) => return None,
+    })
 }
 
 fn codec_error_after(error: Option<&CodecError>) -> Option<CodecError> {
@@ -141,6 +169,8 @@ fn samples() -> Vec<BoxError> {
     all.extend(of_stores.map(BoxError::from));
     let of_codecs = std::iter::successors(codec_error_after(None), |error| codec_error_after(Some(error)));
     all.extend(of_codecs.map(BoxError::from));
+    let of_requests = std::iter::successors(ask_error_after(None), |error| ask_error_after(Some(error)));
+    all.extend(of_requests.map(BoxError::from));
     let stored = failed("charge", false);
     all.push(stored.failure.cause.clone().unwrap().into());
     all.push(stored.failure.clone().into());

@@ -78,7 +78,10 @@ pub mod testing;
 #[path = "private.rs"]
 pub mod __private;
 
-pub use engine::{Durability, Engine, Ephemeral, Invocation, NodeContext, RunError, RunHandle};
+pub use engine::{
+    Approval, AskError, Durability, Engine, Ephemeral, Invocation, NodeContext, RunError, RunHandle, approval, sleep,
+    sleep_until, wait_for,
+};
 pub use flow_macros::{node, workflow};
 pub use plan::{Node, Plan, Provide};
 pub use state::{Key, NodeError, NodeFailure, Output, WorkflowData, WorkflowId};

@@ -24,7 +24,7 @@ pub use crate::engine::place::{
 pub use crate::engine::tree::{
     At, Body, BodyError, Choice, Slot, TailSlot, Tree, Value, Workflow, run_fallible, run_plain,
 };
-pub use crate::engine::{Invocation, NodeContext};
+pub use crate::engine::{Approval, Invocation, NodeContext, Signal};
 pub use crate::plan::{
     Backoff, Fingerprint, Node, Plan, Policy, Provide, Providers, Region, Requires, Retry, Source, Step, StepKind,
 };

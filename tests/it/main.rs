@@ -23,5 +23,6 @@ mod shared_file;
 mod tidy;
 mod ui;
 mod unusual;
+mod waits;
 mod workflow;
 mod workflow_resume;

@@ -57,7 +57,8 @@ fn what_has_no_place_in_a_workflow_is_refused_at_its_token() {
     check("let a; x", &["2:5 a `let` without a value"]);
     check("let Some(a) = f(x) else { g(x) }; a", &["2:20 `let .. else` has no place in a workflow"]);
     check("use a::b; x", &["2:1 an item has no place in the body of a workflow"]);
-    check("sleep(\"1h\"); x", &["2:1 `sleep`: durable timers are not available yet"]);
+    check("sleep(\"1x\"); x", &["2:7 `1x` is no duration: `x` is no unit"]);
+    check("sleep_until(\"noon\"); x", &["2:13 a text is no point in time"]);
     check("let a = for i in 0..3 { f(i) }; a", &["2:19 a range has no items to borrow"]);
     check("let a = std::cmp::max(x, 1); a", &["2:9 `std::cmp::max` is no node"]);
     check("let a = f(::core::mem::take(x)); a", &["2:11 `::core::mem::take` is no node"]);

@@ -8,6 +8,8 @@ use syn::Type;
 
 use super::Checked;
 use crate::diagnostics::Errors;
+use crate::model::text::text;
+use crate::model::wait::Named;
 use crate::model::workflow::{self as model, Borrow, Head, Kind, Model, RegionIx, Step, StepIx};
 
 /// The most steps that a plan can number.
@@ -21,6 +23,7 @@ pub(crate) fn workflow(mut errors: Errors, model: Model) -> Result<Checked<Model
     no_step_waits_for_itself(&mut errors, &model);
     types_own_what_they_hold(&mut errors, &model);
     the_plan_can_number_all(&mut errors, &model);
+    signals_of_one_name_have_one_type(&mut errors, &model);
     match errors.finish() {
         None => Ok(Checked(model)),
         Some(errors) => Err((model, errors)),
@@ -144,6 +147,22 @@ fn types_own_what_they_hold(errors: &mut Errors, model: &Model) {
     }
     if let Some(output) = &model.output {
         refuse(output, "output");
+    }
+}
+
+/// Who sends a signal knows its name, and which of the steps that wait for it comes first may change.
+fn signals_of_one_name_have_one_type(errors: &mut Errors, model: &Model) {
+    let mut types: HashMap<String, String> = HashMap::new();
+    for Named { name, ty } in model.signals() {
+        let ty = ty.map_or_else(|| "Approval".to_owned(), |ty| text(&ty));
+        let first = types.entry(name.value()).or_insert_with(|| ty.clone());
+        if *first != ty {
+            let help = "give one of them another name, or both one type";
+            errors.report(
+                name,
+                format!("signal `{}` is a `{first}` elsewhere and a `{ty}` here\nhelp: {help}", name.value()),
+            );
+        }
     }
 }
 

@@ -13,4 +13,5 @@ pub(crate) mod policy;
 pub(crate) mod resolve;
 pub(crate) mod step;
 pub(crate) mod text;
+pub(crate) mod wait;
 pub(crate) mod workflow;

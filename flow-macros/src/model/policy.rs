@@ -21,6 +21,10 @@ pub(crate) enum Place {
     Call,
     /// `#[with(..)]` before a `for`.
     FanOut,
+    /// `#[with(..)]` before a call that waits for a signal.
+    Signal,
+    /// `#[with(..)]` before a call that waits for a time.
+    Timer,
 }
 
 /// What options say. `None` means that they do not say.
@@ -49,6 +53,7 @@ pub(crate) struct Retry {
 const AT_NODE: &[&str] = &["retry", "timeout", "deadline", "pure", "blocking", "concurrency", "name", "crate"];
 const AT_CALL: &[&str] = &["retry", "timeout", "deadline", "pure", "concurrency"];
 const AT_FAN_OUT: &[&str] = &["concurrency"];
+const AT_SIGNAL: &[&str] = &["timeout"];
 const IN_RETRY: &[&str] = &["times", "backoff", "factor", "jitter", "if"];
 const LATER: &[&str] = &["undo", "at_most_once"];
 
@@ -75,6 +80,8 @@ fn is_known(errors: &mut Errors, name: &Ident, seen: &mut Vec<String>, place: Pl
         Place::Node => (AT_NODE, "at a node"),
         Place::Call => (AT_CALL, "before a step"),
         Place::FanOut => (AT_FAN_OUT, "before a `for`"),
+        Place::Signal => (AT_SIGNAL, "before a wait for a signal"),
+        Place::Timer => (&[][..], "before a wait for a time"),
     };
     let written = name.to_string();
     if LATER.contains(&written.as_str()) {
@@ -85,7 +92,10 @@ fn is_known(errors: &mut Errors, name: &Ident, seen: &mut Vec<String>, place: Pl
         return false;
     }
     if !known.contains(&written.as_str()) {
-        let message = if place == Place::FanOut && AT_CALL.contains(&written.as_str()) {
+        let message = if matches!(place, Place::Signal | Place::Timer) && AT_CALL.contains(&written.as_str()) {
+            let help = if place == Place::Signal { "only `timeout` is for waits" } else { "remove it" };
+            format!("`{written}` has no meaning {here}, which has no attempts\nhelp: {help}")
+        } else if place == Place::FanOut && AT_CALL.contains(&written.as_str()) {
             format!(
                 "`{written}` has no meaning {here}\nhelp: put `#[with({written} ..)]` before a step inside the `for`"
             )

@@ -11,6 +11,7 @@ use super::names::{Meaning, key};
 use super::policy::{self, Options, Place};
 use super::resolve::Resolver;
 use super::text::text;
+use super::wait::Wait;
 use super::workflow::{Call, Each, Id, Kind, Origin, RegionIx, Step, StepIx};
 use crate::parse::attributes::StepAttributes;
 use crate::parse::language;
@@ -46,15 +47,20 @@ impl Resolver<'_> {
         name: Option<&Ident>,
         region: RegionIx,
     ) -> StepIx {
-        self.refuse_reserved(&path.path);
+        self.refuse_std(&path.path);
         if path.path.is_ident(self.workflow) {
             let help = "fan out with `for`, or loop inside a node";
             self.errors.report(path, format!("`{}` runs itself, and so without end\nhelp: {help}", self.workflow));
         }
-        let args = call.args.iter().map(|arg| self.expression(arg, region)).collect();
+        let wait = Wait::of(&path.path);
+        let args = call.args.iter().map(|arg| {
+            let read = wait.and_then(|wait| wait.argument(self.errors, language::bare(arg)));
+            self.expression(read.as_ref().unwrap_or(arg), region)
+        });
+        let args = args.collect();
         let named = name.or_else(|| path.path.segments.last().map(|segment| &segment.ident));
         let id = id(attrs.id.as_ref(), named);
-        let kind = Kind::Call(Call { path: path.path.clone(), paren: call.paren_token, args });
+        let kind = Kind::Call(Call { path: path.path.clone(), paren: call.paren_token, args, wait });
         self.push(
             id,
             kind,
@@ -64,25 +70,14 @@ impl Resolver<'_> {
         )
     }
 
-    /// The names of the language itself, which are not available yet, and those of the standard library.
-    fn refuse_reserved(&mut self, path: &Path) {
-        let mut segments = path.segments.iter();
+    /// What stands in the standard library is no node.
+    fn refuse_std(&mut self, path: &Path) {
         let is_std =
             |first: &str| first == "std" || (path.leading_colon.is_some() && ["core", "alloc"].contains(&first));
         if path.segments.len() > 1 && path.segments.first().is_some_and(|first| is_std(&first.ident.to_string())) {
             let help = "call it inside a node; methods can be called here, as in `a.max(b)`";
             self.errors.report(path, format!("`{}` is no node\nhelp: {help}", text(path)));
-            return;
         }
-        let (Some(only), None) = (segments.next(), segments.next()) else { return };
-        let what = match only.ident.to_string().as_str() {
-            "sleep" | "sleep_until" => "durable timers are",
-            "wait_for" => "durable signals are",
-            _ => return,
-        };
-        let ident = &only.ident;
-        let help = format!("remove it; a node of your own cannot be called `{ident}` here, but `module::{ident}` can");
-        self.errors.report(ident, format!("`{ident}`: {what} not available yet\nhelp: {help}"));
     }
 
     fn each(&mut self, each: &ExprForLoop, attrs: StepAttributes, name: Option<&Ident>, region: RegionIx) -> StepIx {
@@ -138,6 +133,8 @@ impl Resolver<'_> {
     fn with(&mut self, with: Option<(Ident, TokenStream)>, kind: &Kind) -> Options {
         let Some((name, options)) = with else { return Options::default() };
         let place = match kind {
+            Kind::Call(Call { wait: Some(Wait::Signal), .. }) => Place::Signal,
+            Kind::Call(Call { wait: Some(_), .. }) => Place::Timer,
             Kind::Call(_) => Place::Call,
             Kind::Each(_) => Place::FanOut,
             Kind::Branch(_) => {

@@ -9,6 +9,7 @@ use syn::{Attribute, Expr, Ident, Pat, Path, Type, Visibility, token};
 
 use super::names::Unused;
 use super::policy::Options;
+use super::wait::Wait;
 use crate::parse::workflow::Param;
 
 /// The index of a step in [`Model::steps`], in the order in which steps were met.
@@ -74,6 +75,8 @@ pub(crate) struct Call {
     pub(crate) path: Path,
     pub(crate) paren: token::Paren,
     pub(crate) args: Vec<Expression>,
+    /// What it waits for, if it has no body that gives its output.
+    pub(crate) wait: Option<Wait>,
 }
 
 /// A `match` or an `if` with steps in its arms.

@@ -4,7 +4,7 @@
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::visit::Visit;
-use syn::{BinOp, Expr, ExprCall, ExprPath, Ident, UnOp};
+use syn::{BinOp, Expr, ExprCall, ExprPath, Ident, LitStr, UnOp};
 
 /// The path of the node that this call runs, if it is the call of a node: its last segment is in lower case and the
 /// one before it names no type.
@@ -245,4 +245,9 @@ pub(crate) fn root(expr: &Expr) -> Option<&Ident> {
         Expr::Unary(expr) => root(&expr.expr),
         expr => plain_name(expr),
     }
+}
+
+/// What this text is as a name, if it can be one.
+pub(crate) fn identifier(text: &LitStr) -> Option<Ident> {
+    text.parse().ok()
 }

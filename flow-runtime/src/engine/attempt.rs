@@ -14,7 +14,7 @@ use tracing::{Instrument, Span};
 
 use super::NodeContext;
 use super::parts::{Cut, cut};
-use super::tree::{Body, BodyError, Tree, Value};
+use super::tree::{Body, BodyError, Tree, Value, WaitFor};
 use crate::state::{Cause, Encoding, FailureKind, NodeFailure, Packing, Payload, StepRef};
 
 /// An attempt that has its permit and may begin.
@@ -126,6 +126,18 @@ impl Attempt {
     }
 }
 
+/// What a step waits for whose output something outside gives.
+pub(crate) fn wait_of(tree: &dyn Tree, cx: &NodeContext) -> Result<WaitFor, AttemptError> {
+    let said = catch(|| tree.start(cx.at(), cx).as_mut().poll(&mut Context::from_waker(Waker::noop())));
+    match said.map_err(|panic| AttemptError::new(FailureKind::Panic, panic))? {
+        Poll::Ready(Err(BodyError::Waits(wait))) => Ok(wait),
+        Poll::Ready(Err(failed)) => Err(AttemptError::from_body(failed)),
+        Poll::Ready(Ok(_)) | Poll::Pending => {
+            Err(AttemptError::new(FailureKind::Error, "the plan says that it waits, and it has a body".to_owned()))
+        }
+    }
+}
+
 /// A body whose panics are caught, also those of its destructors. It is made at the first poll, so that a panic in an
 /// argument is one of the step.
 struct Caught<'a> {
@@ -170,13 +182,16 @@ impl AttemptError {
     }
 
     fn from_body(failed: BodyError) -> Self {
-        Self {
-            kind: FailureKind::Error,
-            message: failed.error.to_string(),
-            cause: Cause::of(failed.error.as_ref()),
-            permanent: failed.permanent,
-            gave_up: false,
-            live: Some(failed.error.into()),
+        match failed {
+            BodyError::Failed { error, permanent } => Self {
+                kind: FailureKind::Error,
+                message: error.to_string(),
+                cause: Cause::of(error.as_ref()),
+                permanent,
+                gave_up: false,
+                live: Some(error.into()),
+            },
+            BodyError::Waits(_) => Self::new(FailureKind::Error, "the plan does not say that it waits".to_owned()),
         }
     }
 

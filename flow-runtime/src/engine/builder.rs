@@ -9,12 +9,15 @@ use super::durability::Durability;
 use super::hold::Hold;
 use super::invocation::AnyState;
 use super::journal::AnyStore;
-use super::live::LiveRuns;
 use super::observers::Observers;
 use super::retention::{Retention, keep_removing};
+use super::runner::Runner;
 use super::shared::EngineShared;
+use super::tree::Workflow;
+use super::workflows::Workflows;
 use super::{Engine, Ephemeral, Owner, tasks};
 use crate::observe::Observer;
+use crate::plan::Requires;
 use crate::state::{Compression, Encoding, Packing, Transform};
 use crate::store::WorkflowStore;
 
@@ -64,6 +67,7 @@ pub struct EngineBuilder<S = ()> {
     options: Options,
     store: Arc<dyn AnyStore>,
     retention: Option<Retention>,
+    workflows: Workflows,
     state: AnyState,
     types: PhantomData<fn() -> S>,
 }
@@ -79,7 +83,14 @@ pub struct EphemeralBuilder<S = ()> {
 impl EngineBuilder {
     pub(super) fn new<D: WorkflowStore>(store: D) -> Self {
         let (options, store) = (Options::new(), Arc::new(store));
-        Self { options, store, retention: None, state: Arc::new(()), types: PhantomData }
+        Self {
+            options,
+            store,
+            retention: None,
+            workflows: Workflows::default(),
+            state: Arc::new(()),
+            types: PhantomData,
+        }
     }
 }
 
@@ -91,9 +102,33 @@ impl EphemeralBuilder {
 
 impl<S: Send + Sync + 'static> EngineBuilder<S> {
     /// The application state, whose parts nodes take as `#[state]` parameters.
+    ///
+    /// # Panics
+    /// If a workflow was [registered](Self::register) before: what it needs of the state is looked up there.
     pub fn state<T: Send + Sync + 'static>(self, state: T) -> EngineBuilder<T> {
-        let Self { options, store, retention, .. } = self;
-        EngineBuilder { options, store, retention, state: Arc::new(state), types: PhantomData }
+        let Self { options, store, retention, workflows, .. } = self;
+        assert!(workflows.is_empty(), "call `state` before `register`, so that workflows find what they need in it");
+        EngineBuilder { options, store, retention, workflows, state: Arc::new(state), types: PhantomData }
+    }
+
+    /// Lets the engine know a workflow, so that it can take up runs of it that nobody has asked for in this process:
+    /// [`Engine::recover`] does, and so does what is asked of a run. What is run on the engine it knows without.
+    ///
+    /// Several versions of a workflow may be registered, so that old runs end on the code they began with.
+    ///
+    /// ```
+    /// use flow_runtime::prelude::*;
+    ///
+    /// #[node]
+    /// async fn ship(order: &str) {}
+    /// workflow! { fn fulfil(order: String) -> () { ship(order) } }
+    ///
+    /// let engine = Engine::builder(InMemoryStore::default()).register::<fulfil>().build();
+    /// # let _ = engine;
+    /// ```
+    pub fn register<W: Workflow + Requires<S>>(self) -> Self {
+        self.workflows.of::<W, S>();
+        self
     }
 
     /// How many attempts may run at once, over all runs; 64 by default.
@@ -199,12 +234,12 @@ impl<S: Send + Sync + 'static> EngineBuilder<S> {
         self.options.packing.compression = self.options.compression.unwrap_or_else(fitting);
         let shared = self.options.build();
         let owner = Arc::new(Owner { shared: shared.clone() });
-        let (live, hold) = (Arc::new(LiveRuns::default()), Arc::new(Hold::new(self.store)));
+        let runner = Runner::new(shared.clone(), Hold::new(self.store), self.state, self.workflows);
         if let Some(retention) = self.retention {
-            let (seen, stop) = ((live.clone(), shared.clock.clone()), shared.stop.subscribe());
-            tasks::run_apart(keep_removing(retention, Arc::downgrade(&hold), seen, stop));
+            let (seen, stop) = ((runner.live.clone(), shared.clock.clone()), shared.stop.subscribe());
+            tasks::run_apart(keep_removing(retention, Arc::downgrade(&runner.hold), seen, stop));
         }
-        Engine { shared, hold, live, state: self.state, owner, types: PhantomData }
+        Engine { runner: Arc::new(runner), owner, types: PhantomData }
     }
 }
 

@@ -2,7 +2,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the place that the lint names")]
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::state::Timestamp;
 
@@ -10,6 +12,44 @@ use crate::state::Timestamp;
 pub trait Clock: Send + Sync + 'static {
     /// Nanoseconds since 1970-01-01 UTC. It may jump; records never go backwards all the same.
     fn now(&self) -> Timestamp;
+
+    /// Waits until it is this time or later. By default it looks again at least every ten seconds, so that it takes no
+    /// longer than that to notice a jump; a clock that is set by hand says itself when it is time.
+    fn wait_until(&self, due: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            loop {
+                let left = due.saturating_sub(self.now());
+                if left <= 0 {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_nanos(left.unsigned_abs()).min(LOOK_AGAIN)).await;
+            }
+        })
+    }
+}
+
+/// How long a wait goes by the monotonic clock before it looks at the wall clock again.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// A point in time that [`sleep_until`](super::sleep_until) waits for: a `SystemTime`, or what can be made one, as the
+/// times of chrono and jiff can.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no point in time",
+    label = "expected a `SystemTime`, or what can be made one",
+    note = "`sleep_until` takes a point in time; `sleep(\"24h\")` waits for a length of time"
+)]
+pub trait Moment {
+    /// The point in time as records have it; the first or the last one if it lies beyond them.
+    fn timestamp(&self) -> Timestamp;
+}
+
+impl<T: Clone + Into<SystemTime>> Moment for T {
+    fn timestamp(&self) -> Timestamp {
+        match self.clone().into().duration_since(UNIX_EPOCH) {
+            Ok(since) => super::decide::nanos(since),
+            Err(before) => -super::decide::nanos(before.duration()),
+        }
+    }
 }
 
 /// The clock of the machine.

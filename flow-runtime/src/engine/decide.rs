@@ -20,7 +20,7 @@ pub(crate) struct Schedule {
     fans: HashMap<StepRef, Fan>,
     /// Calls that may start, oldest first.
     pub(crate) ready: VecDeque<StepRef>,
-    /// Branches and fan-outs whose head may be evaluated, oldest first.
+    /// Branches, fan-outs and waits whose head may be evaluated, oldest first.
     pub(crate) heads: VecDeque<StepRef>,
 }
 
@@ -116,8 +116,8 @@ impl Schedule {
 
     fn enqueue(&mut self, data: &WorkflowData, step: StepRef) {
         match data.plan.step(step.local).kind {
-            StepKind::Call { .. } => self.ready.push_back(step),
-            StepKind::Branch { .. } | StepKind::Each { .. } => self.heads.push_back(step),
+            StepKind::Call { awaits: None, .. } => self.ready.push_back(step),
+            StepKind::Call { .. } | StepKind::Branch { .. } | StepKind::Each { .. } => self.heads.push_back(step),
         }
     }
 

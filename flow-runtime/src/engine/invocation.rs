@@ -10,16 +10,17 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 
 use super::attempt::check_len;
-use super::drive::{Driver, OUTPUT, Setup};
+use super::drive::{Driver, Drove, Finished, OUTPUT, Setup};
 use super::durability::Durability;
 use super::error::RunError;
-use super::live::{Ended, Live, LiveGuard};
+use super::live::{Ended, Live};
 use super::shared::Stop;
 use super::tree::{Tree, Workflow, decode, downcast, is};
 use super::values::unpacked;
-use super::{Engine, Ephemeral, run, tasks};
-use crate::plan::{Plan, Providers, Requires};
-use crate::state::{EncodeError, Encoding, Output, Payload, RunCreated, WorkflowId};
+use super::workflows::Registered;
+use super::{Engine, Ephemeral, run};
+use crate::plan::{Providers, Requires};
+use crate::state::{EncodeError, Encoding, Output, Payload, RunCreated, WaitingOn, WorkflowId};
 
 /// A workflow with its input, not yet run. Calling a workflow gives one.
 #[must_use = "nothing happens until `run` or `start` is called"]
@@ -41,6 +42,17 @@ pub struct RunHandle<W: Workflow> {
     id: WorkflowId,
     live: Arc<Live>,
     workflow: PhantomData<fn() -> W>,
+}
+
+/// How far a run has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Progress<T> {
+    /// It has ended, with this output.
+    Ended(T),
+    /// Nothing is left but to wait: the steps that do, by their paths, and for what. None if the run is paused, or
+    /// waits for a retry.
+    Parked(Vec<(String, WaitingOn)>),
 }
 
 /// The future of a run's output.
@@ -103,7 +115,8 @@ impl<W: Workflow> Invocation<W> {
         S: Send + Sync + 'static,
     {
         let id = WorkflowId::new(id)?;
-        let live = start_tree(engine, &id, W::tree(self.input), providers::<W, S>(), self.asked)?;
+        let workflow = engine.runner.workflows.of::<W, S>();
+        let live = start_tree(engine, &id, workflow, W::tree(self.input), self.asked)?;
         Ok(RunHandle { id, live, workflow: PhantomData })
     }
 
@@ -116,7 +129,53 @@ impl<W: Workflow> Invocation<W> {
         W: Requires<S>,
         S: Send + Sync + 'static,
     {
-        RunFuture(Box::pin(run_tree(engine, W::tree(self.input), providers::<W, S>())))
+        let mut providers = Providers::default();
+        W::register(&mut providers);
+        RunFuture(Box::pin(run_tree(engine, W::tree(self.input), Arc::new(providers))))
+    }
+
+    /// Runs the workflow under this id until nothing is left to do but to wait for something outside, or to its end.
+    /// The run stays in the engine's hands: it is woken when its time has come or a signal is sent.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use flow_runtime::engine::Progress;
+    /// use flow_runtime::prelude::*;
+    ///
+    /// workflow! { fn asks() -> bool { wait_for::<bool>("answer") } }
+    ///
+    /// let engine = Engine::new(InMemoryStore::default());
+    /// let Progress::Parked(waits) = asks().run_until_parked(&engine, "q").await? else { panic!("nobody has answered") };
+    /// assert_eq!(waits[0].0, "wait_for");
+    /// engine.signal("q", "answer", &true).await?;
+    /// assert!(asks().run(&engine, "q").await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As those of [`run`](Self::run).
+    pub async fn run_until_parked<S>(
+        self,
+        engine: &Engine<S>,
+        id: impl AsRef<str>,
+    ) -> Result<Progress<W::Output>, RunError>
+    where
+        W: Requires<S>,
+        S: Send + Sync + 'static,
+    {
+        let RunHandle { id, live, .. } = self.start(engine, id)?;
+        if !live.rested().await {
+            return result_of(&live, id).await.map(Progress::Ended);
+        }
+        match engine.runner.hold.store.load(&id).await {
+            Ok(data) => Ok(Progress::Parked(data.waits())),
+            Err(error) => {
+                let workflow = live.workflow.plan.workflow.to_string();
+                Err(RunError::Store { workflow, id, source: Arc::new(error) })
+            }
+        }
     }
 }
 
@@ -147,53 +206,32 @@ impl<W: Workflow> fmt::Debug for RunHandle<W> {
     }
 }
 
-fn providers<W: Requires<S>, S>() -> Arc<Providers> {
-    let mut providers = Providers::default();
-    W::register(&mut providers);
-    Arc::new(providers)
-}
-
 /// Starts a run of this tree, or joins the run of this id.
 pub(crate) fn start_tree<S>(
     engine: &Engine<S>,
     id: &WorkflowId,
+    workflow: Arc<Registered>,
     tree: Arc<dyn Tree>,
-    providers: Arc<Providers>,
     asked: Asked,
 ) -> Result<Arc<Live>, RunError> {
-    let encoding = engine.hold.store.encoding();
-    let plan: Arc<Plan> = Arc::new(tree.plan().clone());
-    let stop = engine.shared.stop.subscribe();
-    if *stop.borrow() != Stop::No {
-        return Err(RunError::Interrupted { workflow: plan.workflow.to_string(), id: Some(id.clone()) });
+    let runner = &engine.runner;
+    let name = || workflow.plan.workflow.to_string();
+    if *runner.shared.stop.borrow() != Stop::No {
+        return Err(RunError::Interrupted { workflow: name(), id: Some(id.clone()) });
     }
-    let input = encode_input(&*tree, encoding, engine.shared.packing.limit)
-        .map_err(|source| RunError::Input { workflow: plan.workflow.to_string(), source })?;
-    let mut created = RunCreated::new(id.clone(), plan, input);
+    let input = encode_input(&*tree, runner.hold.store.encoding(), runner.shared.packing.limit)
+        .map_err(|source| RunError::Input { workflow: name(), source })?;
+    let mut created = RunCreated::new(id.clone(), workflow.plan.clone(), input.clone());
     created.metadata = asked.metadata;
-    let new = Live::new(&created, engine.shared.packing.clone());
-    let (live, is_new) = engine.live.enter(id, new);
-    if !is_new {
-        run::check_asked(id, (&live.workflow, live.version, &live.input), &created)?;
-        return Ok(live);
+    let durability = asked.durability.unwrap_or(runner.shared.durability);
+    let new = Live::new(workflow, input, runner.shared.packing.clone(), durability);
+    let (live, is_new) = runner.live.enter(id, new);
+    if is_new {
+        runner.drive(live.clone(), created, Some(tree));
+    } else {
+        let plan = &live.workflow.plan;
+        run::check_asked(id, (&plan.workflow, plan.version, &live.input), &created)?;
     }
-    let setup = Setup {
-        tree,
-        engine: engine.shared.clone(),
-        state: engine.state.clone(),
-        providers,
-        journal: None,
-        encoding,
-        stop: stop.clone(),
-    };
-    let guard = LiveGuard { runs: engine.live.clone(), id: id.clone(), live: live.clone() };
-    let durability = asked.durability.unwrap_or(engine.shared.durability);
-    let hold = engine.hold.clone();
-    tasks::run_apart(async move {
-        guard.end(run::run(hold, durability, setup, created).await);
-        // From here on a shutdown need not wait for this run.
-        drop(stop);
-    });
     Ok(live)
 }
 
@@ -223,19 +261,20 @@ pub(crate) fn run_tree<T: Output, S>(
         providers,
         journal: None,
         encoding: run::EPHEMERAL_ENCODING,
+        live: None,
         stop: engine.shared.stop.subscribe(),
     };
     async move {
-        match Driver::create(setup, created).drive().await?.value {
-            Some(value) => Ok(downcast(value)),
-            None => Err(RunError::Stuck { workflow, id: None, reason: "it ended without a value".to_owned() }),
+        match Driver::create(setup, created).drive().await? {
+            Drove::Finished(Finished { value: Some(value), .. }) => Ok(downcast(value)),
+            _ => Err(RunError::Stuck { workflow, id: None, reason: "it ended without a value".to_owned() }),
         }
     }
 }
 
 /// Waits for the output of a run.
 pub(crate) async fn result_of<T: Output>(live: &Live, id: WorkflowId) -> Result<T, RunError> {
-    let workflow = live.workflow.clone();
+    let workflow = live.workflow.plan.workflow.to_string();
     let Some(ended) = live.ended().await else {
         return Err(RunError::Interrupted { workflow, id: Some(id) });
     };
@@ -257,7 +296,7 @@ pub(crate) async fn result_of<T: Output>(live: &Live, id: WorkflowId) -> Result<
         workflow,
         id,
         step: read_from.map_or(OUTPUT, |from| &from.step).to_owned(),
-        stored: read_from.map_or(&live.output, |from| &from.type_name).clone(),
+        stored: read_from.map_or_else(|| live.workflow.plan.output.to_string(), |from| from.type_name.clone()),
         expected: std::any::type_name::<T>().to_owned(),
         source,
     })

@@ -12,7 +12,9 @@ use bytes::Bytes;
 use super::durability::Durability;
 use super::parts::{self, Cut};
 use crate::plan::{Plan, StepKind};
-use crate::state::{Ack, Delta, Encoding, Event, Payload, Request, StepRef, Timestamp, WorkflowData, WorkflowId};
+use crate::state::{
+    Ack, CompletedBy, Delta, Encoding, Event, Payload, Request, StepRef, Timestamp, WorkflowData, WorkflowId,
+};
 use crate::store::{Listing, Owner, Page, PartKey, Query, StoreError, WorkflowStore};
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -149,12 +151,13 @@ impl Journal {
     }
 
     /// Commits what happened in one round. `after` has the events applied; `starts` are the steps whose bodies
-    /// begin when this returns.
+    /// begin when this returns; `taken` are the requests that the events answer.
     pub(crate) async fn commit(
         &mut self,
         after: &mut WorkflowData,
         events: Vec<Event>,
         starts: impl Iterator<Item = StepRef>,
+        taken: Vec<String>,
     ) -> Result<Vec<Event>, StoreError> {
         let plan = &after.plan;
         let matters = events.iter().any(dependents_rely_on);
@@ -173,13 +176,28 @@ impl Journal {
             at: after.updated_at,
             ack: if sync { Ack::Sync } else { Ack::Lazy },
             events,
-            taken: Vec::new(),
+            taken,
         };
         after.seq += 1;
         self.store.commit(after, &delta).await?;
+        self.forget(&after.id, &delta.taken).await;
         self.lagging = !sync && (matters || self.lagging);
         self.behind = if sync { None } else { self.with(ended, delta.at) };
         Ok(delta.events)
+    }
+
+    /// What was asked of the run and not taken yet.
+    pub(crate) async fn requests(&self, run: &WorkflowId) -> Result<Vec<Request>, StoreError> {
+        self.store.requests(run).await
+    }
+
+    /// Forgets requests that were answered. One that stays is known by its id when it is seen again.
+    pub(crate) async fn forget(&self, run: &WorkflowId, taken: &[String]) {
+        if !taken.is_empty()
+            && let Err(error) = self.store.take_requests(run, taken).await
+        {
+            tracing::warn!(%run, error = &error as &dyn std::error::Error, "answered requests could not be removed");
+        }
     }
 
     /// The steps that are behind, with so many more that ended at this time.
@@ -211,6 +229,8 @@ fn must_be_durable(event: &Event, plan: &Plan, now: Timestamp) -> bool {
     match event {
         Event::StepFailed { step, .. } => !plan.step(step.local).catches_own_failure(),
         Event::AttemptFailed { retry_at, .. } => retry_at.saturating_sub(now) >= LONG_BACKOFF,
+        // What it came from is forgotten when this is committed.
+        Event::StepCompleted { by: CompletedBy::Signal(_), .. } => true,
         Event::StepCompleted { .. } | Event::StepStarted { .. } | Event::RegionOpened { .. } => false,
         _ => true,
     }

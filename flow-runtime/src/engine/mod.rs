@@ -22,11 +22,16 @@ mod live;
 mod observers;
 mod parts;
 mod position;
+mod recover;
+mod requests;
 mod retention;
 mod run;
+mod runner;
 mod shared;
 mod tasks;
 mod values;
+mod waits;
+mod workflows;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -34,18 +39,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use builder::{EngineBuilder, EphemeralBuilder};
-pub use clock::{Clock, SystemClock};
+pub use clock::{Clock, Moment, SystemClock};
 pub use context::NodeContext;
 pub use durability::Durability;
 pub use error::{Failures, PlanChanges, RunError, StepFailure};
-use hold::Hold;
 use invocation::AnyState;
 pub(crate) use invocation::{Asked, result_of, run_tree, start_tree};
-pub use invocation::{Invocation, RunFuture, RunHandle};
-use live::LiveRuns;
+pub use invocation::{Invocation, Progress, RunFuture, RunHandle};
+pub use recover::{Recovered, Recovery};
+pub use requests::{AskError, Signal};
 use retention::Keeper;
 pub use retention::{Retention, RetentionReport};
+use runner::Runner;
 use shared::{EngineShared, Stop};
+pub use waits::{Approval, Delay, approval, sleep, sleep_until, wait_for};
+pub(crate) use workflows::Registered;
 
 use crate::state::{Payload, WorkflowData, WorkflowId};
 use crate::store::{Listing, Page, Query, StoreError, WorkflowStore};
@@ -55,10 +63,7 @@ use crate::store::{Listing, Page, Query, StoreError, WorkflowStore};
 ///
 /// `S` is the application state, whose parts nodes take as `#[state]` parameters.
 pub struct Engine<S = ()> {
-    shared: Arc<EngineShared>,
-    hold: Arc<Hold>,
-    live: Arc<LiveRuns>,
-    state: AnyState,
+    runner: Arc<Runner>,
     owner: Arc<Owner>,
     types: PhantomData<fn() -> S>,
 }
@@ -104,7 +109,7 @@ impl<S> Engine<S> {
     /// # Errors
     /// If there is none, or if the store cannot read it.
     pub async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
-        self.hold.store.load(id).await
+        self.runner.hold.store.load(id).await
     }
 
     /// A payload of this record as it was encoded: fetched if it is kept beside the record, and with all undone that
@@ -136,8 +141,8 @@ impl<S> Engine<S> {
     /// [`StoreError::Corrupt`] if it is kept beside the record and is missing or broken; [`StoreError::Other`] with a
     /// [`DecodeError`](crate::state::DecodeError) if this engine cannot undo what was done to it.
     pub async fn payload(&self, record: &WorkflowData, payload: &Payload) -> Result<Payload, StoreError> {
-        let payload = parts::fetch(&*self.hold.store, record, payload, "the payload").await?;
-        values::unpacked(&self.shared.packing, &payload).map_err(|error| StoreError::Other(error.into()))
+        let payload = parts::fetch(&*self.runner.hold.store, record, payload, "the payload").await?;
+        values::unpacked(&self.runner.shared.packing, &payload).map_err(|error| StoreError::Other(error.into()))
     }
 
     /// The ids of all runs in the store.
@@ -145,7 +150,7 @@ impl<S> Engine<S> {
     /// # Errors
     /// If the store cannot be read.
     pub async fn list(&self) -> Result<Listing, StoreError> {
-        self.hold.store.list().await
+        self.runner.hold.store.list().await
     }
 
     /// The runs that are asked for, the newest first, without their values.
@@ -153,7 +158,7 @@ impl<S> Engine<S> {
     /// # Errors
     /// If the store cannot be read.
     pub async fn query(&self, query: &Query) -> Result<Page, StoreError> {
-        self.hold.store.query(query).await
+        self.runner.hold.store.query(query).await
     }
 
     /// Removes all runs that ended longer ago than asked, now. Runs that have not ended, or are driven by an engine,
@@ -162,7 +167,8 @@ impl<S> Engine<S> {
     /// # Errors
     /// If the store cannot be asked for its runs.
     pub async fn retain(&self, retention: &Retention) -> Result<RetentionReport, StoreError> {
-        let (hold, live, clock) = (self.hold.clone(), self.live.clone(), self.shared.clock.clone());
+        let runner = &self.runner;
+        let (hold, live, clock) = (runner.hold.clone(), runner.live.clone(), runner.shared.clock.clone());
         Keeper { hold, live, clock }.pass(retention, usize::MAX).await
     }
 
@@ -171,11 +177,11 @@ impl<S> Engine<S> {
     /// # Errors
     /// If there is none, or if the run is under way.
     pub async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
-        if self.live.contains(id) {
+        if self.runner.live.contains(id) {
             let reason = "it is under way, and a live run is not deleted".to_owned();
             return Err(StoreError::Conflict { id: id.clone(), reason });
         }
-        self.hold.store.delete(id).await
+        self.runner.hold.store.delete(id).await
     }
 
     /// Stops all runs: nothing more starts, bodies that end within `grace` are kept, the rest is given back. Nothing
@@ -183,22 +189,15 @@ impl<S> Engine<S> {
     /// [`RunError::Interrupted`], and so do those that run something on this engine afterwards. Another call with a
     /// shorter grace shortens that of the first.
     pub async fn shutdown(&self, grace: Duration) {
-        self.shared.stop.send_replace(Stop::Within(grace));
+        self.runner.shared.stop.send_replace(Stop::Within(grace));
         // Every run holds a receiver from its start until all who wait for it know how it ended.
-        self.shared.stop.closed().await;
+        self.runner.shared.stop.closed().await;
     }
 }
 
 impl<S> Clone for Engine<S> {
     fn clone(&self) -> Self {
-        Self {
-            shared: self.shared.clone(),
-            hold: self.hold.clone(),
-            live: self.live.clone(),
-            state: self.state.clone(),
-            owner: self.owner.clone(),
-            types: PhantomData,
-        }
+        Self { runner: self.runner.clone(), owner: self.owner.clone(), types: PhantomData }
     }
 }
 

@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::attempt::catch;
-use super::drive::{Driver, Finished, OUTPUT, ReadFrom, Setup};
-use super::durability::Durability;
+use super::drive::{Driver, Drove, Finished, OUTPUT, ReadFrom, Setup};
 use super::error::{Failures, PlanChanges, RunError, StepFailure};
-use super::hold::Hold;
 use super::journal::{AnyStore, Journal};
+use super::live::Live;
 use super::parts;
+use super::runner::Runner;
 use super::values::unpacked;
 use crate::plan::{Plan, StepKind};
 use crate::state::{
@@ -25,27 +25,42 @@ use crate::store::StoreError;
 /// What stands for the path of a step where the workflow's input is meant.
 const INPUT: &str = "input";
 
+/// Whether a run may be created, or must be there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    MayCreate,
+    Exists,
+}
+
 /// Runs a workflow under an id, from wherever its record stands.
 ///
 /// Who is told of the end may open the store again, so the hold on it ends with this.
 pub(crate) async fn run(
-    hold: Arc<Hold>,
-    durability: Durability,
+    runner: Arc<Runner>,
+    live: &Live,
     mut setup: Setup,
     created: RunCreated,
-) -> Result<Finished, RunError> {
+    beginning: Beginning,
+) -> Result<Drove, RunError> {
+    let hold = runner.hold.clone();
+    drop(runner);
     let id = created.id.clone();
     let fence = hold.claim(&id).await.map_err(|error| refused(&created, error))?;
-    setup.journal = Some(Journal::new(hold.store.clone(), durability, fence));
-    let end = run_held(hold.store.clone(), setup, created).await;
+    setup.journal = Some(Journal::new(hold.store.clone(), live.durability, fence));
+    let end = run_held(hold.store.clone(), setup, created, beginning).await;
     hold.release(&id).await;
     end
 }
 
 /// Runs a workflow that this engine holds.
-async fn run_held(store: Arc<dyn AnyStore>, setup: Setup, created: RunCreated) -> Result<Finished, RunError> {
+async fn run_held(
+    store: Arc<dyn AnyStore>,
+    setup: Setup,
+    created: RunCreated,
+    beginning: Beginning,
+) -> Result<Drove, RunError> {
     match store.load(&created.id).await {
-        Err(StoreError::NotFound { .. }) => {
+        Err(StoreError::NotFound { .. }) if beginning == Beginning::MayCreate => {
             let created = packed(setup.engine.packing.as_ref(), created)?;
             Driver::create(setup, created).drive().await
         }
@@ -53,7 +68,7 @@ async fn run_held(store: Arc<dyn AnyStore>, setup: Setup, created: RunCreated) -
         Ok(data) => {
             check(&data, &created, &setup)?;
             if data.status.is_terminal() {
-                return at_hand(&*store, &data, ended(&data)?).await;
+                return at_hand(&*store, &data, ended(&data)?).await.map(Drove::Finished);
             }
             check_shape(&data, &created.plan, setup.engine.adopt_changed_plans)?;
             Driver::resume(setup, data, created.plan).drive().await
@@ -78,17 +93,22 @@ fn refused(created: &RunCreated, error: StoreError) -> RunError {
 /// That the record is of the workflow that is asked for, with the input that is given.
 fn check(data: &WorkflowData, asked: &RunCreated, setup: &Setup) -> Result<(), RunError> {
     let workflow = &data.plan.workflow;
-    let unreadable = |source: DecodeError| RunError::Undecodable {
-        workflow: workflow.to_string(),
-        id: data.id.clone(),
-        step: INPUT.to_owned(),
-        stored: data.plan.input.to_string(),
-        expected: asked.plan.input.to_string(),
-        source,
-    };
+    let unreadable = |source| unreadable_input(&data.id, &data.plan, &asked.plan, source);
     let stored = unpacked(&setup.engine.packing, &data.input).map_err(unreadable)?;
     let asked = &in_encoding_of(&stored, asked, setup)?;
     check_asked(&data.id, (workflow, data.plan.version, &stored), asked)
+}
+
+/// The input of a run cannot be read, as one of the workflow that is asked for.
+pub(crate) fn unreadable_input(id: &WorkflowId, stored: &Plan, asked: &Plan, source: DecodeError) -> RunError {
+    RunError::Undecodable {
+        workflow: stored.workflow.to_string(),
+        id: id.clone(),
+        step: INPUT.to_owned(),
+        stored: stored.input.to_string(),
+        expected: asked.input.to_string(),
+        source,
+    }
 }
 
 /// What is asked for with its input encoded as that of the run was, which may have been stored by another kind of store.
@@ -132,7 +152,7 @@ pub(crate) fn check_asked(
 
 /// That the record can follow the workflow as it is now: it is the same shape, or the engine may adopt another one
 /// and nothing that has begun is changed by it.
-fn check_shape(data: &WorkflowData, plan: &Arc<Plan>, adopt: bool) -> Result<(), RunError> {
+pub(crate) fn check_shape(data: &WorkflowData, plan: &Arc<Plan>, adopt: bool) -> Result<(), RunError> {
     if data.plan.fingerprint == plan.fingerprint {
         return Ok(());
     }
@@ -167,7 +187,8 @@ fn described(plan: &Plan) -> Vec<(String, String)> {
     let steps = (0..plan.steps.len() as u32).map(|local| {
         let step = plan.step(local);
         let kind = match &step.kind {
-            StepKind::Call { node, .. } => format!("call {node}"),
+            StepKind::Call { node, awaits: None, .. } => format!("call {node}"),
+            StepKind::Call { node, awaits: Some(_), .. } => format!("wait {node}"),
             StepKind::Branch { arms } => {
                 let arms: Vec<_> = arms.iter().map(|&arm| (&plan.region(arm).label, value(arm))).collect();
                 format!("branch {arms:?}")

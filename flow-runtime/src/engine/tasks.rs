@@ -68,8 +68,8 @@ pub(crate) fn wait_for_permit(semaphore: Arc<Semaphore>, gate: usize, outbox: Ou
 }
 
 /// Runs a whole run on its own, so that it goes on when its caller stops waiting.
-pub(crate) fn run_apart(run: impl Future<Output = ()> + Send + 'static) {
-    tokio::spawn(run);
+pub(crate) fn run_apart(run: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+    tokio::spawn(run).abort_handle()
 }
 
 /// Tells the driver how an attempt ended, also when its task dies on the way.

@@ -8,11 +8,14 @@ use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use super::NodeContext;
 use super::attempt::catch;
 use crate::plan::Plan;
-use crate::state::{BoxError, DecodeError, EncodeError, Encoding, NodeFailure, Output, Payload, is_permanent};
+use crate::state::{
+    BoxError, DecodeError, EncodeError, Encoding, NodeFailure, Output, Payload, Timestamp, is_permanent,
+};
 
 /// A step of one instance of its region: the step's index in the plan, and the item of each `for` around it, the
 /// outermost first.
@@ -89,13 +92,34 @@ pub fn decode<T: Output>(payload: &Payload) -> Result<T, DecodeError> {
     })
 }
 
-/// What a node returned instead of an output.
+/// What a node gave instead of an output.
 #[derive(Debug)]
-pub struct BodyError {
-    /// The node's error.
-    pub error: BoxError,
-    /// Whether more attempts are pointless.
-    pub permanent: bool,
+pub enum BodyError {
+    /// It failed.
+    Failed {
+        /// The node's error.
+        error: BoxError,
+        /// Whether more attempts are pointless.
+        permanent: bool,
+    },
+    /// It has no body: something outside gives the output, and this says what.
+    Waits(WaitFor),
+}
+
+/// What a step waits for, as its arguments say it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WaitFor {
+    /// That this time passes.
+    Delay(Duration),
+    /// This point in time.
+    Until(Timestamp),
+    /// A signal.
+    Signal {
+        /// Its name.
+        name: String,
+        /// The type of its value.
+        type_name: &'static str,
+    },
 }
 
 /// The typed values of one run.
@@ -154,12 +178,22 @@ pub trait Input: Send + Sync + Sized + 'static {
     /// # Errors
     /// If serde refuses one of them.
     fn encode(&self, encoding: Encoding) -> Result<Payload, EncodeError>;
+
+    /// The parameters that a payload holds.
+    ///
+    /// # Errors
+    /// If the payload is no such value.
+    fn decode(payload: &Payload) -> Result<Self, DecodeError>;
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Output> Input for T {
     fn encode(&self, encoding: Encoding) -> Result<Payload, EncodeError> {
         Output::encode(self, encoding)
+    }
+
+    fn decode(payload: &Payload) -> Result<Self, DecodeError> {
+        decode(payload)
     }
 }
 
@@ -261,7 +295,7 @@ where
                 let retry = retry(&error);
                 let error: BoxError = error.into();
                 let permanent = !retry || is_permanent(error.as_ref());
-                Err(BodyError { error, permanent })
+                Err(BodyError::Failed { error, permanent })
             }
         }
     })

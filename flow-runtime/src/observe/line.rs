@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
 use super::{Notice, Observer, What};
-use crate::state::{NodeFailure, RegionKind, RunOutcome};
+use crate::state::{NodeFailure, RegionKind, RunOutcome, WaitingOn};
 
 /// Writes one line for each fact, by default to standard error.
 ///
@@ -63,6 +63,11 @@ impl Display for Line<'_> {
             What::RegionOpened(RegionKind::Items(len)) => write!(f, "{len} items"),
             What::RegionOpened(RegionKind::Sub) => f.write_str("begins"),
             What::StepStarted { attempt } => write!(f, "attempt {attempt}"),
+            What::StepWaits(WaitingOn::Timer(_)) => f.write_str("waits"),
+            What::StepWaits(WaitingOn::Signal { name, .. }) => write!(f, "waits for signal `{}`", name.escape_debug()),
+            What::StepWaits(WaitingOn::Doubt(attempt)) => {
+                write!(f, "attempt {attempt} may or may not have happened: waits for somebody's word")
+            }
             What::AttemptFailed { attempt, failure, retry_in } => {
                 write!(f, "attempt {attempt} failed ({}), again in {retry_in:?}", why(failure))
             }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 pub use line::LineProgress;
 
-use crate::state::{Event, NodeFailure, RegionKind, RunOutcome, StepRef, WorkflowData, WorkflowId};
+use crate::state::{Event, NodeFailure, RegionKind, RunOutcome, StepRef, WaitingOn, WorkflowData, WorkflowId};
 
 /// Sees what happens in the runs of an engine.
 ///
@@ -58,6 +58,8 @@ pub enum What<'a> {
         /// The attempt, from 1.
         attempt: u32,
     },
+    /// The step waits for something outside.
+    StepWaits(&'a WaitingOn),
     /// An attempt failed and another follows.
     AttemptFailed {
         /// The attempt, from 1.
@@ -102,6 +104,7 @@ impl<'a> What<'a> {
         let seen = match event {
             Event::RunCreated(_) => (None, Self::RunCreated),
             Event::RegionOpened { step, kind, .. } => (Some(*step), Self::RegionOpened(kind)),
+            Event::StepWaiting { step, on } => (Some(*step), Self::StepWaits(on)),
             Event::StepStarted { step, attempt, .. } => (Some(*step), Self::StepStarted { attempt: *attempt }),
             Event::AttemptFailed { step, attempt, error, retry_at, .. } => {
                 let wait = retry_at.saturating_sub(data.updated_at).max(0).unsigned_abs();

@@ -314,6 +314,20 @@ impl WorkflowData {
         }
     }
 
+    /// The steps that wait for something outside, by their paths, in the order of the record.
+    pub fn waits(&self) -> Vec<(String, WaitingOn)> {
+        let mut waits = Vec::new();
+        for (instance, state) in self.instances.iter().enumerate().filter(|_| self.waiting > 0) {
+            for local in self.plan.region(state.region).locals() {
+                let step = StepRef::new(instance as u32, local);
+                if let (StepStatus::Waiting, Some(on)) = (self.step(step).status, &self.step(step).waiting) {
+                    waits.push((self.path(step), (**on).clone()));
+                }
+            }
+        }
+        waits
+    }
+
     /// The failures that nothing caught, sorted by path.
     pub fn failures(&self) -> Vec<NodeFailure> {
         match &self.output {

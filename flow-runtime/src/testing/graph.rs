@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use crate::engine::tree::{At, Body, BodyError, Choice, Tree, Value, decode, downcast};
-use crate::engine::{Asked, Engine, Ephemeral, NodeContext, RunError, result_of, run_tree, start_tree};
+use crate::engine::{Asked, Engine, Ephemeral, NodeContext, Registered, RunError, result_of, run_tree, start_tree};
 use crate::plan::{Fingerprint, Plan, Policy, Providers, Region, Source, Step, StepKind};
 use crate::state::{BoxError, DecodeError, EncodeError, Encoding, NodeFailure, Output, Payload, WorkflowId, encode};
 
@@ -134,7 +134,10 @@ impl<T: Output + Clone> Graph<T> {
     /// If the graph has no steps.
     pub async fn run<S>(&self, engine: &Engine<S>, id: impl AsRef<str>) -> Result<T, RunError> {
         let id = WorkflowId::new(id)?;
-        let live = start_tree(engine, &id, self.tree(), Arc::default(), Asked::default())?;
+        let graph = self.clone();
+        let revive = Box::new(move |_: &Payload| Ok(graph.tree()));
+        let workflow = Arc::new(Registered::new(self.plan(), Providers::default(), revive));
+        let live = start_tree(engine, &id, workflow, self.tree(), Asked::default())?;
         result_of(&live, id).await
     }
 
@@ -194,7 +197,7 @@ impl<T: Output + Clone> Tree for GraphTree<T> {
                 }
                 Err(error) => {
                     let permanent = crate::state::is_permanent(error.as_ref());
-                    Err(BodyError { error, permanent })
+                    Err(BodyError::Failed { error, permanent })
                 }
             }
         })
@@ -226,6 +229,12 @@ impl<T: Output + Clone> Tree for GraphTree<T> {
 impl<T> Clone for StepBody<T> {
     fn clone(&self) -> Self {
         Self { arguments: self.arguments.clone(), action: self.action.clone() }
+    }
+}
+
+impl<T> Clone for Graph<T> {
+    fn clone(&self) -> Self {
+        Self { name: self.name.clone(), steps: self.steps.clone(), bodies: self.bodies.clone() }
     }
 }
 

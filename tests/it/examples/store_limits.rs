@@ -33,6 +33,21 @@ fn b31_a_strict_chain_of_n_steps_makes_n_and_one_syncs_and_a_step_costs_few_byte
 }
 
 #[test]
+fn b31_a_step_in_a_database_writes_a_few_pages_and_steps_that_come_together_share_them() {
+    let folder = folder();
+    let arguments = ["--json", "--only", "sqlite", "--rounds", "1", "--dir"];
+    let ended = run(example("store_limits").args(arguments).arg(folder.path())).succeeded();
+    let rows = rows(&ended.stdout);
+    assert!(rows.iter().all(|row| row["store"] == "sqlite" && row["fsyncs_per_step"].is_null()), "{rows:?}");
+    let bytes = |runs: u64| {
+        let row = rows.iter().find(|row| row["runs"] == runs && row["durability"] == "Strict").unwrap();
+        row["bytes_per_step"].as_f64().unwrap()
+    };
+    assert!(bytes(1) < 3.0 * 4096.0, "{rows:?}");
+    assert!(bytes(128) < bytes(1) / 2.0, "{rows:?}");
+}
+
+#[test]
 fn a_folder_that_is_not_there_is_named() {
     let folder = folder();
     let missing = folder.path().join("missing");

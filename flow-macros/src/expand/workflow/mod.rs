@@ -6,6 +6,7 @@ mod layout;
 mod plan;
 mod rewrite;
 mod scope;
+mod signals;
 mod step;
 mod tree;
 mod value;
@@ -171,6 +172,7 @@ fn facts(layout: &Layout<'_>) -> TokenStream {
     let state = Ident::new("S", Span::mixed_site());
     let (input, output) = (spanned_input(layout.model), output_type(layout.model));
     let as_node = as_node(layout.model, rt, &output);
+    let signals = signals::expand(layout);
     let are_nodes = nodes.iter().map(|node| {
         let help = "a workflow cannot be called as a step yet; call its nodes";
         quote_spanned!(node.span()=> const _: () = ::core::assert!(!<#node as #rt::Node>::IS_WORKFLOW, #help);)
@@ -198,6 +200,7 @@ fn facts(layout: &Layout<'_>) -> TokenStream {
 
         #(#are_nodes)*
         #as_node
+        #signals
 
         impl #ident {
             /// The workflow's plan.

@@ -8,17 +8,19 @@ use tokio::sync::{mpsc, watch};
 
 use super::gates::Gates;
 use super::timers::Timers;
+use super::waits::Waits;
 use super::{Driver, Mode};
 use crate::engine::context::{Committed, RunShared};
 use crate::engine::decide::{self, Schedule};
 use crate::engine::error::RunError;
 use crate::engine::journal::Journal;
+use crate::engine::live::Live;
 use crate::engine::position::Position;
 use crate::engine::shared::{EngineShared, Stop};
 use crate::engine::tree::{At, Choice, Tree};
 use crate::engine::values::{Values, items};
 use crate::plan::{Plan, Providers, StepKind};
-use crate::state::{Encoding, Event, RunCreated, StepRef, StepStatus, WorkflowData};
+use crate::state::{Asked, Encoding, Event, RunCreated, StepRef, StepStatus, WorkflowData};
 
 /// What a run needs beside its record.
 pub(crate) struct Setup {
@@ -28,6 +30,8 @@ pub(crate) struct Setup {
     pub(crate) providers: Arc<Providers>,
     pub(crate) journal: Option<Journal>,
     pub(crate) encoding: Encoding,
+    /// The run among those of the engine; `None` for one without a record.
+    pub(crate) live: Option<Arc<Live>>,
     /// Taken before the run begins, so that a shutdown waits for it from then on.
     pub(crate) stop: watch::Receiver<Stop>,
 }
@@ -69,7 +73,7 @@ impl Driver {
     }
 
     fn new(setup: Setup, data: WorkflowData, stored_plan: Arc<Plan>) -> Self {
-        let Setup { tree, engine, state, providers, journal, encoding, stop } = setup;
+        let Setup { tree, engine, state, providers, journal, encoding, live, stop } = setup;
         let (stopping, is_stopping) = watch::channel(false);
         let (outbox, inbox) = mpsc::unbounded_channel();
         let shared = Arc::new(RunShared {
@@ -90,7 +94,11 @@ impl Driver {
             values: Values::new(engine.packing.clone()),
             shared,
             journal,
-            mode: Mode::Going,
+            mode: match data.asked {
+                Some(Asked::Cancel | Asked::Terminate) => Mode::Cancelling,
+                Some(Asked::Pause) => Mode::Paused,
+                _ => Mode::Going,
+            },
             refusal: None,
             now: engine.clock.now().max(data.updated_at),
             events: Vec::new(),
@@ -99,6 +107,12 @@ impl Driver {
             running: BTreeMap::new(),
             gates: Gates::new(engine.clone(), outbox.clone()),
             timers: Timers::default(),
+            waits: Waits::default(),
+            held_back: Vec::new(),
+            has_to_look: false,
+            taken: Vec::new(),
+            left: Vec::new(),
+            live,
             errors: HashMap::new(),
             stopping,
             stop,
@@ -127,6 +141,7 @@ impl Driver {
         self.fetch_needed().await?;
         self.check_heads()?;
         self.schedule = Schedule::new(&self.data);
+        self.restore_waits();
         self.cancel_leftovers(|driver, step| decide::is_stopped(&driver.data, step));
         Ok(())
     }

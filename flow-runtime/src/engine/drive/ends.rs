@@ -25,7 +25,7 @@ impl Driver {
             return discard(result);
         }
         match result {
-            Ok(done) => self.complete(step, number, done),
+            Ok(done) => self.complete(step, number, done, CompletedBy::Body),
             Err(error) if self.mode == Mode::ShuttingDown || error.gave_up => {
                 discard(error);
                 self.give_up(step, number);
@@ -34,7 +34,7 @@ impl Driver {
         }
     }
 
-    fn complete(&mut self, step: StepRef, attempt: u32, done: Done) {
+    pub(super) fn complete(&mut self, step: StepRef, attempt: u32, done: Done, by: CompletedBy) {
         let Done { value, payload, cut, writes } = done;
         self.cuts.extend(cut);
         let items = items(&self.data, step.instance);
@@ -46,7 +46,7 @@ impl Driver {
             writes.iter().for_each(|(key, payload)| data.insert(&position, key, payload));
         }
         let payload = payload.unwrap_or_else(Payload::empty);
-        self.record(Event::StepCompleted { step, attempt, payload, data: writes, by: CompletedBy::Body });
+        self.record(Event::StepCompleted { step, attempt, payload, data: writes, by });
     }
 
     fn take_failure(&mut self, step: StepRef, attempt: u32, error: AttemptError) {
@@ -77,6 +77,9 @@ impl Driver {
             self.errors.insert(step, live);
         }
         self.record(Event::StepFailed { step, attempt, error: failure });
+        if self.data.waiting > 0 {
+            self.cancel_waits();
+        }
     }
 
     /// Takes in that an attempt has used up its time: it is abandoned, whatever its body does.
@@ -128,7 +131,7 @@ impl Driver {
     /// Records that nobody waits for this attempt any more. A shutdown gives its step back to be run again; where a
     /// failure has stopped the step nobody will, and what the attempt did is not known.
     pub(super) fn give_up(&mut self, step: StepRef, attempt: u32) {
-        let stopped = decide::is_stopped(&self.data, step);
+        let stopped = self.mode == Mode::Cancelling || decide::is_stopped(&self.data, step);
         self.record(if stopped { Event::StepCancelled { step, attempt } } else { Event::StepReleased { step } });
     }
 

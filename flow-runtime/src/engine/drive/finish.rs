@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Driver, Finished, Mode};
+use super::{Driver, Drove, Finished, Mode};
 use crate::engine::attempt::{AttemptError, catch, check_len, discard, encode_value};
 use crate::engine::error::{Failures, RunError, StepFailure};
 use crate::engine::journal::Journal;
@@ -15,7 +15,7 @@ use crate::state::{Event, FailureKind, NodeFailure, Payload, RunOutcome, RunOutp
 /// What stands for the path of a step where the workflow's output is meant.
 pub(crate) const OUTPUT: &str = "output";
 
-type End = Result<Finished, RunError>;
+type End = Result<Drove, RunError>;
 
 impl Driver {
     /// The end of the run, if it has come to it. The event that says so is recorded, to be committed with the rest.
@@ -31,20 +31,26 @@ impl Driver {
             // Also at a shutdown: its last step has ended within the grace.
             return self.finish_completed().map(Some);
         }
+        if self.mode == Mode::Cancelling {
+            return Ok(Some(self.finish_cancelled()));
+        }
         if self.mode == Mode::ShuttingDown {
             return Ok(Some(Err(self.interrupted())));
         }
         if root.failed {
             return Ok(Some(self.finish_failed()));
         }
-        if self.timers.has_retries() || self.gates.has_waiting() || self.has_work() {
+        if let Some(park) = self.park() {
+            return Ok(Some(Ok(Drove::Parked(park))));
+        }
+        if self.rests() || self.timers.has_retries() || self.gates.has_waiting() || self.has_work() {
             return Ok(None);
         }
         let reason = "steps are left that nothing will start".to_owned();
         Err(RunError::Stuck { workflow: self.shared.plan.workflow.to_string(), id: self.shared.id.clone(), reason })
     }
 
-    fn has_work(&self) -> bool {
+    pub(super) fn has_work(&self) -> bool {
         !self.schedule.ready.is_empty() || !self.schedule.heads.is_empty()
     }
 
@@ -61,9 +67,9 @@ impl Driver {
         // Under `strict_roundtrip` the caller gets what later callers will get.
         if self.engine.strict_roundtrip && self.journal.is_some() {
             discard(value);
-            return Ok(Ok(Finished { value: None, payload, read_from: None }));
+            return Ok(Ok(Drove::Finished(Finished { value: None, payload, read_from: None })));
         }
-        Ok(Ok(Finished { value: Some(value), payload, read_from: None }))
+        Ok(Ok(Drove::Finished(Finished { value: Some(value), payload, read_from: None })))
     }
 
     /// The workflow's output, and how it is stored.
@@ -149,8 +155,17 @@ impl Driver {
         self.journal.as_ref().and_then(Journal::inline_bytes)
     }
 
+    fn finish_cancelled(&mut self) -> End {
+        self.cancel_leftovers(|_, _| true);
+        self.cancel_waits();
+        self.record(Event::RunEnded { outcome: RunOutcome::Cancelled, output: RunOutput::Errors(Vec::new()) });
+        let workflow = self.shared.plan.workflow.to_string();
+        Err(RunError::Cancelled { workflow, id: self.data.id.clone() })
+    }
+
     fn finish_failed(&mut self) -> End {
         self.cancel_leftovers(|_, _| true);
+        self.cancel_waits();
         let failures = self.data.failures_in(0);
         let errors: HashMap<String, _> =
             self.errors.iter().map(|(&step, error)| (self.data.path(step), error)).collect();

@@ -4,6 +4,7 @@
 //! new or loaded, and a tree of slots. Out: the workflow's output, or why there is none. What may happen next is
 //! decided in [`decide`](super::decide), what an attempt is in [`attempt`](super::attempt).
 
+mod asked;
 mod begin;
 mod ends;
 mod finish;
@@ -11,6 +12,7 @@ mod gates;
 mod heads;
 mod starts;
 mod timers;
+mod waits;
 
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
@@ -25,13 +27,14 @@ use super::context::RunShared;
 use super::decide::{self, Schedule};
 use super::error::RunError;
 use super::journal::Journal;
+use super::live::Live;
 use super::parts::Cut;
 use super::shared::{EngineShared, Stop};
 use super::tree::{Tree, Value};
 use super::values::{ValueError, Values};
 use crate::observe::spans;
 use crate::plan::Plan;
-use crate::state::{Event, Payload, StepRef, StepStatus, Timestamp, WorkflowData};
+use crate::state::{Event, Payload, Request, StepRef, StepStatus, Timestamp, WorkflowData};
 
 pub(crate) use begin::Setup;
 use ends::GRACE;
@@ -40,6 +43,8 @@ use gates::Gates;
 pub(crate) use gates::Permit;
 use starts::{Running, Start};
 use timers::{Timer, Timers, until};
+pub(crate) use waits::{Park, until_time};
+use waits::{Waits, told};
 
 /// What reaches the driver from its tasks.
 pub(crate) enum Message {
@@ -59,6 +64,14 @@ pub(crate) struct Finished {
     pub(crate) read_from: Option<ReadFrom>,
 }
 
+/// How a driver came to its end.
+pub(crate) enum Drove {
+    /// The run has ended.
+    Finished(Finished),
+    /// Only waits are left, and they need no driver.
+    Parked(Park),
+}
+
 /// Where a stored output was found, to be named if it cannot be decoded.
 pub(crate) struct ReadFrom {
     /// The step whose output it is, or what stands for the workflow's own.
@@ -72,8 +85,12 @@ pub(crate) struct ReadFrom {
 enum Mode {
     /// Steps start.
     Going,
+    /// Nothing starts until someone says so; what runs goes on to its end.
+    Paused,
     /// A step failed: nothing starts, what runs may end within its grace.
     Failing,
+    /// Someone asked that the run stop: as after a failure.
+    Cancelling,
     /// The engine shuts down, or the run is refused: nothing starts, what ends within the grace is kept, the rest is given back.
     ShuttingDown,
 }
@@ -104,6 +121,17 @@ pub(crate) struct Driver {
     running: BTreeMap<StepRef, Running>,
     gates: Gates,
     timers: Timers,
+    waits: Waits,
+    /// Retries that came due while the run was paused.
+    held_back: Vec<StepRef>,
+    /// Whether the store may have a request that was not seen yet.
+    has_to_look: bool,
+    /// The requests that this round answers.
+    taken: Vec<String>,
+    /// The requests that were seen and wait for a step.
+    left: Vec<Request>,
+    /// The run among those of the engine; `None` for one without a record.
+    live: Option<Arc<Live>>,
     /// The nodes' own errors, for callers in this process.
     errors: HashMap<StepRef, Arc<dyn Error + Send + Sync>>,
     /// Tells the bodies that the run is stopping.
@@ -115,7 +143,7 @@ pub(crate) struct Driver {
 
 impl Driver {
     /// Runs to the end, or to the shutdown of the engine.
-    pub(crate) async fn drive(mut self) -> Result<Finished, RunError> {
+    pub(crate) async fn drive(mut self) -> Result<Drove, RunError> {
         let span = spans::run(&self.shared.plan.workflow, self.shared.id.as_ref());
         let end = self.drive_on().instrument(span).await;
         // The values of the run go here, and whatever their destructors do, the run has ended as it has.
@@ -123,22 +151,30 @@ impl Driver {
         end
     }
 
-    async fn drive_on(&mut self) -> Result<Finished, RunError> {
+    async fn drive_on(&mut self) -> Result<Drove, RunError> {
         self.restore().await?;
         if self.data.seq > 0 {
             self.shared.observers.resumed(&self.shared, &self.data);
         }
         loop {
             self.take_stop();
-            let mut finished = self.decide().and_then(|()| self.finish());
-            if let Err(error) = finished {
-                self.refuse(error)?;
-                finished = self.finish();
-            }
-            let finished = finished?;
+            self.take_due_waits();
+            let finished = match self.look_and_decide().await {
+                Ok(()) => self.finish(),
+                Err(error) => Err(error),
+            };
+            let finished = match finished {
+                Ok(finished) => finished,
+                Err(error) => {
+                    self.refuse(error)?;
+                    self.finish()?
+                }
+            };
             self.commit().await?;
-            if let Some(finished) = finished {
-                return self.at_hand(finished?).await;
+            match finished {
+                Some(Ok(Drove::Finished(finished))) => return self.at_hand(finished).await.map(Drove::Finished),
+                Some(end) => return end,
+                None => {}
             }
             if self.react() {
                 continue;
@@ -147,11 +183,23 @@ impl Driver {
         }
     }
 
+    /// Decides what can be done, with what was asked of the run. What is asked of a step that begins to wait is looked
+    /// for at once, so that it need not be waited for.
+    async fn look_and_decide(&mut self) -> Result<(), RunError> {
+        loop {
+            self.take_requests().await?;
+            self.decide()?;
+            if !self.has_to_look {
+                return Ok(());
+            }
+        }
+    }
+
     /// Evaluates the heads that can be, and gives permits to the steps that can start.
     fn decide(&mut self) -> Result<(), RunError> {
         while self.mode == Mode::Going {
             if let Some(step) = self.schedule.heads.pop_front() {
-                self.open_region(step)?;
+                if self.is_wait(step) { self.begin_wait(step)? } else { self.open_region(step)? }
             } else if let Some(step) = self.schedule.ready.pop_front() {
                 self.admit(step);
             } else if !self.start_admitted()? {
@@ -163,7 +211,12 @@ impl Driver {
 
     /// Makes this round's events durable as their kind demands, then shows them to the observers.
     async fn commit(&mut self) -> Result<(), RunError> {
+        let taken = std::mem::take(&mut self.taken);
         if self.events.is_empty() {
+            // They ask for what is so already.
+            if let Some(journal) = &self.journal {
+                journal.forget(&self.data.id, &taken).await;
+            }
             return Ok(());
         }
         let mut events = std::mem::take(&mut self.events);
@@ -173,7 +226,7 @@ impl Driver {
             let cuts = std::mem::take(&mut self.cuts);
             let committed = async {
                 journal.put(&self.data, cuts).await?;
-                journal.commit(&mut self.data, events, starts).await
+                journal.commit(&mut self.data, events, starts, taken).await
             };
             events = committed.instrument(span).await.map_err(|error| {
                 // Bodies that were about to begin do not, and what ran is not kept.
@@ -203,10 +256,11 @@ impl Driver {
 
     /// Does what follows from a committed failure; says whether there is something to commit again.
     fn react(&mut self) -> bool {
-        if self.mode == Mode::Going && self.data.instances[0].failed {
+        if matches!(self.mode, Mode::Going | Mode::Paused) && self.data.instances[0].failed {
             self.mode = Mode::Failing;
             self.start_nothing_more();
             self.stop_running();
+            self.cancel_waits();
         }
         !self.events.is_empty()
     }
@@ -246,10 +300,13 @@ impl Driver {
     async fn wait(&mut self) {
         let timer = until(self.timers.next());
         let mut first = None;
+        let (live, clock, wait) = (self.live.clone(), self.engine.clock.clone(), self.next_wait());
         tokio::select! {
             biased;
             Some(message) = self.inbox.recv() => first = Some(message),
             () = timer => {}
+            () = until_time(&*clock, wait) => {}
+            () = told(live.as_deref()) => {}
             _ = self.stop.changed() => {}
         }
         self.tick();
@@ -270,7 +327,9 @@ impl Driver {
     fn take(&mut self, message: Message) {
         match message {
             Message::Ended(end) => self.take_end(end),
-            Message::Permit(gate, permit) if self.mode == Mode::Going => self.gates.put_back(gate, permit),
+            Message::Permit(gate, permit) if matches!(self.mode, Mode::Going | Mode::Paused) => {
+                self.gates.put_back(gate, permit);
+            }
             Message::Permit(..) => {}
         }
     }
@@ -279,6 +338,7 @@ impl Driver {
         match timer {
             // The wait is over by the monotonic clock; that the wall clock may have jumped changes nothing.
             Timer::Retry(step) if self.may_start(step) => self.gates.push(&self.data.plan, step),
+            Timer::Retry(step) if self.mode == Mode::Paused => self.held_back.push(step),
             Timer::Retry(_) => {}
             Timer::Limit(step, attempt, kind) => self.take_limit(step, attempt, kind),
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::gates::Admitted;
 use super::timers::{after, until};
+use super::waits::told;
 use super::{Driver, Permit, Timer};
 use crate::engine::attempt::{Attempt, AttemptEnd, AttemptError, catch};
 use crate::engine::context::NodeContext;
@@ -140,6 +141,7 @@ impl Driver {
         tokio::task::coop::consume_budget().await;
         let (step, number, body) = (attempt.step, attempt.number, attempt.run());
         tokio::pin!(body);
+        let live = self.live.clone();
         loop {
             let grace = self.timers.grace();
             tokio::select! {
@@ -150,6 +152,7 @@ impl Driver {
                     return Some(end);
                 }
                 _ = self.stop.changed() => self.take_stop(),
+                () = told(live.as_deref()) => self.look_while_running().await,
                 () = until(grace) => {
                     self.tick();
                     self.give_up(step, number);

@@ -202,7 +202,7 @@ fn b38_a_file_that_needs_a_newer_writer_is_read_but_not_written() {
 #[test]
 fn b38_names_of_a_newer_version_are_refused_by_name() {
     for (from, to, found) in [
-        ("\"status\": \"Running\"", "\"status\": \"Dreaming\"", "run status `Dreaming`"),
+        ("\"status\": \"Suspended\"", "\"status\": \"Dreaming\"", "run status `Dreaming`"),
         ("\"status\": \"Completed\"", "\"status\": \"Melted\"", "step status `Melted`"),
         ("\"kind\": \"Error\"", "\"kind\": \"Meteor\"", "failure kind `Meteor`"),
         ("\"encoding\": \"MessagePack\"", "\"encoding\": \"Cbor\"", "payload encoding `Cbor`"),
@@ -253,7 +253,7 @@ fn what_nests_too_deep_is_refused() {
     refuse(&replaced("\"json\": 17", &format!("\"json\": {}", nested(101))), "nested more than 100 deep");
     refuse(&replaced("\"json\": 17", &format!("\"json\": {}", nested(1_000_000))), "nested more than 100 deep");
     for place in
-        ["\"status\": \"Running\"", "\"seq\": 1", "\"at\": \"0/0\"", "\"Timer\": \"2023-11-14T22:14:20.000000001Z\""]
+        ["\"status\": \"Suspended\"", "\"seq\": 1", "\"at\": \"0/0\"", "\"Timer\": \"2023-11-14T22:14:20.000000001Z\""]
     {
         let (name, _) = place.split_once(':').unwrap();
         let file = replaced(place, &format!("{name}: {}", nested(1_000_000)));

@@ -1,0 +1,244 @@
+//! Steps that wait for something outside: when they begin to, when their time has come, and when the run can be parked
+//! because nothing else is left.
+//!
+//! In: a step whose output is a point in time or a signal. Out: that it waits, is complete, or was waited for too long.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::{Driver, Mode};
+use crate::engine::attempt::{AttemptError, Done, wait_of};
+use crate::engine::clock::Clock;
+use crate::engine::context::NodeContext;
+use crate::engine::decide::{self, nanos};
+use crate::engine::error::RunError;
+use crate::engine::live::Live;
+use crate::engine::position::Position;
+use crate::engine::requests::fingerprint_of;
+use crate::engine::tree::WaitFor;
+use crate::plan::StepKind;
+use crate::state::{CompletedBy, Event, FailureKind, StepRef, StepStatus, Timestamp, WaitingOn, encode};
+
+/// A run that is due sooner than this is not parked: its record would be read again for nothing.
+const SOON: Timestamp = 10_000_000_000;
+
+/// A run in which nothing is left to do but to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Park {
+    /// When it is to be woken, if nothing is asked of it before.
+    pub(crate) due: Option<Timestamp>,
+    /// The requests it has seen and left.
+    pub(crate) seen: u64,
+}
+
+/// The steps that wait.
+#[derive(Default)]
+pub(super) struct Waits {
+    /// Those whose wait ends at a time, a timer's or that of a signal that does not come.
+    due: BTreeSet<(Timestamp, StepRef)>,
+    /// Those that wait for a signal, by its name.
+    by_name: HashMap<String, Vec<StepRef>>,
+}
+
+impl Waits {
+    pub(super) fn add(&mut self, step: StepRef, on: &WaitingOn) {
+        match on {
+            WaitingOn::Timer(due) => {
+                self.due.insert((*due, step));
+            }
+            WaitingOn::Signal { name, deadline, .. } => {
+                self.due.extend(deadline.map(|deadline| (deadline, step)));
+                self.by_name.entry(name.clone()).or_default().push(step);
+            }
+            WaitingOn::Doubt(_) => {}
+        }
+    }
+
+    pub(super) fn remove(&mut self, step: StepRef, on: &WaitingOn) {
+        match on {
+            WaitingOn::Timer(due) => {
+                self.due.remove(&(*due, step));
+            }
+            WaitingOn::Signal { name, deadline, .. } => {
+                if let Some(deadline) = deadline {
+                    self.due.remove(&(*deadline, step));
+                }
+                if let Some(steps) = self.by_name.get_mut(name) {
+                    steps.retain(|&other| other != step);
+                }
+            }
+            WaitingOn::Doubt(_) => {}
+        }
+    }
+
+    /// When the next wait ends by itself.
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    pub(super) fn for_signal(&self, name: &str) -> &[StepRef] {
+        self.by_name.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    fn pop_due(&mut self, now: Timestamp) -> Option<StepRef> {
+        let (due, step) = *self.due.first()?;
+        (due <= now).then(|| {
+            self.due.pop_first();
+            step
+        })
+    }
+}
+
+impl Driver {
+    pub(super) fn is_wait(&self, step: StepRef) -> bool {
+        matches!(self.data.plan.step(step.local).kind, StepKind::Call { awaits: Some(_), .. })
+    }
+
+    /// Evaluates what a step waits for. Its time begins to run now, for good.
+    pub(super) fn begin_wait(&mut self, step: StepRef) -> Result<(), RunError> {
+        if !self.may_start(step) {
+            return Ok(());
+        }
+        let filled = self.values.fill_inputs(&*self.tree, &self.data, step);
+        if let Some(panic) = filled.err().map(|error| self.value_error(error)).transpose()? {
+            self.fail(step, 1, AttemptError::new(FailureKind::Panic, panic));
+            return Ok(());
+        }
+        let cx = NodeContext::new(self.shared.clone(), Position::of(&self.data, step), 1);
+        match wait_of(&*self.tree, &cx) {
+            Ok(wait) => self.wait_for(step, wait),
+            Err(error) => self.fail(step, 1, error),
+        }
+        Ok(())
+    }
+
+    fn wait_for(&mut self, step: StepRef, wait: WaitFor) {
+        let timeout = self.data.plan.step(step.local).policy.timeout;
+        let on = match wait {
+            WaitFor::Delay(delay) => WaitingOn::Timer(self.now.saturating_add(nanos(delay))),
+            WaitFor::Until(due) => WaitingOn::Timer(due),
+            WaitFor::Signal { .. } if self.journal.is_none() => {
+                let message = "a run without a record gets no signals; run it on an engine with a store".to_owned();
+                return self.fail(step, 1, AttemptError::new(FailureKind::Error, message));
+            }
+            WaitFor::Signal { name, type_name } => WaitingOn::Signal {
+                name,
+                type_name: type_name.to_owned(),
+                deadline: timeout.map(|timeout| self.now.saturating_add(nanos(timeout))),
+            },
+        };
+        if matches!(on, WaitingOn::Timer(due) if due <= self.now) {
+            return self.complete_timer(step);
+        }
+        // One that came before may wait for this.
+        self.has_to_look |= matches!(on, WaitingOn::Signal { .. });
+        self.waits.add(step, &on);
+        self.record(Event::StepWaiting { step, on });
+    }
+
+    /// Takes up the waits of a record.
+    pub(super) fn restore_waits(&mut self) {
+        let waiting: Vec<StepRef> = self.waiting_steps();
+        for step in waiting {
+            if let Some(on) = &self.data.step(step).waiting {
+                self.waits.add(step, on);
+                self.has_to_look |= matches!(**on, WaitingOn::Signal { .. });
+            }
+        }
+    }
+
+    fn waiting_steps(&self) -> Vec<StepRef> {
+        if self.data.waiting == 0 {
+            return Vec::new();
+        }
+        let of = |(instance, region): (usize, u32)| {
+            self.data.plan.region(region).locals().map(move |local| StepRef::new(instance as u32, local))
+        };
+        let instances = self.data.instances.iter().map(|state| state.region).enumerate();
+        instances.flat_map(of).filter(|&step| self.data.step(step).status == StepStatus::Waiting).collect()
+    }
+
+    /// Ends the waits whose time has come.
+    pub(super) fn take_due_waits(&mut self) {
+        while let Some(step) = self.waits.pop_due(self.now) {
+            if self.data.step(step).status != StepStatus::Waiting || !self.may_go_on(step) {
+                continue;
+            }
+            match self.data.step(step).waiting.as_deref().cloned() {
+                Some(on @ WaitingOn::Signal { .. }) => {
+                    self.waits.remove(step, &on);
+                    let WaitingOn::Signal { name, .. } = on else { continue };
+                    let timeout = self.data.plan.step(step.local).policy.timeout.unwrap_or_default();
+                    let message = format!("no signal `{}` came within {timeout:?}", name.escape_debug());
+                    self.fail(step, 1, AttemptError::new(FailureKind::Timeout, message));
+                }
+                _ => self.complete_timer(step),
+            }
+        }
+    }
+
+    fn may_go_on(&self, step: StepRef) -> bool {
+        matches!(self.mode, Mode::Going | Mode::Paused) && !decide::is_stopped(&self.data, step)
+    }
+
+    fn complete_timer(&mut self, step: StepRef) {
+        match encode(&(), self.shared.encoding) {
+            Ok(payload) => {
+                let done = Done { value: Box::new(()), payload: Some(payload), cut: None, writes: Vec::new() };
+                self.complete(step, 1, done, CompletedBy::Body);
+            }
+            Err(error) => self.fail(step, 1, AttemptError::new(FailureKind::Encode, error.to_string())),
+        }
+    }
+
+    /// Cancels what waits where nothing goes on any more.
+    pub(super) fn cancel_waits(&mut self) {
+        let all = matches!(self.mode, Mode::Failing | Mode::Cancelling);
+        let stopped = |step: &StepRef| all || decide::is_stopped(&self.data, *step);
+        let waiting: Vec<StepRef> = self.waiting_steps().into_iter().filter(stopped).collect();
+        for step in waiting {
+            if let Some(on) = self.data.step(step).waiting.as_deref().cloned() {
+                self.waits.remove(step, &on);
+            }
+            self.record(Event::StepCancelled { step, attempt: 0 });
+        }
+    }
+
+    /// Whether nothing is left but to wait, and long enough to do so without a task; and until when.
+    pub(super) fn park(&self) -> Option<Park> {
+        // A retry goes by the time of the process, so the driver waits for it.
+        if self.journal.is_none() || self.timers.has_retries() || !self.rests() {
+            return None;
+        }
+        let due = self.waits.next();
+        let is_soon = self.mode != Mode::Paused && due.is_some_and(|due| due.saturating_sub(self.now) < SOON);
+        let due = due.filter(|_| self.mode != Mode::Paused);
+        (!is_soon).then(|| Park { due, seen: fingerprint_of(&self.left) })
+    }
+
+    /// Whether all that is left waits for something outside, or for the end of a pause.
+    pub(super) fn rests(&self) -> bool {
+        let waits = self.data.waiting > 0 && !self.gates.has_waiting() && !self.has_work();
+        waits || self.mode == Mode::Paused
+    }
+
+    /// When the next wait of the record ends, unless the run is paused or about to end.
+    pub(super) fn next_wait(&self) -> Option<Timestamp> {
+        self.waits.next().filter(|_| self.mode == Mode::Going)
+    }
+}
+
+/// Waits until this time of the records; for ever if there is none.
+pub(crate) async fn until_time(clock: &dyn Clock, due: Option<Timestamp>) {
+    match due {
+        Some(due) => clock.wait_until(due).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until the driver is told that something was asked of its run.
+pub(super) async fn told(live: Option<&Live>) {
+    match live {
+        Some(live) => live.bell.rung().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,181 @@
+//! What an engine runs its runs with, and how one is driven: from its beginning or its record until it ends or parks.
+//!
+//! In: the id of a run that begins, wakes or is taken up. Out: a task that drives it. What wakes parked runs is one
+//! task for all, in [`keep`].
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use super::clock::Clock;
+use super::drive::{Drove, Park, Setup, until_time};
+use super::hold::Hold;
+use super::invocation::AnyState;
+use super::live::{Live, LiveGuard, LiveRuns};
+use super::requests::fingerprint_of;
+use super::run::{self, Beginning};
+use super::shared::{EngineShared, Stop};
+use super::tasks;
+use super::tree::Tree;
+use super::workflows::Workflows;
+use crate::state::{RunCreated, WorkflowId};
+
+/// How often an engine looks for what other processes have asked of its runs.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// All that a run needs of its engine, and more of it than the runs of one engine have.
+pub(crate) struct Runner {
+    pub(crate) shared: Arc<EngineShared>,
+    pub(crate) hold: Arc<Hold>,
+    pub(crate) live: Arc<LiveRuns>,
+    pub(crate) state: AnyState,
+    pub(crate) workflows: Workflows,
+    /// The task that wakes parked runs, if there is one.
+    keeper: Mutex<Option<AbortHandle>>,
+}
+
+impl Runner {
+    pub(crate) fn new(shared: Arc<EngineShared>, hold: Hold, state: AnyState, workflows: Workflows) -> Self {
+        let (hold, live) = (Arc::new(hold), Arc::default());
+        Self { shared, hold, live, state, workflows, keeper: Mutex::default() }
+    }
+
+    /// Drives a run that was entered as live, in a task of its own. A run that has a tree for its beginning may be
+    /// created; one without is one that exists.
+    pub(crate) fn drive(self: &Arc<Self>, live: Arc<Live>, created: RunCreated, tree: Option<Arc<dyn Tree>>) {
+        let stop = self.shared.stop.subscribe();
+        let guard = LiveGuard::new(self.live.clone(), created.id.clone(), live);
+        let runner = self.clone();
+        self.keep();
+        tasks::run_apart(async move {
+            runner.drive_on(guard, created, tree, &stop).await;
+            // From here on a shutdown need not wait for this run.
+            drop(stop);
+        });
+    }
+
+    async fn drive_on(
+        self: Arc<Self>,
+        mut guard: LiveGuard,
+        mut created: RunCreated,
+        mut tree: Option<Arc<dyn Tree>>,
+        stop: &watch::Receiver<Stop>,
+    ) {
+        loop {
+            let live = guard.live.clone();
+            let again = RunCreated::new(created.id.clone(), created.plan.clone(), created.input.clone());
+            let beginning = if tree.is_some() { Beginning::MayCreate } else { Beginning::Exists };
+            let drove = match tree.take().map_or_else(|| live.workflow.revive(&live.input), Ok) {
+                Ok(tree) => run::run(self.clone(), &live, self.setup(tree, &live, stop), created, beginning).await,
+                Err(error) => Err(run::unreadable_input(&created.id, &created.plan, &created.plan, error)),
+            };
+            match drove {
+                Ok(Drove::Finished(finished)) => return guard.end(Ok(finished)),
+                Err(error) => return guard.end(Err(error)),
+                Ok(Drove::Parked(park)) => match guard.park(park) {
+                    Ok(()) => return self.live.changed.notify_one(),
+                    Err(back) => guard = back,
+                },
+            }
+            created = again;
+        }
+    }
+
+    fn setup(&self, tree: Arc<dyn Tree>, live: &Arc<Live>, stop: &watch::Receiver<Stop>) -> Setup {
+        Setup {
+            tree,
+            engine: self.shared.clone(),
+            state: self.state.clone(),
+            providers: live.workflow.providers.clone(),
+            journal: None,
+            encoding: self.hold.store.encoding(),
+            live: Some(live.clone()),
+            stop: stop.clone(),
+        }
+    }
+
+    /// Wakes a run if it is parked. If something was asked of it, who drives it is told.
+    pub(crate) fn wake(self: &Arc<Self>, id: &WorkflowId, is_asked: bool) {
+        if let Some(live) = self.live.wake(id, is_asked) {
+            let created = RunCreated::new(id.clone(), live.workflow.plan.clone(), live.input.clone());
+            self.drive(live, created, None);
+        }
+    }
+
+    /// Takes in a run that is parked, to be woken when it is due or something is asked of it.
+    pub(crate) fn take_parked(self: &Arc<Self>, id: &WorkflowId, live: Live, park: Park) -> bool {
+        let is_new = self.live.enter_parked(id, live, park);
+        self.keep();
+        self.live.changed.notify_one();
+        is_new
+    }
+
+    /// Sees to it that a task wakes parked runs. It ends with the runtime in which it began.
+    fn keep(self: &Arc<Self>) {
+        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        if keeper.as_ref().is_none_or(AbortHandle::is_finished) {
+            let (runner, live, clock) = (Arc::downgrade(self), self.live.clone(), self.shared.clock.clone());
+            *keeper = Some(tasks::run_apart(keep(runner, live, clock, self.shared.stop.subscribe())));
+        }
+    }
+
+    /// Wakes the runs of which another process has asked something.
+    async fn look(self: &Arc<Self>) {
+        match self.hold.store.asked().await {
+            Ok(asked) => {
+                for id in asked {
+                    if self.is_news(&id).await {
+                        self.wake(&id, true);
+                    }
+                }
+            }
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "the store could not be asked for requests");
+            }
+        }
+    }
+
+    /// Whether there are requests that the run has not seen. The driver of one that is not parked sees for itself.
+    async fn is_news(&self, id: &WorkflowId) -> bool {
+        let Some(seen) = self.live.seen_by_parked(id) else { return true };
+        // What cannot be read is for the run to report.
+        self.hold.store.requests(id).await.map_or(true, |requests| fingerprint_of(&requests) != seen)
+    }
+}
+
+/// When the engine stops, or this task goes with its runtime, nobody wakes what is parked.
+struct Interrupts(Arc<LiveRuns>);
+
+impl Drop for Interrupts {
+    fn drop(&mut self) {
+        self.0.interrupt_parked();
+    }
+}
+
+/// Wakes parked runs when they are due, and looks for requests of other processes, until the engine stops or is gone.
+async fn keep(runner: Weak<Runner>, live: Arc<LiveRuns>, clock: Arc<dyn Clock>, mut stop: watch::Receiver<Stop>) {
+    let _interrupts = Interrupts(live.clone());
+    let mut look_at = Instant::now() + LOOK;
+    loop {
+        let due = live.next_due();
+        let looks = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop != Stop::No) => return,
+            () = until_time(&*clock, due) => false,
+            () = tokio::time::sleep_until(look_at) => true,
+            () = live.changed.notified() => false,
+        };
+        let Some(runner) = runner.upgrade() else { return };
+        live.due(clock.now()).iter().for_each(|id| runner.wake(id, false));
+        if looks {
+            if !live.is_empty() {
+                runner.look().await;
+            }
+            look_at = Instant::now() + LOOK;
+        }
+    }
+}

@@ -1,0 +1,10 @@
+use flow_runtime::prelude::*;
+
+workflow! {
+    pub fn flow(x: u64) -> u64 {
+        sleep_until(x);
+        x
+    }
+}
+
+fn main() {}
