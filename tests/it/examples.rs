@@ -3,6 +3,7 @@
 //! They are built before the first of them is run, so that none is older than its code; after `cargo test --workspace`
 //! there is nothing to do.
 
+mod approval_flow;
 mod license_audit;
 mod order_fulfilment;
 mod store_limits;
