@@ -39,7 +39,7 @@ impl FlatBuffersOptions {
 
     /// Whether new runs may begin in a store of which a part is lost without anybody knowing what stood there. Without
     /// this they are refused, because a run of the same id may have been under way. What is lost is listed among
-    /// [`Listing::damaged`].
+    /// [`Listing::damaged`](crate::store::Listing::damaged).
     pub fn accept_losses(mut self, accept: bool) -> Self {
         self.accept_losses = accept;
         self
