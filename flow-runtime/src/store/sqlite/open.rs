@@ -101,8 +101,16 @@ pub(super) fn connect(path: &Path, usage: Use, patience: Duration, full: bool) -
     connected.map_err(|refusal| refusal.into_error("open", path))
 }
 
-/// Refuses what is another program's, from the file alone.
+/// Refuses what is another program's, from the file alone. What a process that was killed left half put back from its
+/// log makes no sense without that log, so it is judged when it has been taken up.
 fn check_owner(path: &Path) -> Result<(), Refusal> {
+    match look(path) {
+        Err(Refusal::Sql(error)) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => Ok(()),
+        looked => looked,
+    }
+}
+
+fn look(path: &Path) -> Result<(), Refusal> {
     let mut uri = "file:".to_owned();
     for byte in path.as_os_str().as_bytes() {
         match byte {
