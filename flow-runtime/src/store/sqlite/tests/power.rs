@@ -1,8 +1,8 @@
 //! Whenever the power goes: the log beside the file ends at any byte, or holds anything behind what was synced.
 //!
-//! SQLite writes a commit behind the others in the log and syncs it; the file itself is written when the log is put
-//! back into it, and these logs are too short for that. So what a power loss leaves is the log up to the last sync and
-//! behind it what it likes.
+//! SQLite writes a commit behind the others in the log and syncs it. So what a power loss leaves is the log up to the last
+//! sync and behind it what it likes. The file itself is written when the log is put back into it, page by page, and that
+//! may be cut off as well.
 
 use std::fs;
 
@@ -71,4 +71,29 @@ async fn b47_whenever_the_power_goes_no_more_is_lost_than_was_not_synced_and_not
         walk.iter().enumerate().map(|(seq, change)| if lags(seq) { lazy(change) } else { change.clone() }).collect(),
     )
     .await;
+}
+
+/// Putting the log back into the file stops after any number of pages: the file alone may make no sense then.
+#[tokio::test]
+async fn b42_a_log_that_was_half_put_back_is_taken_up_again() {
+    const PAGE: usize = 4096;
+    let place = Place::new();
+    drop(place.open());
+    let before = fs::read(place.path()).unwrap();
+    let changes = walk("run", 1, 12, 3_000);
+    let (log, _) = recorded(&place, &changes).await;
+    // It was closed, so all of the log is in the file now.
+    let after = fs::read(place.path()).unwrap();
+    assert!(!beside(&place.path(), "-wal").exists() && after.len() > before.len());
+    for pages in 0..=after.len() / PAGE {
+        let mut file = after[..pages * PAGE].to_vec();
+        file.extend(before.iter().skip(pages * PAGE));
+        let found = left(&file, &log).await.expect("the run is gone");
+        assert_eq!(found, changes[changes.len() - 1].0, "{pages} pages");
+        let place = Place::new();
+        fs::write(place.path(), &file).unwrap();
+        fs::write(beside(&place.path(), "-wal"), &log).unwrap();
+        let reader = SqliteStore::open_read_only(place.path()).unwrap();
+        assert_eq!(reader.load(&id("run")).await.unwrap(), found, "{pages} pages, for who only reads");
+    }
 }
