@@ -8,7 +8,6 @@ use super::clock::{Clock, SystemClock};
 use super::durability::Durability;
 use super::hold::Hold;
 use super::invocation::AnyState;
-use super::journal::AnyStore;
 use super::observers::Observers;
 use super::retention::{Retention, keep_removing};
 use super::runner::Runner;
@@ -19,7 +18,7 @@ use super::{Engine, Ephemeral, Owner, tasks};
 use crate::observe::Observer;
 use crate::plan::Requires;
 use crate::state::{Compression, Encoding, Packing, Transform};
-use crate::store::WorkflowStore;
+use crate::store::{AnyStore, WorkflowStore};
 
 /// How many attempts run at once where nothing else is said.
 const DEFAULT_CONCURRENCY: usize = 64;

@@ -4,9 +4,8 @@
 
 use std::sync::Arc;
 
-use super::journal::AnyStore;
 use crate::state::WorkflowId;
-use crate::store::{Owner, StoreError};
+use crate::store::{AnyStore, Owner, StoreError};
 
 /// An engine's hold on its store; the engine and each of its runs have it, and with the last of them it goes.
 pub(crate) struct Hold {

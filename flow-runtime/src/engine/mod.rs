@@ -150,7 +150,7 @@ impl<S> Engine<S> {
     /// # Errors
     /// If the store cannot be read.
     pub async fn list(&self) -> Result<Listing, StoreError> {
-        self.runner.hold.store.list().await
+        self.runner.hold.store.list_workflows().await
     }
 
     /// The runs that are asked for, the newest first, without their values.

@@ -5,9 +5,8 @@
 
 use bytes::Bytes;
 
-use super::journal::AnyStore;
 use crate::state::{Payload, Reference, WorkflowData, WorkflowId};
-use crate::store::{PartKey, StoreError};
+use crate::store::{AnyStore, PartKey, StoreError};
 
 /// The bytes of a payload that is named in a record before they are stored.
 pub(crate) struct Cut {

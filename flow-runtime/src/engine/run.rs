@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::attempt::catch;
 use super::drive::{Driver, Drove, Finished, OUTPUT, ReadFrom, Setup};
 use super::error::{Failures, PlanChanges, RunError, StepFailure};
-use super::journal::{AnyStore, Journal};
+use super::journal::Journal;
 use super::live::Live;
 use super::parts;
 use super::runner::Runner;
@@ -20,7 +20,7 @@ use crate::state::{
     DecodeError, EncodeError, Encoding, Event, NodeFailure, Packing, Payload, RegionKind, RunCreated, RunOutput,
     StepRef, WorkflowData, WorkflowId, WorkflowStatus,
 };
-use crate::store::StoreError;
+use crate::store::{AnyStore, StoreError};
 
 /// What stands for the path of a step where the workflow's input is meant.
 const INPUT: &str = "input";

@@ -3,6 +3,7 @@
 //! In: deltas and records of runs. Out: the same records after a crash. A store knows nothing of the engine; every
 //! store, ours or a user's, passes the same conformance suite.
 
+mod any;
 mod cached;
 mod claims;
 mod copy;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub(crate) use any::AnyStore;
 pub use cached::{CacheStats, Cached};
 pub use copy::{CopyReport, copy_all};
 pub(crate) use error::with_causes;
