@@ -7,9 +7,10 @@ use std::sync::Arc;
 use super::Engine;
 use super::decide::Schedule;
 use super::drive::Park;
+use super::error::RunError;
 use super::live::Live;
 use super::requests::fingerprint_of;
-use super::run::check_shape;
+use super::run::{check_shape, unreadable_input};
 use super::shared::Stop;
 use super::values::unpacked;
 use super::workflows::Registered;
@@ -42,8 +43,8 @@ pub enum Recovery {
     Live,
     /// The engine knows no workflow of its name and version, so it was left alone.
     Unregistered,
-    /// It could not be taken up.
-    Failed(StoreError),
+    /// It could not be taken up: it does not fit the workflow any more, or the store failed.
+    Failed(RunError),
 }
 
 impl<S: Send + Sync + 'static> Engine<S> {
@@ -109,21 +110,26 @@ impl<S: Send + Sync + 'static> Engine<S> {
         }
     }
 
-    async fn take_up_run(&self, id: &WorkflowId, workflow: Arc<Registered>) -> Result<Recovery, StoreError> {
+    async fn take_up_run(&self, id: &WorkflowId, workflow: Arc<Registered>) -> Result<Recovery, RunError> {
         let runner = &self.runner;
-        let data = runner.hold.store.load(id).await?;
-        let input = unpacked(&runner.shared.packing, &data.input);
-        let input = input.map_err(|error| StoreError::Other(error.into()))?;
-        let shape = check_shape(&data, &workflow.plan, runner.shared.adopt_changed_plans);
-        shape.map_err(|error| StoreError::Other(error.into()))?;
+        let store_error = |error| RunError::Store {
+            workflow: workflow.plan.workflow.to_string(),
+            id: id.clone(),
+            source: Arc::new(error),
+        };
+        let data = runner.hold.store.load(id).await.map_err(store_error)?;
+        let input = unpacked(&runner.shared.packing, &data.input)
+            .map_err(|error| unreadable_input(id, &data.plan, &workflow.plan, error))?;
+        check_shape(&data, &workflow.plan, runner.shared.adopt_changed_plans)?;
         let created = RunCreated::new(id.clone(), workflow.plan.clone(), input.clone());
-        let live = Live::new(workflow, input, runner.shared.packing.clone(), runner.shared.durability);
+        let live = Live::new(workflow.clone(), input, runner.shared.packing.clone(), runner.shared.durability);
         if *runner.shared.stop.borrow() != Stop::No {
             return Ok(Recovery::Live);
         }
         let now = runner.shared.clock.now();
         if rests(&data, now) {
-            let seen = fingerprint_of(&runner.hold.store.requests(id).await?);
+            let requests = runner.hold.store.requests(id).await.map_err(store_error)?;
+            let seen = fingerprint_of(&requests);
             // What was asked of it while nobody was there is news to it.
             let due = if seen == fingerprint_of(&[]) { next_wait(&data) } else { Some(now) };
             let park = Park { due, seen };

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::clock::Clock;
 use super::drive::{Drove, Park, Setup, until_time};
+use super::error::RunError;
 use super::hold::Hold;
 use super::invocation::AnyState;
 use super::live::{Live, LiveGuard, LiveRuns};
@@ -21,10 +22,14 @@ use super::shared::{EngineShared, Stop};
 use super::tasks;
 use super::tree::Tree;
 use super::workflows::Workflows;
-use crate::state::{RunCreated, WorkflowId};
+use crate::state::{RunCreated, Timestamp, WorkflowId};
+use crate::store::StoreError;
 
 /// How often an engine looks for what other processes have asked of its runs.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// When a run is looked at again that another engine has: after a second.
+const AGAIN: Timestamp = 1_000_000_000;
 
 /// All that a run needs of its engine, and more of it than the runs of one engine have.
 pub(crate) struct Runner {
@@ -72,16 +77,32 @@ impl Runner {
                 Ok(tree) => run::run(self.clone(), &live, self.setup(tree, &live, stop), created, beginning).await,
                 Err(error) => Err(run::unreadable_input(&created.id, &created.plan, &created.plan, error)),
             };
-            match drove {
+            let park = match drove {
                 Ok(Drove::Finished(finished)) => return guard.end(Ok(finished)),
+                Ok(Drove::Parked(park)) => park,
+                // Another engine was faster to take it up; those who wait here learn from the record how it ends.
+                Err(error) if beginning == Beginning::Exists && is_held(&error) => self.later(),
                 Err(error) => return guard.end(Err(error)),
-                Ok(Drove::Parked(park)) => match guard.park(park) {
-                    Ok(()) => return self.live.changed.notify_one(),
-                    Err(back) => guard = back,
-                },
+            };
+            match guard.park(park) {
+                Ok(()) => return self.has_parked(),
+                Err(back) => guard = back,
             }
             created = again;
         }
+    }
+
+    /// For a run that another engine has.
+    fn later(&self) -> Park {
+        Park { due: Some(self.shared.clock.now().saturating_add(AGAIN)), seen: 0 }
+    }
+
+    /// A run is parked. If the engine stopped meanwhile, who would wake it may be gone already.
+    fn has_parked(&self) {
+        if *self.shared.stop.borrow() != Stop::No {
+            self.live.interrupt_parked();
+        }
+        self.live.changed.notify_one();
     }
 
     fn setup(&self, tree: Arc<dyn Tree>, live: &Arc<Live>, stop: &watch::Receiver<Stop>) -> Setup {
@@ -109,7 +130,7 @@ impl Runner {
     pub(crate) fn take_parked(self: &Arc<Self>, id: &WorkflowId, live: Live, park: Park) -> bool {
         let is_new = self.live.enter_parked(id, live, park);
         self.keep();
-        self.live.changed.notify_one();
+        self.has_parked();
         is_new
     }
 
@@ -145,6 +166,10 @@ impl Runner {
         // What cannot be read is for the run to report.
         self.hold.store.requests(id).await.map_or(true, |requests| fingerprint_of(&requests) != seen)
     }
+}
+
+fn is_held(error: &RunError) -> bool {
+    matches!(error, RunError::Store { source, .. } if matches!(**source, StoreError::Held { .. }))
 }
 
 /// When the engine stops, or this task goes with its runtime, nobody wakes what is parked.

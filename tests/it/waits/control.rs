@@ -38,7 +38,21 @@ async fn touch(#[state] count: &Count) -> u32 {
     count.up()
 }
 
+#[node(retry(times = 1, backoff = "1ms"))]
+async fn fails_once(#[state] gate: &Gate, cx: &NodeContext) -> Result<u32, String> {
+    if cx.attempt() > 1 {
+        return Ok(cx.attempt());
+    }
+    gate.begun.notify_one();
+    gate.open.notified().await;
+    Err("once".to_owned())
+}
+
 workflow! {
+    fn tries() -> u32 {
+        fails_once()
+    }
+
     fn holds() -> u32 {
         let held = hold();
         follow(held)
@@ -160,7 +174,29 @@ async fn who_asks_something_of_no_run_is_told(store: impl WorkflowStore + Clone)
     assert_eq!(world.store.asked().await.unwrap(), []);
 }
 
+async fn an_attempt_that_fails_in_a_pause_is_followed_by_another(store: impl WorkflowStore + Clone) {
+    let (world, gate) = (World::new(store), Gate::default());
+    let engine = engine_of(world.store.clone(), &gate);
+    let run = tries().start(&engine, "run").unwrap();
+    gate.begun.notified().await;
+    engine.pause("run").await.unwrap();
+    soon(async {
+        while world.stored("run").await.asked.is_none() {
+            // The pause is stored with the next that happens, or when nothing runs in the driver's own task.
+            gate.open.notify_one();
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(parked(soon(tries().run_until_parked(&engine, "run")).await.unwrap()), []);
+    let stored = world.stored("run").await;
+    assert_eq!((stored.status, stored.status_of("fails_once")), (WorkflowStatus::Suspended, Some(StepStatus::Pending)));
+    engine.resume("run").await.unwrap();
+    assert_eq!(soon(run.result()).await.unwrap(), 2);
+}
+
 on_every_store! {
+    an_attempt_that_fails_in_a_pause_is_followed_by_another
     a_run_that_is_cancelled_starts_nothing_more
     b56_a_run_that_waits_is_cancelled_at_once_and_for_good
     a_cancel_reaches_a_run_that_nobody_drives

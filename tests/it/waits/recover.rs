@@ -1,10 +1,13 @@
 //! Taking up what an earlier process left.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use flow_runtime::WorkflowStore;
 use flow_runtime::engine::Recovery;
 use flow_runtime::prelude::*;
+use flow_runtime::state::WorkflowStatus;
+use tokio::sync::Notify;
 
 use super::{Count, HOUR, World, on_every_store, parked, soon};
 
@@ -13,7 +16,36 @@ async fn touch(#[state] count: &Count) -> u32 {
     count.up()
 }
 
+/// What the step that holds has in its hands.
+#[derive(Clone)]
+struct Held {
+    begun: Arc<Notify>,
+    open: Arc<Notify>,
+}
+
+#[node]
+async fn hold(#[state] held: &Held) -> u32 {
+    held.begun.notify_one();
+    held.open.notified().await;
+    7
+}
+
+#[node]
+async fn one() -> u32 {
+    1
+}
+
 workflow! {
+    fn naps_and_holds() -> u32 {
+        let nap = sleep("24h");
+        #[after(nap)]
+        hold()
+    }
+
+    fn holds_nothing() -> u32 {
+        one()
+    }
+
     fn naps() -> u32 {
         let nap = sleep("24h");
         #[after(nap)]
@@ -68,6 +100,19 @@ async fn all_that_waits_is_parked_and_woken(store: impl WorkflowStore + Clone) {
     assert_eq!(again.len(), 18);
 }
 
+async fn who_waits_is_told_of_a_shutdown_whenever_it_comes(store: impl WorkflowStore + Clone) {
+    let world = World::new(store);
+    for yields in 0..60 {
+        let engine = world.engine();
+        let run = naps().start(&engine, format!("run {yields}")).unwrap();
+        for _ in 0..yields {
+            tokio::task::yield_now().await;
+        }
+        soon(engine.shutdown(Duration::ZERO)).await;
+        assert!(matches!(soon(run.result()).await, Err(RunError::Interrupted { .. })));
+    }
+}
+
 async fn who_waits_for_a_parked_run_is_told_of_the_shutdown(store: impl WorkflowStore + Clone) {
     let world = World::new(store);
     let engine = world.engine();
@@ -91,7 +136,41 @@ async fn a_parked_run_is_free_for_another_engine(store: impl WorkflowStore + Clo
     assert_eq!(soon(asks().run(&world.engine(), "run")).await.unwrap(), "yes");
 }
 
+async fn who_waits_for_a_run_that_another_engine_woke_learns_of_its_end(store: impl WorkflowStore + Clone) {
+    let world = World::new(store);
+    let (begun, open) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let engine = || {
+        let builder = Engine::builder(world.store.clone()).state(Held { begun: begun.clone(), open: open.clone() });
+        builder.clock(world.clock.clone()).build()
+    };
+    let (first, second) = (engine(), engine());
+    let mut runs = Vec::new();
+    for engine in [&first, &second] {
+        runs.push(naps_and_holds().start(engine, "run").unwrap());
+        parked(soon(naps_and_holds().run_until_parked(engine, "run")).await.unwrap());
+    }
+    world.clock.advance(24 * HOUR);
+    soon(begun.notified()).await;
+    // One of them drives it; the other finds it held, for which it has time while each runs something else.
+    for engine in [&first, &second] {
+        assert_eq!(soon(holds_nothing().run(engine, format!("beside {engine:p}"))).await.unwrap(), 1);
+    }
+    open.notify_one();
+    soon(async {
+        while world.stored("run").await.status != WorkflowStatus::Completed {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    world.clock.advance(HOUR);
+    for run in runs {
+        assert_eq!(soon(run.result()).await.unwrap(), 7);
+    }
+}
+
 on_every_store! {
+    who_waits_is_told_of_a_shutdown_whenever_it_comes
+    who_waits_for_a_run_that_another_engine_woke_learns_of_its_end
     all_that_waits_is_parked_and_woken
     who_waits_for_a_parked_run_is_told_of_the_shutdown
     a_parked_run_is_free_for_another_engine

@@ -190,6 +190,17 @@ async fn b56_a_run_that_has_ended_takes_no_signal_and_the_sender_is_told(store: 
     }
 }
 
+async fn a_signal_that_a_run_did_not_use_goes_with_its_end(store: impl WorkflowStore + Clone) {
+    let world = World::new(store);
+    let engine = world.engine();
+    let run = asks().start(&engine, "run").unwrap();
+    parked(soon(asks().run_until_parked(&engine, "run")).await.unwrap());
+    engine.signal("run", "another", &vote("Bea")).await.unwrap();
+    engine.signal("run", "vote", &vote("Ada")).await.unwrap();
+    soon(run.result()).await.unwrap();
+    assert_eq!(world.store.asked().await.unwrap(), []);
+}
+
 async fn names_of_signals_may_be_expressions(store: impl WorkflowStore + Clone) {
     let world = World::new(store);
     let engine = world.engine();
@@ -209,6 +220,7 @@ on_every_store! {
     b54_a_value_of_another_type_that_came_early_never_counts
     b55_a_wait_that_takes_too_long_fails_its_step
     b56_a_run_that_has_ended_takes_no_signal_and_the_sender_is_told
+    a_signal_that_a_run_did_not_use_goes_with_its_end
     names_of_signals_may_be_expressions
 }
 

@@ -43,6 +43,17 @@ impl Driver {
         }
     }
 
+    /// Forgets what was asked of a run that has ended and will not take it.
+    pub(super) async fn forget_left(&mut self) {
+        if !self.data.status.is_terminal() {
+            return;
+        }
+        let left: Vec<String> = self.left.drain(..).map(|request| request.id).collect();
+        if let Some(journal) = &self.journal {
+            journal.forget(&self.data.id, &left).await;
+        }
+    }
+
     /// Does what is asked, if it can be done now; says whether the request has its answer.
     fn answer(&mut self, request: &Request) -> bool {
         match &request.kind {

@@ -54,7 +54,7 @@ impl Driver {
         let state = self.data.step(step);
         let next = decide::after_failure(&policy, state, error.kind, error.permanent, self.now, fastrand::f64());
         match next {
-            Next::Retry(delay) if self.may_start(step) => {
+            Next::Retry(delay) if self.may_go_on(step) => {
                 let retry_at = self.now.saturating_add(decide::nanos(delay));
                 let failure = error.to_failure(self.data.path(step), attempt);
                 discard(error);

@@ -171,6 +171,7 @@ impl Driver {
                 }
             };
             self.commit().await?;
+            self.forget_left().await;
             match finished {
                 Some(Ok(Drove::Finished(finished))) => return self.at_hand(finished).await.map(Drove::Finished),
                 Some(end) => return end,

@@ -176,7 +176,8 @@ impl Driver {
         }
     }
 
-    fn may_go_on(&self, step: StepRef) -> bool {
+    /// Whether the run goes on where this step is, now or after a pause.
+    pub(super) fn may_go_on(&self, step: StepRef) -> bool {
         matches!(self.mode, Mode::Going | Mode::Paused) && !decide::is_stopped(&self.data, step)
     }
 
