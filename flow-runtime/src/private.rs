@@ -26,7 +26,7 @@ pub use crate::engine::tree::{
 };
 pub use crate::engine::{Approval, Invocation, NodeContext, Signal};
 pub use crate::plan::{
-    Backoff, Fingerprint, Node, Plan, Policy, Provide, Providers, Region, Requires, Retry, Source, Step, StepKind,
+    Backoff, Fingerprint, Node, Plan, Policy, Provide, Providers, Region, Requires, Retry, Source, Step, StepKind, Undo,
 };
 pub use crate::state::{
     DecodeError, EncodeError, Encoding, FailureKind, NodeError, NodeFailure, Output, Payload, decode, encode,
@@ -58,12 +58,14 @@ pub const fn plan(
 }
 
 /// A step of a plan in static memory. Edges: the steps it uses, those it comes after, and its successors in its region.
+#[allow(clippy::too_many_arguments)]
 pub const fn step(
     id: &'static str,
     region: u32,
     kind: StepKind,
     edges: [&'static [u32]; 3],
     policy: Policy,
+    undo: Option<Undo>,
     catch: bool,
     source: Source,
 ) -> Step {
@@ -76,6 +78,7 @@ pub const fn step(
         after: Cow::Borrowed(after),
         next: Cow::Borrowed(next),
         policy,
+        undo,
         catch,
         source,
     }

@@ -69,8 +69,20 @@ pub struct Step {
     pub policy: Policy,
     /// Whether a failure becomes a value (`#[catch]`).
     pub catch: bool,
+    /// What undoes the step, if anything does.
+    pub undo: Option<Undo>,
     /// Where the step is written.
     pub source: Source,
+}
+
+/// What undoes a step after it has completed.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Undo {
+    /// The name of the node that does it.
+    pub node: Text,
+    /// How that is attempted: the policy of that node.
+    pub policy: Policy,
 }
 
 /// What a step does.

@@ -4,7 +4,7 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
 
-use super::{Awaited, Policy};
+use super::{Awaited, Policy, Undo};
 
 /// A function marked `#[node]`: what a plan and a workflow's types need to know of it.
 ///
@@ -24,6 +24,9 @@ pub trait Node: Sized {
     const OUTPUT: &'static str;
     /// How the node is attempted where a step does not say otherwise.
     const POLICY: Policy;
+    /// The node that undoes this one, where a step does not say otherwise.
+    #[doc(hidden)]
+    const UNDO: Option<Undo> = None;
     /// What gives the output if the node has no body that does.
     #[doc(hidden)]
     const AWAITS: Option<Awaited> = None;

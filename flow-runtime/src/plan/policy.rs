@@ -19,6 +19,8 @@ pub struct Policy {
     pub blocking: bool,
     /// How many attempts of this node (for a fan-out: how many items) may run at once.
     pub concurrency: Option<NonZeroU32>,
+    /// An attempt that may have begun is never followed by another, unless an operator says so.
+    pub at_most_once: bool,
 }
 
 /// When a failed attempt is followed by another.
@@ -47,8 +49,15 @@ pub struct Backoff {
 
 impl Policy {
     /// One attempt, no limits, with side effects.
-    pub const DEFAULT: Self =
-        Self { retry: None, timeout: None, deadline: None, pure: false, blocking: false, concurrency: None };
+    pub const DEFAULT: Self = Self {
+        retry: None,
+        timeout: None,
+        deadline: None,
+        pure: false,
+        blocking: false,
+        concurrency: None,
+        at_most_once: false,
+    };
 
     /// This policy with these retries.
     #[must_use]
@@ -82,6 +91,13 @@ impl Policy {
     #[must_use]
     pub const fn with_blocking(mut self, blocking: bool) -> Self {
         self.blocking = blocking;
+        self
+    }
+
+    /// This policy, for work that must not be repeated without an operator's word.
+    #[must_use]
+    pub const fn with_at_most_once(mut self, at_most_once: bool) -> Self {
+        self.at_most_once = at_most_once;
         self
     }
 

@@ -102,6 +102,12 @@ pub struct StepState {
     pub waiting: Option<Box<WaitingOn>>,
     /// The id of the signal that gave it its output, if one did.
     pub signal: Option<Box<str>>,
+    /// The attempts to undo it, once one has begun and until they have come to an end.
+    pub undo: Option<Box<UndoState>>,
+    /// Whether its output was taken over from the run of which this one is a fork.
+    pub copied: bool,
+    /// How often it was reset after it had completed: then its effect is to happen once more, under another key.
+    pub resets: u32,
     /// The first instance that this branch or fan-out opened; 0 if it has not.
     pub opened: u32,
     /// How many instances it opened.
@@ -110,6 +116,20 @@ pub struct StepState {
     pub(crate) open: u32,
     /// How many of them have ended but for the value, which waits for a step around them. Derived.
     pub(crate) held: u32,
+}
+
+/// How far the attempts to undo a step have come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UndoState {
+    /// The attempts begun.
+    pub attempts: u32,
+    /// The attempts that failed and were followed by another.
+    pub failures: u32,
+    /// When the first began.
+    pub started_at: Timestamp,
+    /// When the next one is due; 0 if none is.
+    pub retry_at: Timestamp,
 }
 
 /// A value in the run's key-value data, with the step that wrote it.
@@ -203,6 +223,9 @@ impl StepState {
         error: None,
         waiting: None,
         signal: None,
+        undo: None,
+        copied: false,
+        resets: 0,
         opened: 0,
         opened_len: 0,
         open: 0,

@@ -22,7 +22,7 @@ mod request;
 mod transform;
 
 pub use apply::ApplyError;
-pub use data::{DataEntry, InstanceState, StepState, StepStatus, WorkflowData, WorkflowStatus};
+pub use data::{DataEntry, InstanceState, StepState, StepStatus, UndoState, WorkflowData, WorkflowStatus};
 pub use event::{
     Ack, Asked, CompletedBy, Delta, Event, Phase, RegionKind, ResetMode, RollbackCause, RunCreated, RunOutcome,
     RunOutput, WaitingOn,

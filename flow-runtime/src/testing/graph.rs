@@ -93,6 +93,7 @@ impl<T: Output + Clone> Graph<T> {
             next: Cow::Borrowed(&[]),
             policy,
             catch: false,
+            undo: None,
             source: Source::default(),
         });
         self.bodies.push(StepBody { arguments: inputs.into(), action: Arc::new(action) });

@@ -35,9 +35,11 @@ fn step(layout: &Layout<'_>, index: StepIx, next: &BTreeSet<u32>) -> TokenStream
     let step = model.step(index);
     let id = step.id.as_ref().map_or("", |id| id.text.as_str());
     let region = model.region(step.region).number;
+    let mut undo = quote!(#rt::None);
     let (kind, policy) = match &step.kind {
         Kind::Call(call) => {
             let node = layout.node(index, call);
+            undo = quote_spanned!(node.span()=> <#node as #rt::Node>::UNDO);
             (quote!(#rt::call::<#node>()), quote_spanned!(node.span()=> <#node as #rt::Node>::POLICY))
         }
         Kind::Branch(branch) => {
@@ -55,7 +57,7 @@ fn step(layout: &Layout<'_>, index: StepIx, next: &BTreeSet<u32>) -> TokenStream
     let next = next.iter();
     let (catch, source) = (step.catch.is_some(), source(layout, step.span));
     quote! {
-        #rt::step(#id, #region, #kind, [&[#(#inputs),*], &[#(#after),*], &[#(#next),*]], #policy, #catch, #source)
+        #rt::step(#id, #region, #kind, [&[#(#inputs),*], &[#(#after),*], &[#(#next),*]], #policy, #undo, #catch, #source)
     }
 }
 

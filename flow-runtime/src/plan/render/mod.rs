@@ -81,6 +81,7 @@ pub(super) mod tests {
             next: Cow::Borrowed(&[]),
             policy: Policy::DEFAULT,
             catch: false,
+            undo: None,
             source: Source::default(),
         }
     }

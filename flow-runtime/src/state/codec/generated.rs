@@ -118,15 +118,16 @@ impl flatbuffers::SimpleToVerifyInSlice for FailureKind {}
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 pub const ENUM_MIN_STEP_KIND: u8 = 0;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
-pub const ENUM_MAX_STEP_KIND: u8 = 4;
+pub const ENUM_MAX_STEP_KIND: u8 = 5;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 #[allow(non_camel_case_types)]
-pub const ENUM_VALUES_STEP_KIND: [StepKind; 5] = [
+pub const ENUM_VALUES_STEP_KIND: [StepKind; 6] = [
   StepKind::Call,
   StepKind::Branch,
   StepKind::Each,
   StepKind::Timer,
   StepKind::Signal,
+  StepKind::Sub,
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -139,15 +140,17 @@ impl StepKind {
   pub const Each: Self = Self(2);
   pub const Timer: Self = Self(3);
   pub const Signal: Self = Self(4);
+  pub const Sub: Self = Self(5);
 
   pub const ENUM_MIN: u8 = 0;
-  pub const ENUM_MAX: u8 = 4;
+  pub const ENUM_MAX: u8 = 5;
   pub const ENUM_VALUES: &'static [Self] = &[
     Self::Call,
     Self::Branch,
     Self::Each,
     Self::Timer,
     Self::Signal,
+    Self::Sub,
   ];
   /// Returns the variant's name or "" if unknown.
   pub fn variant_name(self) -> Option<&'static str> {
@@ -157,6 +160,7 @@ impl StepKind {
       Self::Each => Some("Each"),
       Self::Timer => Some("Timer"),
       Self::Signal => Some("Signal"),
+      Self::Sub => Some("Sub"),
       _ => None,
     }
   }
@@ -1465,15 +1469,18 @@ impl flatbuffers::SimpleToVerifyInSlice for RunStatus {}
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 pub const ENUM_MIN_REQUEST_KIND: u8 = 0;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
-pub const ENUM_MAX_REQUEST_KIND: u8 = 4;
+pub const ENUM_MAX_REQUEST_KIND: u8 = 7;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 #[allow(non_camel_case_types)]
-pub const ENUM_VALUES_REQUEST_KIND: [RequestKind; 5] = [
+pub const ENUM_VALUES_REQUEST_KIND: [RequestKind; 8] = [
   RequestKind::Signal,
   RequestKind::Cancel,
   RequestKind::Terminate,
   RequestKind::Pause,
   RequestKind::Resume,
+  RequestKind::RetryFailed,
+  RequestKind::RetryFrom,
+  RequestKind::Resolve,
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -1486,15 +1493,21 @@ impl RequestKind {
   pub const Terminate: Self = Self(2);
   pub const Pause: Self = Self(3);
   pub const Resume: Self = Self(4);
+  pub const RetryFailed: Self = Self(5);
+  pub const RetryFrom: Self = Self(6);
+  pub const Resolve: Self = Self(7);
 
   pub const ENUM_MIN: u8 = 0;
-  pub const ENUM_MAX: u8 = 4;
+  pub const ENUM_MAX: u8 = 7;
   pub const ENUM_VALUES: &'static [Self] = &[
     Self::Signal,
     Self::Cancel,
     Self::Terminate,
     Self::Pause,
     Self::Resume,
+    Self::RetryFailed,
+    Self::RetryFrom,
+    Self::Resolve,
   ];
   /// Returns the variant's name or "" if unknown.
   pub fn variant_name(self) -> Option<&'static str> {
@@ -1504,6 +1517,9 @@ impl RequestKind {
       Self::Terminate => Some("Terminate"),
       Self::Pause => Some("Pause"),
       Self::Resume => Some("Resume"),
+      Self::RetryFailed => Some("RetryFailed"),
+      Self::RetryFrom => Some("RetryFrom"),
+      Self::Resolve => Some("Resolve"),
       _ => None,
     }
   }
@@ -1559,6 +1575,96 @@ impl<'a> flatbuffers::Verifiable for RequestKind {
 }
 
 impl flatbuffers::SimpleToVerifyInSlice for RequestKind {}
+#[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
+pub const ENUM_MIN_RESOLUTION: u8 = 0;
+#[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
+pub const ENUM_MAX_RESOLUTION: u8 = 2;
+#[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
+#[allow(non_camel_case_types)]
+pub const ENUM_VALUES_RESOLUTION: [Resolution; 3] = [
+  Resolution::Done,
+  Resolution::NotDone,
+  Resolution::Failed,
+];
+
+/// How an attempt ended of which nobody knows, as an operator says: with an output, not at all, or with a failure.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[repr(transparent)]
+pub struct Resolution(pub u8);
+#[allow(non_upper_case_globals)]
+impl Resolution {
+  pub const Done: Self = Self(0);
+  pub const NotDone: Self = Self(1);
+  pub const Failed: Self = Self(2);
+
+  pub const ENUM_MIN: u8 = 0;
+  pub const ENUM_MAX: u8 = 2;
+  pub const ENUM_VALUES: &'static [Self] = &[
+    Self::Done,
+    Self::NotDone,
+    Self::Failed,
+  ];
+  /// Returns the variant's name or "" if unknown.
+  pub fn variant_name(self) -> Option<&'static str> {
+    match self {
+      Self::Done => Some("Done"),
+      Self::NotDone => Some("NotDone"),
+      Self::Failed => Some("Failed"),
+      _ => None,
+    }
+  }
+}
+impl core::fmt::Debug for Resolution {
+  fn fmt(&self, f: &mut core::fmt::Formatter) -> core::fmt::Result {
+    if let Some(name) = self.variant_name() {
+      f.write_str(name)
+    } else {
+      f.write_fmt(format_args!("<UNKNOWN {:?}>", self.0))
+    }
+  }
+}
+impl<'a> flatbuffers::Follow<'a> for Resolution {
+  type Inner = Self;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    let b = flatbuffers::read_scalar_at::<u8>(buf, loc);
+    Self(b)
+  }
+}
+
+impl flatbuffers::Push for Resolution {
+    type Output = Resolution;
+    #[inline]
+    unsafe fn push(&self, dst: &mut [u8], _written_len: usize) {
+        flatbuffers::emplace_scalar::<u8>(dst, self.0);
+    }
+}
+
+impl flatbuffers::EndianScalar for Resolution {
+  type Scalar = u8;
+  #[inline]
+  fn to_little_endian(self) -> u8 {
+    self.0.to_le()
+  }
+  #[inline]
+  #[allow(clippy::wrong_self_convention)]
+  fn from_little_endian(v: u8) -> Self {
+    let b = u8::from_le(v);
+    Self(b)
+  }
+}
+
+impl<'a> flatbuffers::Verifiable for Resolution {
+  #[inline]
+  fn run_verifier(
+    v: &mut flatbuffers::Verifier, pos: usize
+  ) -> Result<(), flatbuffers::InvalidFlatbuffer> {
+    use self::flatbuffers::Verifiable;
+    u8::run_verifier(v, pos)
+  }
+}
+
+impl flatbuffers::SimpleToVerifyInSlice for Resolution {}
 /// A step of an opened region: the region's instance, and the step's index in the plan.
 // struct StepRef, aligned to 4
 #[repr(transparent)]
@@ -3383,6 +3489,7 @@ impl<'a> Policy<'a> {
   pub const VT_PURE_: flatbuffers::VOffsetT = 10;
   pub const VT_BLOCKING: flatbuffers::VOffsetT = 12;
   pub const VT_CONCURRENCY: flatbuffers::VOffsetT = 14;
+  pub const VT_AT_MOST_ONCE: flatbuffers::VOffsetT = 16;
 
   #[inline]
   pub unsafe fn init_from_table(table: flatbuffers::Table<'a>) -> Self {
@@ -3398,6 +3505,7 @@ impl<'a> Policy<'a> {
     if let Some(x) = args.deadline { builder.add_deadline(x); }
     if let Some(x) = args.timeout { builder.add_timeout(x); }
     if let Some(x) = args.retry { builder.add_retry(x); }
+    builder.add_at_most_once(args.at_most_once);
     builder.add_blocking(args.blocking);
     builder.add_pure_(args.pure_);
     builder.finish()
@@ -3447,6 +3555,13 @@ impl<'a> Policy<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<u32>(Policy::VT_CONCURRENCY, Some(0)).unwrap()}
   }
+  #[inline]
+  pub fn at_most_once(&self) -> bool {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<bool>(Policy::VT_AT_MOST_ONCE, Some(false)).unwrap()}
+  }
 }
 
 impl flatbuffers::Verifiable for Policy<'_> {
@@ -3462,6 +3577,7 @@ impl flatbuffers::Verifiable for Policy<'_> {
      .visit_field::<bool>("pure_", Self::VT_PURE_, false)?
      .visit_field::<bool>("blocking", Self::VT_BLOCKING, false)?
      .visit_field::<u32>("concurrency", Self::VT_CONCURRENCY, false)?
+     .visit_field::<bool>("at_most_once", Self::VT_AT_MOST_ONCE, false)?
      .finish();
     Ok(())
   }
@@ -3473,6 +3589,7 @@ pub struct PolicyArgs<'a> {
     pub pure_: bool,
     pub blocking: bool,
     pub concurrency: u32,
+    pub at_most_once: bool,
 }
 impl<'a> Default for PolicyArgs<'a> {
   #[inline]
@@ -3484,6 +3601,7 @@ impl<'a> Default for PolicyArgs<'a> {
       pure_: false,
       blocking: false,
       concurrency: 0,
+      at_most_once: false,
     }
   }
 }
@@ -3518,6 +3636,10 @@ impl<'a: 'b, 'b> PolicyBuilder<'a, 'b> {
     self.fbb_.push_slot::<u32>(Policy::VT_CONCURRENCY, concurrency, 0);
   }
   #[inline]
+  pub fn add_at_most_once(&mut self, at_most_once: bool) {
+    self.fbb_.push_slot::<bool>(Policy::VT_AT_MOST_ONCE, at_most_once, false);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut flatbuffers::FlatBufferBuilder<'a>) -> PolicyBuilder<'a, 'b> {
     let start = _fbb.start_table();
     PolicyBuilder {
@@ -3541,6 +3663,7 @@ impl core::fmt::Debug for Policy<'_> {
       ds.field("pure_", &self.pure_());
       ds.field("blocking", &self.blocking());
       ds.field("concurrency", &self.concurrency());
+      ds.field("at_most_once", &self.at_most_once());
       ds.finish()
   }
 }
@@ -3573,6 +3696,8 @@ impl<'a> Step<'a> {
   pub const VT_POLICY: flatbuffers::VOffsetT = 24;
   pub const VT_CATCH: flatbuffers::VOffsetT = 26;
   pub const VT_SOURCE: flatbuffers::VOffsetT = 28;
+  pub const VT_UNDO: flatbuffers::VOffsetT = 30;
+  pub const VT_UNDO_POLICY: flatbuffers::VOffsetT = 32;
 
   #[inline]
   pub unsafe fn init_from_table(table: flatbuffers::Table<'a>) -> Self {
@@ -3584,6 +3709,8 @@ impl<'a> Step<'a> {
     args: &'args StepArgs<'args>
   ) -> flatbuffers::WIPOffset<Step<'bldr>> {
     let mut builder = StepBuilder::new(_fbb);
+    if let Some(x) = args.undo_policy { builder.add_undo_policy(x); }
+    if let Some(x) = args.undo { builder.add_undo(x); }
     if let Some(x) = args.source { builder.add_source(x); }
     if let Some(x) = args.policy { builder.add_policy(x); }
     if let Some(x) = args.next { builder.add_next(x); }
@@ -3622,7 +3749,7 @@ impl<'a> Step<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<StepKind>(Step::VT_KIND, Some(StepKind::Call)).unwrap()}
   }
-  /// Call, Timer, Signal: the node's name and its output type.
+  /// Call, Timer, Signal: the node's name and its output type. Sub: those of the workflow.
   #[inline]
   pub fn node(&self) -> Option<&'a str> {
     // Safety:
@@ -3645,7 +3772,7 @@ impl<'a> Step<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<flatbuffers::Vector<'a, u32>>>(Step::VT_ARMS, None)}
   }
-  /// Each: the region of the body.
+  /// Each: the region of the body. Sub: the region of the workflow that is called.
   #[inline]
   pub fn body(&self) -> u32 {
     // Safety:
@@ -3695,6 +3822,21 @@ impl<'a> Step<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<Source>>(Step::VT_SOURCE, None)}
   }
+  /// The name of the node that undoes this step, and how that is attempted; absent if nothing does.
+  #[inline]
+  pub fn undo(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<&str>>(Step::VT_UNDO, None)}
+  }
+  #[inline]
+  pub fn undo_policy(&self) -> Option<Policy<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<Policy>>(Step::VT_UNDO_POLICY, None)}
+  }
 }
 
 impl flatbuffers::Verifiable for Step<'_> {
@@ -3717,6 +3859,8 @@ impl flatbuffers::Verifiable for Step<'_> {
      .visit_field::<flatbuffers::ForwardsUOffset<Policy>>("policy", Self::VT_POLICY, false)?
      .visit_field::<bool>("catch", Self::VT_CATCH, false)?
      .visit_field::<flatbuffers::ForwardsUOffset<Source>>("source", Self::VT_SOURCE, false)?
+     .visit_field::<flatbuffers::ForwardsUOffset<&str>>("undo", Self::VT_UNDO, false)?
+     .visit_field::<flatbuffers::ForwardsUOffset<Policy>>("undo_policy", Self::VT_UNDO_POLICY, false)?
      .finish();
     Ok(())
   }
@@ -3735,6 +3879,8 @@ pub struct StepArgs<'a> {
     pub policy: Option<flatbuffers::WIPOffset<Policy<'a>>>,
     pub catch: bool,
     pub source: Option<flatbuffers::WIPOffset<Source<'a>>>,
+    pub undo: Option<flatbuffers::WIPOffset<&'a str>>,
+    pub undo_policy: Option<flatbuffers::WIPOffset<Policy<'a>>>,
 }
 impl<'a> Default for StepArgs<'a> {
   #[inline]
@@ -3753,6 +3899,8 @@ impl<'a> Default for StepArgs<'a> {
       policy: None,
       catch: false,
       source: None,
+      undo: None,
+      undo_policy: None,
     }
   }
 }
@@ -3815,6 +3963,14 @@ impl<'a: 'b, 'b> StepBuilder<'a, 'b> {
     self.fbb_.push_slot_always::<flatbuffers::WIPOffset<Source>>(Step::VT_SOURCE, source);
   }
   #[inline]
+  pub fn add_undo(&mut self, undo: flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<flatbuffers::WIPOffset<_>>(Step::VT_UNDO, undo);
+  }
+  #[inline]
+  pub fn add_undo_policy(&mut self, undo_policy: flatbuffers::WIPOffset<Policy<'b >>) {
+    self.fbb_.push_slot_always::<flatbuffers::WIPOffset<Policy>>(Step::VT_UNDO_POLICY, undo_policy);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut flatbuffers::FlatBufferBuilder<'a>) -> StepBuilder<'a, 'b> {
     let start = _fbb.start_table();
     StepBuilder {
@@ -3845,6 +4001,8 @@ impl core::fmt::Debug for Step<'_> {
       ds.field("policy", &self.policy());
       ds.field("catch", &self.catch());
       ds.field("source", &self.source());
+      ds.field("undo", &self.undo());
+      ds.field("undo_policy", &self.undo_policy());
       ds.finish()
   }
 }
@@ -5737,11 +5895,161 @@ impl core::fmt::Debug for Delta<'_> {
       ds.finish()
   }
 }
+pub enum UndoStateOffset {}
+#[derive(Copy, Clone, PartialEq)]
+
+/// The attempts to undo a step, before they have come to an end.
+pub struct UndoState<'a> {
+  pub _tab: flatbuffers::Table<'a>,
+}
+
+impl<'a> flatbuffers::Follow<'a> for UndoState<'a> {
+  type Inner = UndoState<'a>;
+  #[inline]
+  unsafe fn follow(buf: &'a [u8], loc: usize) -> Self::Inner {
+    Self { _tab: flatbuffers::Table::new(buf, loc) }
+  }
+}
+
+impl<'a> UndoState<'a> {
+  pub const VT_ATTEMPTS: flatbuffers::VOffsetT = 4;
+  pub const VT_FAILURES: flatbuffers::VOffsetT = 6;
+  pub const VT_STARTED_AT: flatbuffers::VOffsetT = 8;
+  pub const VT_RETRY_AT: flatbuffers::VOffsetT = 10;
+
+  #[inline]
+  pub unsafe fn init_from_table(table: flatbuffers::Table<'a>) -> Self {
+    UndoState { _tab: table }
+  }
+  #[allow(unused_mut)]
+  pub fn create<'bldr: 'args, 'args: 'mut_bldr, 'mut_bldr>(
+    _fbb: &'mut_bldr mut flatbuffers::FlatBufferBuilder<'bldr>,
+    args: &'args UndoStateArgs
+  ) -> flatbuffers::WIPOffset<UndoState<'bldr>> {
+    let mut builder = UndoStateBuilder::new(_fbb);
+    builder.add_retry_at(args.retry_at);
+    builder.add_started_at(args.started_at);
+    builder.add_failures(args.failures);
+    builder.add_attempts(args.attempts);
+    builder.finish()
+  }
+
+
+  #[inline]
+  pub fn attempts(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(UndoState::VT_ATTEMPTS, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn failures(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(UndoState::VT_FAILURES, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn started_at(&self) -> i64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<i64>(UndoState::VT_STARTED_AT, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn retry_at(&self) -> i64 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<i64>(UndoState::VT_RETRY_AT, Some(0)).unwrap()}
+  }
+}
+
+impl flatbuffers::Verifiable for UndoState<'_> {
+  #[inline]
+  fn run_verifier(
+    v: &mut flatbuffers::Verifier, pos: usize
+  ) -> Result<(), flatbuffers::InvalidFlatbuffer> {
+    use self::flatbuffers::Verifiable;
+    v.visit_table(pos)?
+     .visit_field::<u32>("attempts", Self::VT_ATTEMPTS, false)?
+     .visit_field::<u32>("failures", Self::VT_FAILURES, false)?
+     .visit_field::<i64>("started_at", Self::VT_STARTED_AT, false)?
+     .visit_field::<i64>("retry_at", Self::VT_RETRY_AT, false)?
+     .finish();
+    Ok(())
+  }
+}
+pub struct UndoStateArgs {
+    pub attempts: u32,
+    pub failures: u32,
+    pub started_at: i64,
+    pub retry_at: i64,
+}
+impl<'a> Default for UndoStateArgs {
+  #[inline]
+  fn default() -> Self {
+    UndoStateArgs {
+      attempts: 0,
+      failures: 0,
+      started_at: 0,
+      retry_at: 0,
+    }
+  }
+}
+
+pub struct UndoStateBuilder<'a: 'b, 'b> {
+  fbb_: &'b mut flatbuffers::FlatBufferBuilder<'a>,
+  start_: flatbuffers::WIPOffset<flatbuffers::TableUnfinishedWIPOffset>,
+}
+impl<'a: 'b, 'b> UndoStateBuilder<'a, 'b> {
+  #[inline]
+  pub fn add_attempts(&mut self, attempts: u32) {
+    self.fbb_.push_slot::<u32>(UndoState::VT_ATTEMPTS, attempts, 0);
+  }
+  #[inline]
+  pub fn add_failures(&mut self, failures: u32) {
+    self.fbb_.push_slot::<u32>(UndoState::VT_FAILURES, failures, 0);
+  }
+  #[inline]
+  pub fn add_started_at(&mut self, started_at: i64) {
+    self.fbb_.push_slot::<i64>(UndoState::VT_STARTED_AT, started_at, 0);
+  }
+  #[inline]
+  pub fn add_retry_at(&mut self, retry_at: i64) {
+    self.fbb_.push_slot::<i64>(UndoState::VT_RETRY_AT, retry_at, 0);
+  }
+  #[inline]
+  pub fn new(_fbb: &'b mut flatbuffers::FlatBufferBuilder<'a>) -> UndoStateBuilder<'a, 'b> {
+    let start = _fbb.start_table();
+    UndoStateBuilder {
+      fbb_: _fbb,
+      start_: start,
+    }
+  }
+  #[inline]
+  pub fn finish(self) -> flatbuffers::WIPOffset<UndoState<'a>> {
+    let o = self.fbb_.end_table(self.start_);
+    flatbuffers::WIPOffset::new(o.value())
+  }
+}
+
+impl core::fmt::Debug for UndoState<'_> {
+  fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+    let mut ds = f.debug_struct("UndoState");
+      ds.field("attempts", &self.attempts());
+      ds.field("failures", &self.failures());
+      ds.field("started_at", &self.started_at());
+      ds.field("retry_at", &self.retry_at());
+      ds.finish()
+  }
+}
 pub enum StepNoteOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
-/// What few steps have: a failure, something they wait for, the id of the signal that gave them their output. `step` is
-/// the place among the record's steps.
+/// What few steps have: a failure, something they wait for, the id of the signal that gave them their output, that
+/// another run did, how often they were reset after they had completed, attempts to undo them. `step` is the place among
+/// the record's steps.
 pub struct StepNote<'a> {
   pub _tab: flatbuffers::Table<'a>,
 }
@@ -5759,6 +6067,9 @@ impl<'a> StepNote<'a> {
   pub const VT_ERROR: flatbuffers::VOffsetT = 6;
   pub const VT_WAIT: flatbuffers::VOffsetT = 8;
   pub const VT_SIGNAL: flatbuffers::VOffsetT = 10;
+  pub const VT_COPIED: flatbuffers::VOffsetT = 12;
+  pub const VT_RESETS: flatbuffers::VOffsetT = 14;
+  pub const VT_UNDO: flatbuffers::VOffsetT = 16;
 
   #[inline]
   pub unsafe fn init_from_table(table: flatbuffers::Table<'a>) -> Self {
@@ -5770,10 +6081,13 @@ impl<'a> StepNote<'a> {
     args: &'args StepNoteArgs<'args>
   ) -> flatbuffers::WIPOffset<StepNote<'bldr>> {
     let mut builder = StepNoteBuilder::new(_fbb);
+    if let Some(x) = args.undo { builder.add_undo(x); }
+    builder.add_resets(args.resets);
     if let Some(x) = args.signal { builder.add_signal(x); }
     if let Some(x) = args.wait { builder.add_wait(x); }
     if let Some(x) = args.error { builder.add_error(x); }
     builder.add_step(args.step);
+    builder.add_copied(args.copied);
     builder.finish()
   }
 
@@ -5806,6 +6120,27 @@ impl<'a> StepNote<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<&str>>(StepNote::VT_SIGNAL, None)}
   }
+  #[inline]
+  pub fn copied(&self) -> bool {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<bool>(StepNote::VT_COPIED, Some(false)).unwrap()}
+  }
+  #[inline]
+  pub fn resets(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(StepNote::VT_RESETS, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn undo(&self) -> Option<UndoState<'a>> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<UndoState>>(StepNote::VT_UNDO, None)}
+  }
 }
 
 impl flatbuffers::Verifiable for StepNote<'_> {
@@ -5819,6 +6154,9 @@ impl flatbuffers::Verifiable for StepNote<'_> {
      .visit_field::<flatbuffers::ForwardsUOffset<NodeFailure>>("error", Self::VT_ERROR, false)?
      .visit_field::<flatbuffers::ForwardsUOffset<Wait>>("wait", Self::VT_WAIT, false)?
      .visit_field::<flatbuffers::ForwardsUOffset<&str>>("signal", Self::VT_SIGNAL, false)?
+     .visit_field::<bool>("copied", Self::VT_COPIED, false)?
+     .visit_field::<u32>("resets", Self::VT_RESETS, false)?
+     .visit_field::<flatbuffers::ForwardsUOffset<UndoState>>("undo", Self::VT_UNDO, false)?
      .finish();
     Ok(())
   }
@@ -5828,6 +6166,9 @@ pub struct StepNoteArgs<'a> {
     pub error: Option<flatbuffers::WIPOffset<NodeFailure<'a>>>,
     pub wait: Option<flatbuffers::WIPOffset<Wait<'a>>>,
     pub signal: Option<flatbuffers::WIPOffset<&'a str>>,
+    pub copied: bool,
+    pub resets: u32,
+    pub undo: Option<flatbuffers::WIPOffset<UndoState<'a>>>,
 }
 impl<'a> Default for StepNoteArgs<'a> {
   #[inline]
@@ -5837,6 +6178,9 @@ impl<'a> Default for StepNoteArgs<'a> {
       error: None,
       wait: None,
       signal: None,
+      copied: false,
+      resets: 0,
+      undo: None,
     }
   }
 }
@@ -5863,6 +6207,18 @@ impl<'a: 'b, 'b> StepNoteBuilder<'a, 'b> {
     self.fbb_.push_slot_always::<flatbuffers::WIPOffset<_>>(StepNote::VT_SIGNAL, signal);
   }
   #[inline]
+  pub fn add_copied(&mut self, copied: bool) {
+    self.fbb_.push_slot::<bool>(StepNote::VT_COPIED, copied, false);
+  }
+  #[inline]
+  pub fn add_resets(&mut self, resets: u32) {
+    self.fbb_.push_slot::<u32>(StepNote::VT_RESETS, resets, 0);
+  }
+  #[inline]
+  pub fn add_undo(&mut self, undo: flatbuffers::WIPOffset<UndoState<'b >>) {
+    self.fbb_.push_slot_always::<flatbuffers::WIPOffset<UndoState>>(StepNote::VT_UNDO, undo);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut flatbuffers::FlatBufferBuilder<'a>) -> StepNoteBuilder<'a, 'b> {
     let start = _fbb.start_table();
     StepNoteBuilder {
@@ -5884,6 +6240,9 @@ impl core::fmt::Debug for StepNote<'_> {
       ds.field("error", &self.error());
       ds.field("wait", &self.wait());
       ds.field("signal", &self.signal());
+      ds.field("copied", &self.copied());
+      ds.field("resets", &self.resets());
+      ds.field("undo", &self.undo());
       ds.finish()
   }
 }
@@ -6696,7 +7055,8 @@ impl core::fmt::Debug for Record<'_> {
 pub enum RequestOffset {}
 #[derive(Copy, Clone, PartialEq)]
 
-/// What someone outside asks of a run. Signal: `name`, `type_name`, `payload`.
+/// What someone outside asks of a run. Signal: `name`, `type_name`, `payload`. RetryFrom: `step`. Resolve: `step`,
+/// `attempt`, `resolution`, and `payload` of one that is done or `message` of one that failed.
 pub struct Request<'a> {
   pub _tab: flatbuffers::Table<'a>,
 }
@@ -6717,6 +7077,10 @@ impl<'a> Request<'a> {
   pub const VT_TYPE_NAME: flatbuffers::VOffsetT = 12;
   pub const VT_PAYLOAD: flatbuffers::VOffsetT = 14;
   pub const VT_KIND_NAME: flatbuffers::VOffsetT = 16;
+  pub const VT_STEP: flatbuffers::VOffsetT = 18;
+  pub const VT_ATTEMPT: flatbuffers::VOffsetT = 20;
+  pub const VT_RESOLUTION: flatbuffers::VOffsetT = 22;
+  pub const VT_MESSAGE: flatbuffers::VOffsetT = 24;
 
   #[inline]
   pub unsafe fn init_from_table(table: flatbuffers::Table<'a>) -> Self {
@@ -6729,11 +7093,15 @@ impl<'a> Request<'a> {
   ) -> flatbuffers::WIPOffset<Request<'bldr>> {
     let mut builder = RequestBuilder::new(_fbb);
     builder.add_at(args.at);
+    if let Some(x) = args.message { builder.add_message(x); }
+    builder.add_attempt(args.attempt);
+    if let Some(x) = args.step { builder.add_step(x); }
     if let Some(x) = args.kind_name { builder.add_kind_name(x); }
     if let Some(x) = args.payload { builder.add_payload(x); }
     if let Some(x) = args.type_name { builder.add_type_name(x); }
     if let Some(x) = args.name { builder.add_name(x); }
     if let Some(x) = args.id { builder.add_id(x); }
+    builder.add_resolution(args.resolution);
     builder.add_kind(args.kind);
     builder.finish()
   }
@@ -6789,6 +7157,34 @@ impl<'a> Request<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<&str>>(Request::VT_KIND_NAME, None)}
   }
+  #[inline]
+  pub fn step(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<&str>>(Request::VT_STEP, None)}
+  }
+  #[inline]
+  pub fn attempt(&self) -> u32 {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<u32>(Request::VT_ATTEMPT, Some(0)).unwrap()}
+  }
+  #[inline]
+  pub fn resolution(&self) -> Resolution {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<Resolution>(Request::VT_RESOLUTION, Some(Resolution::Done)).unwrap()}
+  }
+  #[inline]
+  pub fn message(&self) -> Option<&'a str> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<&str>>(Request::VT_MESSAGE, None)}
+  }
 }
 
 impl flatbuffers::Verifiable for Request<'_> {
@@ -6805,6 +7201,10 @@ impl flatbuffers::Verifiable for Request<'_> {
      .visit_field::<flatbuffers::ForwardsUOffset<&str>>("type_name", Self::VT_TYPE_NAME, false)?
      .visit_field::<flatbuffers::ForwardsUOffset<Payload>>("payload", Self::VT_PAYLOAD, false)?
      .visit_field::<flatbuffers::ForwardsUOffset<&str>>("kind_name", Self::VT_KIND_NAME, false)?
+     .visit_field::<flatbuffers::ForwardsUOffset<&str>>("step", Self::VT_STEP, false)?
+     .visit_field::<u32>("attempt", Self::VT_ATTEMPT, false)?
+     .visit_field::<Resolution>("resolution", Self::VT_RESOLUTION, false)?
+     .visit_field::<flatbuffers::ForwardsUOffset<&str>>("message", Self::VT_MESSAGE, false)?
      .finish();
     Ok(())
   }
@@ -6817,6 +7217,10 @@ pub struct RequestArgs<'a> {
     pub type_name: Option<flatbuffers::WIPOffset<&'a str>>,
     pub payload: Option<flatbuffers::WIPOffset<Payload<'a>>>,
     pub kind_name: Option<flatbuffers::WIPOffset<&'a str>>,
+    pub step: Option<flatbuffers::WIPOffset<&'a str>>,
+    pub attempt: u32,
+    pub resolution: Resolution,
+    pub message: Option<flatbuffers::WIPOffset<&'a str>>,
 }
 impl<'a> Default for RequestArgs<'a> {
   #[inline]
@@ -6829,6 +7233,10 @@ impl<'a> Default for RequestArgs<'a> {
       type_name: None,
       payload: None,
       kind_name: None,
+      step: None,
+      attempt: 0,
+      resolution: Resolution::Done,
+      message: None,
     }
   }
 }
@@ -6867,6 +7275,22 @@ impl<'a: 'b, 'b> RequestBuilder<'a, 'b> {
     self.fbb_.push_slot_always::<flatbuffers::WIPOffset<_>>(Request::VT_KIND_NAME, kind_name);
   }
   #[inline]
+  pub fn add_step(&mut self, step: flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<flatbuffers::WIPOffset<_>>(Request::VT_STEP, step);
+  }
+  #[inline]
+  pub fn add_attempt(&mut self, attempt: u32) {
+    self.fbb_.push_slot::<u32>(Request::VT_ATTEMPT, attempt, 0);
+  }
+  #[inline]
+  pub fn add_resolution(&mut self, resolution: Resolution) {
+    self.fbb_.push_slot::<Resolution>(Request::VT_RESOLUTION, resolution, Resolution::Done);
+  }
+  #[inline]
+  pub fn add_message(&mut self, message: flatbuffers::WIPOffset<&'b  str>) {
+    self.fbb_.push_slot_always::<flatbuffers::WIPOffset<_>>(Request::VT_MESSAGE, message);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut flatbuffers::FlatBufferBuilder<'a>) -> RequestBuilder<'a, 'b> {
     let start = _fbb.start_table();
     RequestBuilder {
@@ -6891,6 +7315,10 @@ impl core::fmt::Debug for Request<'_> {
       ds.field("type_name", &self.type_name());
       ds.field("payload", &self.payload());
       ds.field("kind_name", &self.kind_name());
+      ds.field("step", &self.step());
+      ds.field("attempt", &self.attempt());
+      ds.field("resolution", &self.resolution());
+      ds.field("message", &self.message());
       ds.finish()
   }
 }

@@ -13,11 +13,11 @@ use proptest::collection::{btree_map, vec};
 use proptest::option::of;
 use proptest::prelude::*;
 
-use crate::plan::{Awaited, Backoff, Fingerprint, Plan, Policy, Region, Retry, Source, Step, StepKind};
+use crate::plan::{Awaited, Backoff, Fingerprint, Plan, Policy, Region, Retry, Source, Step, StepKind, Undo};
 use crate::state::{
     Ack, Asked, Cause, CompletedBy, DataEntry, Delta, Encoding, Event, FailureKind, InstanceState, NodeFailure,
     Payload, Phase, RegionKind, Request, RequestKind, ResetMode, RollbackCause, RunCreated, RunOutcome, RunOutput,
-    StepRef, StepState, StepStatus, Timestamp, WaitingOn, WorkflowData, WorkflowId, WorkflowStatus,
+    StepRef, StepState, StepStatus, Timestamp, UndoState, WaitingOn, WorkflowData, WorkflowId, WorkflowStatus,
 };
 
 fn text() -> BoxedStrategy<String> {
@@ -246,14 +246,16 @@ fn policy() -> BoxedStrategy<Policy> {
     let factor = prop_oneof![Just(2.0), Just(f64::MAX), Just(-0.0), 1.0..9.0];
     let retry = (number(), duration(), duration(), factor, any::<bool>())
         .prop_map(|(times, min, max, factor, jitter)| Retry { times, backoff: Backoff { min, max, factor, jitter } });
-    let rest = (of(retry), of(duration()), of(duration()), any::<bool>(), any::<bool>(), number());
-    let policy = rest.prop_map(|(retry, timeout, deadline, pure, blocking, concurrency)| Policy {
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
+    let rest = (of(retry), of(duration()), of(duration()), flags, number());
+    let policy = rest.prop_map(|(retry, timeout, deadline, (pure, blocking, at_most_once), concurrency)| Policy {
         retry,
         timeout,
         deadline,
         pure,
         blocking,
         concurrency: NonZeroU32::new(concurrency),
+        at_most_once,
     });
     prop_oneof![Just(Policy::DEFAULT), policy].boxed()
 }
@@ -268,6 +270,7 @@ fn source() -> BoxedStrategy<Source> {
 struct Shape {
     texts: (String, String, String),
     policy: Policy,
+    undo: Option<Undo>,
     catch: bool,
     source: Source,
     /// The regions it opens: none for a call, one for a fan-out, several for a branch.
@@ -277,10 +280,12 @@ struct Shape {
 }
 
 fn shapes() -> BoxedStrategy<Vec<Shape>> {
-    let leaf = ((text(), text(), text()), policy(), any::<bool>(), source(), any::<u8>()).prop_map(
-        |(texts, policy, catch, source, edge)| Shape {
+    let undo = (text(), policy()).prop_map(|(node, policy)| Undo { node: Cow::Owned(node), policy });
+    let leaf = ((text(), text(), text()), policy(), of(undo), any::<bool>(), source(), any::<u8>()).prop_map(
+        |(texts, policy, undo, catch, source, edge)| Shape {
             texts,
             policy,
+            undo,
             catch,
             source,
             opens: Vec::new(),
@@ -360,6 +365,7 @@ fn lay_out(root: Vec<Shape>, steps: &mut Vec<Step>, regions: &mut Vec<Region>) {
                 after: Cow::Owned(if shape.catch { before } else { Vec::new() }),
                 next: Cow::Borrowed(&[]),
                 policy: shape.policy,
+                undo: shape.undo,
                 catch: shape.catch,
                 source: shape.source,
             });
@@ -391,7 +397,11 @@ fn step_state() -> BoxedStrategy<StepState> {
     ];
     let numbers = (number(), number(), number());
     let times = (time(), time(), time());
-    (status, numbers, times, of(payload()), of(failure()), of(waiting()), of(text()))
+    let undo = (number(), number(), time(), time()).prop_map(|(attempts, failures, started_at, retry_at)| {
+        Box::new(UndoState { attempts, failures, started_at, retry_at })
+    });
+    let notes = (of(text()), of(undo), any::<bool>(), number());
+    (status, numbers, times, of(payload()), of(failure()), of(waiting()), notes)
         .prop_map(
             |(
                 status,
@@ -400,7 +410,7 @@ fn step_state() -> BoxedStrategy<StepState> {
                 output,
                 error,
                 waiting,
-                signal,
+                (signal, undo, copied, resets),
             )| {
                 StepState {
                     status,
@@ -414,6 +424,9 @@ fn step_state() -> BoxedStrategy<StepState> {
                     error: error.map(Box::new),
                     waiting: waiting.map(Box::new),
                     signal: signal.map(Into::into),
+                    undo,
+                    copied,
+                    resets,
                     ..StepState::PENDING
                 }
             },

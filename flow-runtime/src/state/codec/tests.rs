@@ -185,9 +185,9 @@ fn b38_a_request_of_a_newer_version_is_refused_by_name() {
     let newer = "a newer version of Flow is needed: request";
     assert_eq!(
         of_request(Some("a"), 9, Some("Nudge")),
-        format!("{newer} (`Nudge`) 9, this version knows request up to 4")
+        format!("{newer} (`Nudge`) 9, this version knows request up to 7")
     );
-    assert_eq!(of_request(Some("a"), 9, None), format!("{newer} 9, this version knows request up to 4"));
+    assert_eq!(of_request(Some("a"), 9, None), format!("{newer} 9, this version knows request up to 7"));
 }
 
 #[test]

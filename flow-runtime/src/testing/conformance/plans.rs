@@ -215,6 +215,7 @@ impl Layout {
             next: Cow::Borrowed(&[]),
             policy: item.policy,
             catch: item.catch,
+            undo: None,
             source: Source::new("src/orders.rs", 20 + local, 9),
         });
     }

@@ -10,7 +10,7 @@ use flatbuffers::{Vector, WIPOffset};
 use super::names::unknown;
 use super::value::read_text;
 use super::{Builder, CodecError, check_size, fb, missing, root};
-use crate::plan::{Awaited, Backoff, Fingerprint, Plan, Policy, Region, Retry, Source, Step, StepKind};
+use crate::plan::{Awaited, Backoff, Fingerprint, Plan, Policy, Region, Retry, Source, Step, StepKind, Undo};
 use crate::state::codec::check::check_plan;
 
 /// A plan as bytes.
@@ -76,6 +76,8 @@ fn write_step(to: &mut Builder, step: &Step, around: &Source) -> WIPOffset<fb::S
         policy: write_policy(to, &step.policy),
         catch: step.catch,
         source: Some(write_source(to, &step.source, step.source.file != around.file)),
+        undo: step.undo.as_ref().map(|undo| to.create_string(&undo.node)),
+        undo_policy: step.undo.as_ref().and_then(|undo| write_policy(to, &undo.policy)),
         ..Default::default()
     };
     match &step.kind {
@@ -120,6 +122,7 @@ fn write_policy(to: &mut Builder, policy: &Policy) -> Option<WIPOffset<fb::Polic
         pure_: policy.pure,
         blocking: policy.blocking,
         concurrency: policy.concurrency.map_or(0, NonZeroU32::get),
+        at_most_once: policy.at_most_once,
     };
     Some(fb::Policy::create(to, &args))
 }
@@ -205,8 +208,13 @@ fn read_step(step: fb::Step<'_>, file: &str) -> Result<Step, CodecError> {
         next: read_numbers(step.next()),
         policy: step.policy().map_or(Ok(Policy::DEFAULT), read_policy)?,
         catch: step.catch(),
+        undo: step.undo().map(|node| read_undo(node, step.undo_policy())).transpose()?,
         source: read_source(step.source(), file),
     })
+}
+
+fn read_undo(node: &str, policy: Option<fb::Policy<'_>>) -> Result<Undo, CodecError> {
+    Ok(Undo { node: Cow::Owned(read_text(Some(node))), policy: policy.map_or(Ok(Policy::DEFAULT), read_policy)? })
 }
 
 fn read_policy(policy: fb::Policy<'_>) -> Result<Policy, CodecError> {
@@ -224,6 +232,7 @@ fn read_policy(policy: fb::Policy<'_>) -> Result<Policy, CodecError> {
         pure: policy.pure_(),
         blocking: policy.blocking(),
         concurrency: NonZeroU32::new(policy.concurrency()),
+        at_most_once: policy.at_most_once(),
     })
 }
 

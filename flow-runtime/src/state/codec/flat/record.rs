@@ -13,7 +13,7 @@ use super::value::{
 };
 use super::{Builder, CodecError, FindPlan, Plans, check_size, fb, plan, root};
 use crate::state::codec::check::check_record;
-use crate::state::{DataEntry, InstanceState, Payload, StepRef, StepState, WorkflowData};
+use crate::state::{DataEntry, InstanceState, Payload, StepRef, StepState, UndoState, WorkflowData};
 
 /// What stands for "nothing opened it".
 const NOBODY: StepRef = StepRef::new(u32::MAX, u32::MAX);
@@ -153,6 +153,9 @@ fn read_state(step: &fb::StepState, outputs: &mut Bytes) -> Result<StepState, Co
         error: None,
         waiting: None,
         signal: None,
+        undo: None,
+        copied: false,
+        resets: 0,
         opened: step.opened(),
         opened_len: step.opened_len(),
         open: 0,
@@ -186,13 +189,31 @@ fn write_notes(to: &mut Builder, steps: &[StepState]) -> Result<Option<WIPOffset
         let error = state.error.as_deref().map(|error| write_failure(to, error)).transpose()?;
         let wait = state.waiting.as_deref().map(|wait| write_wait(to, wait));
         let signal = state.signal.as_deref().map(|signal| to.create_string(signal));
-        notes.push(fb::StepNote::create(to, &fb::StepNoteArgs { step, error, wait, signal }));
+        let undo = state.undo.as_deref().map(|undo| write_undo(to, undo));
+        let (copied, resets) = (state.copied, state.resets);
+        let args = fb::StepNoteArgs { step, error, wait, signal, copied, resets, undo };
+        notes.push(fb::StepNote::create(to, &args));
     }
     Ok((!notes.is_empty()).then(|| to.create_vector(&notes)))
 }
 
 fn has_note(state: &StepState) -> bool {
-    state.error.is_some() || state.waiting.is_some() || state.signal.is_some()
+    let is_told_of = state.error.is_some() || state.waiting.is_some() || state.signal.is_some();
+    is_told_of || state.undo.is_some() || state.copied || state.resets > 0
+}
+
+fn write_undo(to: &mut Builder, undo: &UndoState) -> WIPOffset<fb::UndoState<'static>> {
+    let UndoState { attempts, failures, started_at, retry_at } = *undo;
+    fb::UndoState::create(to, &fb::UndoStateArgs { attempts, failures, started_at, retry_at })
+}
+
+fn read_undo(undo: fb::UndoState<'_>) -> UndoState {
+    UndoState {
+        attempts: undo.attempts(),
+        failures: undo.failures(),
+        started_at: undo.started_at(),
+        retry_at: undo.retry_at(),
+    }
 }
 
 fn read_notes(notes: Option<Notes<'_>>, steps: &mut [StepState]) -> Result<(), CodecError> {
@@ -204,6 +225,8 @@ fn read_notes(notes: Option<Notes<'_>>, steps: &mut [StepState]) -> Result<(), C
         state.error = note.error().map(|error| read_failure(Some(error)).map(Box::new)).transpose()?;
         state.waiting = note.wait().map(|wait| read_wait(Some(wait)).map(Box::new)).transpose()?;
         state.signal = note.signal().map(Into::into);
+        state.undo = note.undo().map(|undo| Box::new(read_undo(undo)));
+        (state.copied, state.resets) = (note.copied(), note.resets());
         next = step.saturating_add(1);
     }
     Ok(())

@@ -93,7 +93,19 @@ struct Step<'a> {
     catch: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     policy: Option<Policy>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    undo: Option<Undo<'a>>,
     source: AsText<Source>,
+}
+
+/// What undoes a step.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Undo<'a> {
+    #[serde(borrow)]
+    node: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    policy: Option<Policy>,
 }
 
 one_of! {
@@ -142,7 +154,11 @@ impl<'a> Step<'a> {
             after: Cow::Borrowed(&step.after),
             next: Cow::Borrowed(&step.next),
             catch: step.catch,
-            policy: (step.policy != plan::Policy::DEFAULT).then(|| Policy::of(&step.policy)),
+            policy: Policy::unless_default(&step.policy),
+            undo: step
+                .undo
+                .as_ref()
+                .map(|undo| Undo { node: Cow::Borrowed(&undo.node), policy: Policy::unless_default(&undo.policy) }),
             source: AsText(step.source.clone()),
         }
     }
@@ -168,6 +184,10 @@ impl Mirror for Step<'_> {
             after: numbers(self.after),
             next: numbers(self.next),
             policy: self.policy.map_or(plan::Policy::DEFAULT, Policy::ours),
+            undo: self.undo.map(|undo| plan::Undo {
+                node: owned(undo.node),
+                policy: undo.policy.map_or(plan::Policy::DEFAULT, Policy::ours),
+            }),
             catch: self.catch,
             source: self.source.0,
         })
@@ -194,6 +214,8 @@ struct Policy {
     blocking: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     concurrency: Option<NonZeroU32>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    at_most_once: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -207,6 +229,10 @@ struct Retry {
 }
 
 impl Policy {
+    fn unless_default(policy: &plan::Policy) -> Option<Self> {
+        (*policy != plan::Policy::DEFAULT).then(|| Self::of(policy))
+    }
+
     fn of(policy: &plan::Policy) -> Self {
         let retry = |plan::Retry { times, backoff: Backoff { min, max, factor, jitter } }| Retry {
             times,
@@ -222,6 +248,7 @@ impl Policy {
             pure: policy.pure,
             blocking: policy.blocking,
             concurrency: policy.concurrency,
+            at_most_once: policy.at_most_once,
         }
     }
 
@@ -237,6 +264,7 @@ impl Policy {
             pure: self.pure,
             blocking: self.blocking,
             concurrency: self.concurrency,
+            at_most_once: self.at_most_once,
         }
     }
 }

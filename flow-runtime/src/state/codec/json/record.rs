@@ -18,7 +18,7 @@ use super::{CodecError, MAX_BYTES, MAX_ITEMS, MAX_NAMES};
 use crate::state::codec::check::{check_plan, check_record};
 use crate::state::{
     Asked, Cause, DataEntry, InstanceState, NodeFailure, RunOutcome, RunOutput, StepRef, StepState, StepStatus,
-    Timestamp, WorkflowData, WorkflowId, WorkflowStatus,
+    Timestamp, UndoState, WorkflowData, WorkflowId, WorkflowStatus,
 };
 
 /// What a file holds.
@@ -263,12 +263,44 @@ struct Step<'a> {
     signal: Option<Cow<'a, str>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     error: Option<Failure<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    undo: Option<Undo>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    copied: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    resets: u32,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     output: Option<Payload<'a>>,
     #[serde(default, skip_serializing_if = "is_default")]
     opened: u32,
     #[serde(default, skip_serializing_if = "is_default")]
     opened_len: u32,
+}
+
+/// How far the attempts to undo a step have come.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Undo {
+    #[serde(default, skip_serializing_if = "is_default")]
+    attempts: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
+    failures: u32,
+    #[serde(default, skip_serializing_if = "is_default")]
+    started_at: AsText<Timestamp>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    retry_at: AsText<Timestamp>,
+}
+
+impl Undo {
+    fn of(undo: &UndoState) -> Self {
+        let UndoState { attempts, failures, started_at, retry_at } = *undo;
+        Self { attempts, failures, started_at: AsText(started_at), retry_at: AsText(retry_at) }
+    }
+
+    fn ours(self) -> UndoState {
+        let Self { attempts, failures, started_at: AsText(started_at), retry_at: AsText(retry_at) } = self;
+        UndoState { attempts, failures, started_at, retry_at }
+    }
 }
 
 impl<'a> Step<'a> {
@@ -286,6 +318,9 @@ impl<'a> Step<'a> {
             waiting: state.waiting.as_deref().map(Wait::of),
             signal: state.signal.as_deref().map(Cow::Borrowed),
             error: state.error.as_deref().map(Failure::of),
+            undo: state.undo.as_deref().map(Undo::of),
+            copied: state.copied,
+            resets: state.resets,
             output: state.output.as_ref().map(Payload::of),
             opened: state.opened,
             opened_len: state.opened_len,
@@ -309,6 +344,9 @@ impl Mirror for Step<'_> {
             error: self.error.map(|error| error.ours().map(Box::new)).transpose()?,
             waiting: self.waiting.map(|wait| wait.ours().map(Box::new)).transpose()?,
             signal: self.signal.map(|signal| signal.into_owned().into()),
+            undo: self.undo.map(|undo| Box::new(undo.ours())),
+            copied: self.copied,
+            resets: self.resets,
             opened: self.opened,
             opened_len: self.opened_len,
             open: 0,

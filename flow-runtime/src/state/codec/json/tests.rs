@@ -25,6 +25,7 @@ fn small() -> WorkflowData {
         next: next.into(),
         policy: plan::Policy::DEFAULT,
         catch: false,
+        undo: None,
         source: plan::Source::new("src/main.rs", 7, 5),
     };
     let steps = vec![step("charge", &[], &[1]), step("ship", &[0], &[])];
