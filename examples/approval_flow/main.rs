@@ -1,7 +1,8 @@
 //! An expense claim that waits for its manager's word, which another process gives.
 //!
 //! In: a claim, and later a word on it. Out: what became of the claim. While it waits the process may be killed, started
-//! again, or not run at all: the claim waits on disk, and after three days it is closed.
+//! again, or not run at all: the claim waits on disk, and after three days it is closed. The money for it is set aside
+//! meanwhile; when the claim is declined, that is undone.
 //!
 //! ```text
 //! cargo run --example approval_flow -- claim taxi-7 4200          # waits
@@ -33,18 +34,31 @@ async fn ask_manager(claim: &Claim, cx: &NodeContext) {
     cx.progress(1.0, &format!("the manager is asked about {} cents for {}", claim.cents, claim.what));
 }
 
+/// Sets the money aside, so that nobody else spends it meanwhile.
+#[node(undo = release(claim))]
+async fn hold_budget(claim: &Claim, cx: &NodeContext) {
+    cx.progress(1.0, &format!("{} cents are set aside", claim.cents));
+}
+
+#[node]
+async fn release(claim: &Claim, cx: &NodeContext) {
+    cx.progress(1.0, &format!("{} cents are free again", claim.cents));
+}
+
 #[node]
 async fn pay(claim: &Claim, by: &str) -> String {
     format!("{} cents for {} are paid, approved by {by}", claim.cents, claim.what)
 }
 
+/// A claim that is declined fails, and so what was done for it is undone.
 #[node]
-async fn decline(claim: &Claim, word: &Approval) -> String {
-    format!("{}: {word}", claim.what)
+async fn decline(claim: &Claim, word: &Approval) -> Result<String, NodeError> {
+    Err(NodeError::permanent(format!("{}: {word}", claim.what)))
 }
 
 #[node]
-async fn close(claim: &Claim) -> String {
+async fn close(claim: &Claim, cx: &NodeContext) -> String {
+    release(claim, cx).await; // a node is a function like any other
     format!("{}: closed, nobody answered within three days", claim.what)
 }
 
@@ -55,6 +69,8 @@ workflow! {
         if claim.cents < 1_000 {
             pay(claim, "the rules")
         } else {
+            let held = hold_budget(claim);
+            #[after(held)]
             let asked = ask_manager(claim);
             #[catch]                                        // that nobody answers is a value, not the end of the run
             #[after(asked)]
@@ -137,7 +153,11 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
                 .clock(Ahead(Duration::from_secs(args.days_later * 24 * 3600)))
                 .observe(LineProgress::stderr())
                 .build();
-            println!("{}", expense(Claim { what, cents }).run(&engine, id).await?);
+            match expense(Claim { what, cents }).run(&engine, id).await {
+                Ok(paid) => println!("{paid}"),
+                Err(RunError::RolledBack { failures, .. }) => println!("{}", failures[0].failure.message),
+                Err(error) => return Err(error.into()),
+            }
         }
         Command::Word { id, word, reason } => {
             let word = match word {

@@ -12,7 +12,7 @@ use crate::engine::{AskError, Failures, PlanChanges, RunError, StepFailure};
 use crate::state::codec::CodecError;
 use crate::state::{
     ApplyError, BoxError, Cause, DecodeError, EncodeError, FailureKind, InvalidId, NodeError, NodeFailure, Request,
-    RequestKind, WorkflowId, WorkflowStatus,
+    RequestKind, Rollback, WorkflowId, WorkflowStatus,
 };
 use crate::store::{StoreError, with_causes};
 
@@ -71,9 +71,11 @@ fn failed(step: &str, is_at_hand: bool) -> StepFailure {
 fn run_error_after(error: Option<&RunError>) -> Option<RunError> {
     let (workflow, id, step) = (text("order"), id(), text("charge"));
     let failures = Failures::new(vec![failed("charge", true), failed("ship", false)]);
+    let rollback = Arc::new(Rollback { left: vec![text("pack")], ..Rollback::default() });
     let next = match error {
-        None => RunError::Failed { workflow, id: Some(id), failures },
-        Some(RunError::Failed { .. }) => RunError::Cancelled { workflow, id },
+        None => RunError::Failed { workflow, id: Some(id), failures, rollback },
+        Some(RunError::Failed { .. }) => RunError::RolledBack { workflow, id: None, failures, rollback },
+        Some(RunError::RolledBack { .. }) => RunError::Cancelled { workflow, id, rollback },
         Some(RunError::Cancelled { .. }) => RunError::Interrupted { workflow, id: None },
         Some(RunError::Interrupted { .. }) => RunError::InvalidId(invalid_id()),
         Some(RunError::InvalidId(_)) => {

@@ -89,6 +89,11 @@ pub const fn call<N: Node>() -> StepKind {
     StepKind::Call { node: Cow::Borrowed(N::NAME), output: Cow::Borrowed(N::OUTPUT), awaits: N::AWAITS }
 }
 
+/// What undoes a step: this node.
+pub const fn undo_by<N: Node>() -> Option<Undo> {
+    Some(Undo { node: Cow::Borrowed(N::NAME), policy: N::POLICY })
+}
+
 /// A branch over these regions.
 pub const fn branch(arms: &'static [u32]) -> StepKind {
     StepKind::Branch { arms: Cow::Borrowed(arms) }

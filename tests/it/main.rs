@@ -22,6 +22,7 @@ mod retention;
 mod shared_file;
 mod tidy;
 mod ui;
+mod undo;
 mod unusual;
 mod waits;
 mod workflow;

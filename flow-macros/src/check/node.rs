@@ -5,9 +5,11 @@ use syn::visit::{self, Visit};
 use syn::{FnArg, GenericParam, ReturnType, Type, TypeImplTrait, TypeReference};
 
 use super::Checked;
-use crate::diagnostics::Errors;
+use crate::diagnostics::{Errors, nearest};
 use crate::model::node::{Failure, NodeModel, Role};
+use crate::model::policy::OUTPUT;
 use crate::model::text::text;
+use crate::parse::language::plain_name;
 
 /// Holds a node to all rules; gives the model back with the errors if it breaks one.
 pub(crate) fn node(mut errors: Errors, model: NodeModel) -> Result<Checked<NodeModel>, Box<(NodeModel, syn::Error)>> {
@@ -22,6 +24,7 @@ pub(crate) fn node(mut errors: Errors, model: NodeModel) -> Result<Checked<NodeM
     output_is_owned(&mut errors, &model);
     can_fail_if_it_judges_failures(&mut errors, &model);
     deadline_leaves_room(&mut errors, &model);
+    undo_fits(&mut errors, &model);
     match errors.finish() {
         Some(error) => Err(Box::new((model, error))),
         None => Ok(Checked(model)),
@@ -183,6 +186,40 @@ fn can_fail_if_it_judges_failures(errors: &mut Errors, model: &NodeModel) {
         && matches!(model.output.failure, Failure::Never)
     {
         errors.report(condition, "this node returns no error to look at\nhelp: return a `Result`, or remove `if`");
+    }
+}
+
+/// What undoes a node is another one, and is given what this one was given.
+fn undo_fits(errors: &mut Errors, model: &NodeModel) {
+    let Some(undo) = &model.options.undo else { return };
+    let name = &model.function.sig.ident;
+    if undo.path.is_ident(name) {
+        errors.report(&undo.path, format!("`{name}` cannot undo itself\nhelp: name the node that undoes it"));
+    }
+    if let Some(pure) = &model.options.pure {
+        errors.report(pure, "a `pure` node has no effect that could be undone\nhelp: remove `pure`, or `undo`");
+    }
+    for arg in &undo.args {
+        let Some(given) = plain_name(arg) else {
+            let help = "name inputs of this node, or `output`; what else it needs it can take from its state";
+            errors.report(arg, format!("an undo is given what the node was given\nhelp: {help}"));
+            continue;
+        };
+        if given != OUTPUT && model.input(given).is_none() {
+            let inputs: Vec<String> = model.inputs().map(|input| input.name.to_string()).collect();
+            let known: Vec<&str> = inputs.iter().map(String::as_str).chain([OUTPUT]).collect();
+            let help = match nearest(&given.to_string(), &known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are `{}`", known.join("`, `")),
+            };
+            errors.report(given, format!("`{name}` has no input `{given}`\nhelp: {help}"));
+        }
+    }
+    if let Some(input) = model.inputs().find(|input| input.name == OUTPUT) {
+        errors.report(
+            &input.name,
+            "`output` is the output of the node in its `undo`\nhelp: give this input another name",
+        );
     }
 }
 

@@ -1,21 +1,25 @@
 //! In: a node. Out: the function as written, and beside it a type of the same name that says all a workflow needs to
 //! know: output, name, policy, what state it takes, and how it is called.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
-use syn::{GenericParam, Generics, Lifetime, Type, TypeReference};
+use syn::{GenericParam, Generics, Lifetime, Path, Type, TypeReference};
 
 use super::policy::policy;
 use crate::check::Checked;
 use crate::model::bounds::{depends, is_relaxed, needs_bounds, without_bounds};
 use crate::model::node::{Failure, NodeModel, Parameter, Role};
+use crate::model::policy::Undo;
+use crate::parse::language::plain_name;
 
 /// The code of a node.
 pub(crate) fn node(checked: &Checked<NodeModel>) -> TokenStream {
     let model = checked.model();
     let states: Vec<Type> = model.parameters.iter().filter_map(state).collect();
-    code(model, &body(model), &states, &checks(model))
+    let (undo, body) = (undo(model), body(model));
+    code(model, &quote!(#undo #body), &states, &checks(model))
 }
 
 /// The code of a node that breaks a rule: all that other code may name, so that only the mistake itself is reported.
@@ -45,12 +49,17 @@ fn code(model: &NodeModel, body: &TokenStream, states: &[Type], checks: &TokenSt
     let flow = super::runtime(model.options.krate.as_ref());
     let cfg: Vec<_> = function.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect();
     let generics = type_generics(&function.sig.generics);
-    let bounded = needs_bounds(&model.output.ty, &generics);
+    let bounded = needs_bounds(&model.output.ty, &generics) || model.options.undo.is_some();
     let facts = if bounded { generics.clone() } else { without_bounds(&generics) };
     let (impl_generics, ty_generics, where_clause) = facts.split_for_impl();
     let marker = marker(model, &generics);
     let (ty, text, stored) = (model.storable_output(), model.output_text(), model.stored_name());
     let policy = policy(&flow, quote!(#flow::Policy::DEFAULT), &model.options);
+    let undo = model
+        .options
+        .undo
+        .as_ref()
+        .map(|Undo { path, .. }| quote!(const UNDO: #flow::Option<#flow::Undo> = #flow::undo_by::<#path>();));
     let requires = requires(model, &generics, states, &flow);
     let call = call(model, &generics, &flow, body);
     quote! {
@@ -67,6 +76,7 @@ fn code(model: &NodeModel, body: &TokenStream, states: &[Type], checks: &TokenSt
                 const NAME: &'static str = #stored;
                 const OUTPUT: &'static str = #text;
                 const POLICY: #flow::Policy = #policy;
+                #undo
             }
             #requires
             #call
@@ -102,7 +112,8 @@ fn phantom(generics: &Generics) -> TokenStream {
 /// That an engine's state has what the node takes.
 fn requires(model: &NodeModel, generics: &Generics, states: &[Type], flow: &TokenStream) -> TokenStream {
     let name = &model.function.sig.ident;
-    let bounded = states.iter().any(|state| depends(state, generics));
+    let undo = model.options.undo.iter().map(|undo| &undo.path).collect::<Vec<_>>();
+    let bounded = !undo.is_empty() || states.iter().any(|state| depends(state, generics));
     let generics = &if bounded { generics.clone() } else { without_bounds(generics) };
     let (_, ty_generics, where_clause) = generics.split_for_impl();
     let parameters = generics.params.iter();
@@ -113,10 +124,12 @@ fn requires(model: &NodeModel, generics: &Generics, states: &[Type], flow: &Toke
         where
             __State: ::core::marker::Send + ::core::marker::Sync + 'static,
             #(__State: #flow::Provide<#states>,)*
+            #(#undo: #flow::Requires<__State>,)*
             #(#predicates,)*
         {
             fn register(providers: &mut #flow::Providers) {
                 #(#flow::Providers::add::<__State, #states>(providers);)*
+                #(<#undo as #flow::Requires<__State>>::register(providers);)*
                 let _ = providers;
             }
         }
@@ -186,6 +199,42 @@ fn body(model: &NodeModel) -> TokenStream {
     let condition = condition.map_or_else(|| quote!(|_| true), ToTokens::to_token_stream);
     let body = quote_spanned!(name.span()=> #flow::run_fallible::<#ty, #error>(#future, #condition));
     quote!(#(#clones)* #body)
+}
+
+/// The call of the node that undoes this one, where that is what is to be done.
+fn undo(model: &NodeModel) -> Option<TokenStream> {
+    let Undo { path, args, span } = model.options.undo.as_ref()?;
+    let (flow, ty) = (super::runtime(model.options.krate.as_ref()), &model.output.ty);
+    let inputs = || args.iter().filter_map(plain_name).filter_map(|name| model.input(name));
+    // What is cloned for the body is borrowed for shorter than the future lives, so that takes a clone along.
+    let clones = inputs().filter(|input| matches!(input.role, Role::Cloned)).map(|input| {
+        let name = &input.name;
+        quote!(let #name = ::core::clone::Clone::clone(#name);)
+    });
+    let args = args.iter().filter_map(plain_name).map(|name| match model.input(name) {
+        Some(Parameter { role: Role::Cloned, .. }) => quote_spanned!(name.span()=> &#name),
+        Some(_) => name.to_token_stream(),
+        None => quote_spanned!(name.span()=> __output),
+    });
+    let output = quote_spanned!(ty.span()=> self.0.undone::<#ty>());
+    let called = call_of(path, *span, args);
+    Some(quote! {
+        if let #flow::Some(__output) = #output {
+            let __cx = self.0;
+            #(#clones)*
+            return #flow::later(async move { #called.await });
+        }
+    })
+}
+
+/// The call of a node in the context `__cx`; a message about an argument stands at it, one about their number at the
+/// node's name.
+fn call_of(path: &Path, span: Span, args: impl Iterator<Item = TokenStream>) -> TokenStream {
+    let at = path.segments.last().map_or(span, |last| last.ident.span());
+    let method = Ident::new("call", at);
+    let mut arguments = proc_macro2::Group::new(proc_macro2::Delimiter::Parenthesis, quote!(#(#args),*));
+    arguments.set_span(span);
+    quote_spanned!(at=> <#path>::__at(__cx).#method #arguments)
 }
 
 /// The call of the function as the user wrote it.

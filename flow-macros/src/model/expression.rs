@@ -14,12 +14,17 @@ use super::workflow::{Binding, BindingIx, Expression, Origin, RegionIx};
 use crate::parse::attributes;
 use crate::parse::language;
 
-/// Resolves the names of an expression that stands in this region.
-pub(super) fn resolve(resolver: &mut Resolver<'_>, expr: &Expr, region: RegionIx) -> Expression {
+/// Resolves the names of an expression that stands in this region. With a reason, no step can stand in it.
+pub(super) fn resolve(
+    resolver: &mut Resolver<'_>,
+    expr: &Expr,
+    maybe: Option<&'static str>,
+    region: RegionIx,
+) -> Expression {
     let (uses, names, views) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let mut expression = Expression { expr: Box::new(expr.clone()), uses, names, views };
     let mut expr = expr.clone();
-    let mut walk = Walk { resolver, region, out: &mut expression, maybe: None };
+    let mut walk = Walk { resolver, region, out: &mut expression, maybe };
     walk.visit_expr_mut(&mut expr);
     *expression.expr = expr;
     expression

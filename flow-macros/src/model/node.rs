@@ -127,6 +127,16 @@ fn output(output: &ReturnType) -> NodeOutput {
 }
 
 impl NodeModel {
+    /// The parameters that a workflow gives.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = &Parameter> {
+        self.parameters.iter().filter(|parameter| matches!(parameter.role, Role::Borrowed(_) | Role::Cloned))
+    }
+
+    /// The parameter of this name that a workflow gives.
+    pub(crate) fn input(&self, name: &Ident) -> Option<&Parameter> {
+        self.inputs().find(|input| input.name == *name)
+    }
+
     /// The name that plans and stores keep.
     pub(crate) fn stored_name(&self) -> String {
         match &self.options.name {

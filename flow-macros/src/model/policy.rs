@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::{Expr, Ident, Lit, LitStr, Path, UnOp};
 
@@ -36,9 +36,23 @@ pub(crate) struct Options {
     pub(crate) pure: Option<Ident>,
     pub(crate) blocking: Option<Ident>,
     pub(crate) concurrency: Option<u32>,
+    pub(crate) undo: Option<Undo>,
     pub(crate) name: Option<LitStr>,
     pub(crate) krate: Option<Path>,
 }
+
+/// What `undo` says.
+pub(crate) struct Undo {
+    /// The node that undoes.
+    pub(crate) path: Path,
+    /// What it is called with; [`OUTPUT`] stands for the output of the step.
+    pub(crate) args: Vec<Expr>,
+    /// Where the arguments stand.
+    pub(crate) span: Span,
+}
+
+/// The word for the output of the step that is undone.
+pub(crate) const OUTPUT: &str = "output";
 
 /// What `retry(..)` says.
 pub(crate) struct Retry {
@@ -50,12 +64,12 @@ pub(crate) struct Retry {
     pub(crate) condition: Option<Path>,
 }
 
-const AT_NODE: &[&str] = &["retry", "timeout", "deadline", "pure", "blocking", "concurrency", "name", "crate"];
-const AT_CALL: &[&str] = &["retry", "timeout", "deadline", "pure", "concurrency"];
+const AT_NODE: &[&str] = &["retry", "timeout", "deadline", "pure", "blocking", "concurrency", "undo", "name", "crate"];
+const AT_CALL: &[&str] = &["retry", "timeout", "deadline", "pure", "concurrency", "undo"];
 const AT_FAN_OUT: &[&str] = &["concurrency"];
 const AT_SIGNAL: &[&str] = &["timeout"];
 const IN_RETRY: &[&str] = &["times", "backoff", "factor", "jitter", "if"];
-const LATER: &[&str] = &["undo", "at_most_once"];
+const LATER: &[&str] = &["at_most_once"];
 
 /// What these options mean at this place.
 pub(crate) fn options(errors: &mut Errors, items: Vec<Item>, place: Place) -> Options {
@@ -85,10 +99,7 @@ fn is_known(errors: &mut Errors, name: &Ident, seen: &mut Vec<String>, place: Pl
     };
     let written = name.to_string();
     if LATER.contains(&written.as_str()) {
-        errors.report(
-            name,
-            format!("`{written}` is not available yet\nhelp: remove it; undo and at-most-once come in a later version"),
-        );
+        errors.report(name, format!("`{written}` is not available yet\nhelp: remove it; it comes in a later version"));
         return false;
     }
     if !known.contains(&written.as_str()) {
@@ -137,6 +148,7 @@ fn option(errors: &mut Errors, item: Item, read: &mut Options, place: Place) {
         "pure" => read.pure = flag(errors, name, &value),
         "blocking" => read.blocking = flag(errors, name, &value),
         "concurrency" => read.concurrency = count(errors, &name, &value, "1"),
+        "undo" => read.undo = undo(errors, &name, &value),
         "name" => read.name = node_name(errors, &name, &value),
         _ => read.krate = path(errors, &name, &value, "crate = renamed_flow_runtime"),
     }
@@ -259,6 +271,32 @@ fn count(errors: &mut Errors, name: &Ident, value: &Value, example: &str) -> Opt
         if zero && name == "times" { "remove `retry`".to_owned() } else { format!("write `{name} = {example}`") };
     errors.report(tokens_of(name, value), format!("{fact}\nhelp: {help}"));
     None
+}
+
+fn undo(errors: &mut Errors, name: &Ident, value: &Value) -> Option<Undo> {
+    let Value::Is(value) = value else {
+        errors.report(
+            name,
+            "`undo` needs the node that undoes\nhelp: write `undo = refund`, or `undo = refund(order, output)`",
+        );
+        return None;
+    };
+    match &**value {
+        Expr::Path(path) => {
+            let at = path.path.segments.last().map_or_else(|| name.span(), |last| last.ident.span());
+            let output = Ident::new(OUTPUT, at);
+            Some(Undo { path: path.path.clone(), args: vec![syn::parse_quote!(#output)], span: at })
+        }
+        Expr::Call(call) if matches!(&*call.func, Expr::Path(_)) => {
+            let Expr::Path(path) = &*call.func else { return None };
+            let (path, span) = (path.path.clone(), call.paren_token.span.join());
+            Some(Undo { path, args: call.args.iter().cloned().collect(), span })
+        }
+        other => {
+            errors.report(other, "`undo` is a node, with what it is given\nhelp: write `undo = refund`, or `undo = refund(order, output)`");
+            None
+        }
+    }
 }
 
 fn path(errors: &mut Errors, name: &Ident, value: &Value, example: &str) -> Option<Path> {

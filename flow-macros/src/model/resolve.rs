@@ -234,7 +234,12 @@ impl Resolver<'_> {
 
     /// A plain expression, with the calls of nodes in it made steps of their own.
     pub(super) fn expression(&mut self, expr: &Expr, region: RegionIx) -> Expression {
-        super::expression::resolve(self, expr, region)
+        super::expression::resolve(self, expr, None, region)
+    }
+
+    /// A plain expression where no step can stand, for this reason.
+    pub(super) fn plain_expression(&mut self, expr: &Expr, reason: &'static str, region: RegionIx) -> Expression {
+        super::expression::resolve(self, expr, Some(reason), region)
     }
 }
 

@@ -8,11 +8,11 @@ use syn::spanned::Spanned;
 use syn::{Expr, ExprCall, ExprForLoop, ExprPath, Ident, LitStr, Path};
 
 use super::names::{Meaning, key};
-use super::policy::{self, Options, Place};
+use super::policy::{self, OUTPUT, Options, Place, Undo};
 use super::resolve::Resolver;
 use super::text::text;
 use super::wait::Wait;
-use super::workflow::{Call, Each, Id, Kind, Origin, RegionIx, Step, StepIx};
+use super::workflow::{Call, Each, Id, Kind, Origin, RegionIx, Step, StepIx, UndoArg, UndoCall};
 use crate::parse::attributes::StepAttributes;
 use crate::parse::language;
 
@@ -121,8 +121,9 @@ impl Resolver<'_> {
             self.names.step(&id.text, step);
         }
         let StepAttributes { catch, with, .. } = attrs;
-        let with = self.with(with, &kind);
-        self.steps.push(Step { id, region, kind, after, catch, with, span, local: 0 });
+        let mut with = self.with(with, &kind);
+        let undo = with.undo.take().map(|undo| self.undo(undo, region));
+        self.steps.push(Step { id, region, kind, after, catch, with, undo, span, local: 0 });
         if let Some(region) = self.regions.get_mut(region) {
             region.steps.push(step);
         }
@@ -144,6 +145,16 @@ impl Resolver<'_> {
             }
         };
         policy::from_tokens(self.errors, options, place)
+    }
+
+    /// What undoes a step, with values that are known where the step stands.
+    fn undo(&mut self, undo: Undo, region: RegionIx) -> UndoCall {
+        let Undo { path, args, span } = undo;
+        let args = args.iter().map(|arg| match language::plain_name(arg) {
+            Some(name) if name == OUTPUT => UndoArg::Output(name.span()),
+            _ => UndoArg::Value(self.plain_expression(arg, "in an undo", region)),
+        });
+        UndoCall { path, span, args: args.collect() }
     }
 
     /// The steps that `#[after(..)]` names, by what is bound to them or by their id.

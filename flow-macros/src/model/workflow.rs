@@ -52,6 +52,8 @@ pub(crate) struct Step {
     pub(crate) catch: Option<Ident>,
     /// What `#[with(..)]` overrides.
     pub(crate) with: Options,
+    /// What undoes the step, where `#[with(..)]` says so.
+    pub(crate) undo: Option<UndoCall>,
     /// Where the step is written.
     pub(crate) span: Span,
     /// The index in the plan.
@@ -77,6 +79,22 @@ pub(crate) struct Call {
     pub(crate) args: Vec<Expression>,
     /// What it waits for, if it has no body that gives its output.
     pub(crate) wait: Option<Wait>,
+}
+
+/// A call of the node that undoes a step.
+pub(crate) struct UndoCall {
+    pub(crate) path: Path,
+    /// Where the arguments stand.
+    pub(crate) span: Span,
+    pub(crate) args: Vec<UndoArg>,
+}
+
+/// What a node that undoes is given.
+pub(crate) enum UndoArg {
+    /// The output of the step.
+    Output(Span),
+    /// A value of the workflow.
+    Value(Expression),
 }
 
 /// A `match` or an `if` with steps in its arms.
@@ -246,10 +264,13 @@ impl Model {
         }
     }
 
-    /// The steps whose values this step's arguments or head use.
+    /// The steps whose values this step's arguments or head use, or those of what undoes it.
     pub(crate) fn inputs(&self, step: StepIx) -> BTreeSet<u32> {
         let mut inputs = BTreeSet::new();
         self.steps_of_head(step, &mut inputs);
+        for value in self.step(step).undo.iter().flat_map(UndoCall::values) {
+            self.steps_used(value, &mut inputs);
+        }
         inputs
     }
 
@@ -277,6 +298,16 @@ impl Model {
             },
             _ => None,
         }
+    }
+}
+
+impl UndoCall {
+    /// The values of the workflow that it is given.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &Expression> {
+        self.args.iter().filter_map(|arg| match arg {
+            UndoArg::Value(value) => Some(value),
+            UndoArg::Output(_) => None,
+        })
     }
 }
 

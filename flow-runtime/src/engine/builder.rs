@@ -3,6 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::clock::{Clock, SystemClock};
 use super::durability::Durability;
@@ -23,6 +24,9 @@ use crate::store::{AnyStore, WorkflowStore};
 /// How many attempts run at once where nothing else is said.
 const DEFAULT_CONCURRENCY: usize = 64;
 
+/// The longest time to undo one step where nothing else is said.
+const UNDO_DEADLINE: Duration = Duration::from_secs(60 * 60);
+
 /// What engines of both kinds can be told.
 pub(super) struct Options {
     pub(super) clock: Arc<dyn Clock>,
@@ -34,6 +38,7 @@ pub(super) struct Options {
     pub(super) compression: Option<Compression>,
     pub(super) adopt_changed_plans: bool,
     pub(super) durability: Durability,
+    pub(super) undo_deadline: Duration,
 }
 
 impl Options {
@@ -47,6 +52,7 @@ impl Options {
             compression: None,
             adopt_changed_plans: false,
             durability: Durability::Strict,
+            undo_deadline: UNDO_DEADLINE,
         }
     }
 
@@ -155,6 +161,14 @@ impl<S: Send + Sync + 'static> EngineBuilder<S> {
     /// run and a resumed one see equal values. For tests.
     pub fn strict_roundtrip(mut self, on: bool) -> Self {
         self.options.strict_roundtrip = on;
+        self
+    }
+
+    /// The longest time that all attempts to undo one step may take together, in wall time from the first; an hour by
+    /// default. A node that undoes and has a `deadline` of its own keeps that. What takes longer has failed to be undone,
+    /// and the rest of the rollback goes on.
+    pub fn undo_deadline(mut self, deadline: Duration) -> Self {
+        self.options.undo_deadline = deadline;
         self
     }
 

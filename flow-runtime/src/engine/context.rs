@@ -11,9 +11,9 @@ use tokio::sync::watch;
 
 use super::observers::Observers;
 use super::position::{Position, idempotency_key};
-use super::tree::At;
+use super::tree::{At, Value, output_of};
 use crate::plan::{Plan, Providers};
-use crate::state::{DecodeError, EncodeError, Encoding, Key, Packing, Payload, WorkflowId, decode, encode};
+use crate::state::{DecodeError, EncodeError, Encoding, Key, Output, Packing, Payload, WorkflowId, decode, encode};
 
 /// What all attempts of one run share.
 pub(crate) struct RunShared {
@@ -23,7 +23,10 @@ pub(crate) struct RunShared {
     pub(crate) state: Arc<dyn Any + Send + Sync>,
     pub(crate) providers: Arc<Providers>,
     pub(crate) observers: Observers,
+    /// Tells bodies that the run is stopping.
     pub(crate) stopping: watch::Receiver<bool>,
+    /// Tells those that undo that the engine is.
+    pub(crate) stopping_undo: watch::Receiver<bool>,
     pub(crate) encoding: Encoding,
     pub(crate) packing: Arc<Packing>,
     pub(crate) data: RwLock<Committed>,
@@ -71,14 +74,40 @@ pub struct NodeContext {
     run: Arc<RunShared>,
     position: Position,
     attempt: u32,
+    /// The output of the step if this undoes it.
+    undone: Option<Undone>,
     /// Whether the body has learned that the run is stopping.
     told: AtomicBool,
     writes: Mutex<Vec<(String, Payload)>>,
 }
 
+/// The output of a step that is undone.
+struct Undone {
+    output: Value,
+    /// Whether the node that undoes has been called with it. It may have an undo of its own, which is not meant.
+    is_taken: AtomicBool,
+}
+
 impl NodeContext {
     pub(crate) fn new(run: Arc<RunShared>, position: Position, attempt: u32) -> Self {
-        Self { run, position, attempt, told: AtomicBool::new(false), writes: Mutex::default() }
+        Self { run, position, attempt, undone: None, told: AtomicBool::new(false), writes: Mutex::default() }
+    }
+
+    /// The context of an attempt to undo what gave this output.
+    pub(crate) fn to_undo(run: Arc<RunShared>, position: Position, attempt: u32, output: Value) -> Self {
+        let undone = Some(Undone { output, is_taken: AtomicBool::new(false) });
+        Self { undone, ..Self::new(run, position, attempt) }
+    }
+
+    /// The output that is to be undone, for the one who asks first; `None` if forward work is to be done.
+    #[doc(hidden)]
+    pub fn undone<T: Output>(&self) -> Option<&T> {
+        let Undone { output, is_taken } = self.undone.as_ref()?;
+        if is_taken.swap(true, Ordering::Relaxed) { None } else { Some(output_of(&**output)) }
+    }
+
+    fn stopping(&self) -> &watch::Receiver<bool> {
+        if self.undone.is_some() { &self.run.stopping_undo } else { &self.run.stopping }
     }
 
     pub(crate) fn at(&self) -> At<'_> {
@@ -119,11 +148,15 @@ impl NodeContext {
         self.attempt
     }
 
-    /// The step's idempotency key: 64 hexadecimal digits, the same at every attempt, also after a crash.
+    /// The step's idempotency key: 64 hexadecimal digits, the same at every attempt, also after a crash. A node that undoes
+    /// a step gets another one than the step had.
     ///
     /// Give it to the system that the node changes, so that an attempt that runs again has its effect once.
     pub fn idempotency_key(&self) -> String {
-        let path = self.step();
+        let mut path = self.step();
+        if self.undone.is_some() {
+            path.push_str("\0undo");
+        }
         if let Some(id) = &self.run.id {
             return idempotency_key(id.as_str(), &path);
         }
@@ -135,14 +168,14 @@ impl NodeContext {
     /// still kept if it comes within the grace; an error that it returns after it was told so counts as giving up,
     /// and not as a failure of its own.
     pub fn is_cancelled(&self) -> bool {
-        let stopping = *self.run.stopping.borrow();
+        let stopping = *self.stopping().borrow();
         self.told.fetch_or(stopping, Ordering::Relaxed);
         stopping
     }
 
     /// Waits until the run is stopping; see [`is_cancelled`](Self::is_cancelled).
     pub async fn cancelled(&self) {
-        let mut stopping = self.run.stopping.clone();
+        let mut stopping = self.stopping().clone();
         // An error means that the run is gone, which is a stop as well.
         let _ = stopping.wait_for(|stopping| *stopping).await;
         self.told.store(true, Ordering::Relaxed);
@@ -176,7 +209,8 @@ impl NodeContext {
         decode(&self.run.packing.unpack(&payload).map_err(error)?).map(Some)
     }
 
-    /// Writes the value of this key. It is kept together with the step's output, or not at all. If it is longer than
+    /// Writes the value of this key. It is kept together with the step's output, or not at all; what a node writes that
+    /// undoes a step is not kept. If it is longer than
     /// the engine stores, the step fails when it ends.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::plan::{Policy, StepKind};
-use crate::state::{FailureKind, StepRef, StepState, StepStatus, Timestamp, WorkflowData};
+use crate::state::{FailureKind, StepRef, StepState, StepStatus, Timestamp, UndoState, WorkflowData};
 
 /// Which steps wait for how much, and which wait for nothing any more.
 #[derive(Default)]
@@ -159,6 +159,27 @@ pub(crate) fn is_stopped(data: &WorkflowData, step: StepRef) -> bool {
     false
 }
 
+/// How far the attempts of a step, or those to undo it, have come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tries {
+    pub(crate) attempts: u32,
+    pub(crate) failures: u32,
+    pub(crate) started_at: Timestamp,
+    pub(crate) retry_at: Timestamp,
+}
+
+impl Tries {
+    pub(crate) fn of(state: &StepState) -> Self {
+        let StepState { attempts, failures, started_at, retry_at, .. } = *state;
+        Self { attempts, failures, started_at, retry_at }
+    }
+
+    pub(crate) fn to_undo(state: &StepState) -> Self {
+        let UndoState { attempts, failures, started_at, retry_at } = state.undo.as_deref().copied().unwrap_or_default();
+        Self { attempts, failures, started_at, retry_at }
+    }
+}
+
 /// What follows a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -168,29 +189,29 @@ pub(crate) enum Next {
     Fail,
 }
 
-/// What follows a failed attempt of a step in this state; `random` in `0.0..1.0` spreads the wait.
+/// What follows a failed attempt of one that has come this far; `random` in `0.0..1.0` spreads the wait.
 pub(crate) fn after_failure(
     policy: &Policy,
-    state: &StepState,
+    tries: Tries,
     kind: FailureKind,
     permanent: bool,
     now: Timestamp,
     random: f64,
 ) -> Next {
     let Some(retry) = policy.retry else { return Next::Fail };
-    if permanent || matches!(kind, FailureKind::Encode | FailureKind::Deadline) || state.failures >= retry.times {
+    if permanent || matches!(kind, FailureKind::Encode | FailureKind::Deadline) || tries.failures >= retry.times {
         return Next::Fail;
     }
-    let delay = retry.backoff.delay(state.failures + 1, random);
-    match due(policy, state) {
+    let delay = retry.backoff.delay(tries.failures + 1, random);
+    match due(policy, tries) {
         Some(due) if now.saturating_add(nanos(delay)) >= due => Next::Fail,
         _ => Next::Retry(delay),
     }
 }
 
-/// When all attempts of a step together must have ended, if ever.
-pub(crate) fn due(policy: &Policy, state: &StepState) -> Option<Timestamp> {
-    policy.deadline.map(|deadline| state.started_at.saturating_add(nanos(deadline)))
+/// When all attempts together must have ended, if ever.
+pub(crate) fn due(policy: &Policy, tries: Tries) -> Option<Timestamp> {
+    policy.deadline.map(|deadline| tries.started_at.saturating_add(nanos(deadline)))
 }
 
 /// A duration in the unit of time stamps, the longest one if it does not fit.
@@ -210,12 +231,12 @@ mod tests {
         Policy::DEFAULT.with_retry(Some(Retry::new(times).with_backoff(backoff)))
     }
 
-    fn state(failures: u32) -> StepState {
-        StepState { failures, attempts: failures + 1, started_at: SECOND, ..StepState::PENDING }
+    fn tries(failures: u32) -> Tries {
+        Tries { failures, attempts: failures + 1, started_at: SECOND, retry_at: 0 }
     }
 
     fn next(policy: &Policy, failures: u32, kind: FailureKind, permanent: bool) -> Next {
-        after_failure(policy, &state(failures), kind, permanent, 2 * SECOND, 0.0)
+        after_failure(policy, tries(failures), kind, permanent, 2 * SECOND, 0.0)
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::state::{DecodeError, EncodeError, InvalidId, NodeFailure, WorkflowId};
+use crate::state::{DecodeError, EncodeError, InvalidId, NodeFailure, Rollback, RunOutcome, WorkflowData, WorkflowId};
 use crate::store::{StoreError, with_causes};
 
 /// A run gave no output.
@@ -13,13 +13,14 @@ use crate::store::{StoreError, with_causes};
 /// [`source`](Error::source) gives. Print them all, as `anyhow` does with `{:#}`. `Failed` alone says all itself, since a
 /// run may fail in several steps at once: the errors of the nodes are in [`failures`](Self::failures).
 ///
-/// `Failed` and `Cancelled` are how a run ended; running it again gives the same. After all others the run can be
+/// `Failed`, `RolledBack` and `Cancelled` are how a run ended, and tell in their [`rollback`](Self::rollback) what became
+/// of the effects it had; running it again gives the same. After all others the run can be
 /// run again once the cause is gone, and goes on from what was committed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// Steps failed.
-    #[error("{} failed: {}", run(.workflow, .id.as_ref()), all(.failures))]
+    /// Steps failed, and not all that was to be undone was, if anything was.
+    #[error("{} failed: {}{}", run(.workflow, .id.as_ref()), all(.failures), effects(.rollback))]
     Failed {
         /// The workflow.
         workflow: String,
@@ -27,14 +28,30 @@ pub enum RunError {
         id: Option<WorkflowId>,
         /// What failed, sorted by the paths of the steps.
         failures: Failures,
+        /// What became of the effects of the other steps.
+        rollback: Arc<Rollback>,
+    },
+    /// Steps failed, and all that something undoes was undone.
+    #[error("{} failed: {}{}", run(.workflow, .id.as_ref()), all(.failures), effects(.rollback))]
+    RolledBack {
+        /// The workflow.
+        workflow: String,
+        /// The run; `None` for one without a record.
+        id: Option<WorkflowId>,
+        /// What failed, sorted by the paths of the steps.
+        failures: Failures,
+        /// What became of the effects of the other steps.
+        rollback: Arc<Rollback>,
     },
     /// The run was cancelled.
-    #[error("{} was cancelled", run(.workflow, Some(.id)))]
+    #[error("{} was cancelled{}", run(.workflow, Some(.id)), effects(.rollback))]
     Cancelled {
         /// The workflow.
         workflow: String,
         /// The run.
         id: WorkflowId,
+        /// What became of the effects of its steps.
+        rollback: Arc<Rollback>,
     },
     /// The engine was shut down first. Nothing is lost: run it again to go on.
     #[error("{} was interrupted by a shutdown; run it again to go on", run(.workflow, .id.as_ref()))]
@@ -172,8 +189,28 @@ impl RunError {
     /// The steps that failed, sorted by their paths; empty if that is not what happened.
     pub fn failures(&self) -> &[StepFailure] {
         match self {
-            Self::Failed { failures, .. } => &failures.0,
+            Self::Failed { failures, .. } | Self::RolledBack { failures, .. } => &failures.0,
             _ => &[],
+        }
+    }
+
+    /// What became of the effects of a run that failed or was cancelled; `None` if that is not what happened.
+    pub fn rollback(&self) -> Option<&Rollback> {
+        match self {
+            Self::Failed { rollback, .. } | Self::RolledBack { rollback, .. } | Self::Cancelled { rollback, .. } => {
+                Some(rollback)
+            }
+            _ => None,
+        }
+    }
+
+    /// The end of a run that did not complete.
+    pub(crate) fn ended(data: &WorkflowData, id: Option<WorkflowId>, outcome: RunOutcome, failures: Failures) -> Self {
+        let (workflow, rollback) = (data.plan.workflow.to_string(), Arc::new(data.rollback()));
+        match outcome {
+            RunOutcome::Cancelled => Self::Cancelled { workflow, id: data.id.clone(), rollback },
+            RunOutcome::RolledBack => Self::RolledBack { workflow, id, failures, rollback },
+            RunOutcome::Completed | RunOutcome::Failed => Self::Failed { workflow, id, failures, rollback },
         }
     }
 }
@@ -244,4 +281,20 @@ fn run(workflow: &str, id: Option<&WorkflowId>) -> String {
 fn all(failures: &Failures) -> String {
     let failures: Vec<String> = failures.iter().map(|failure| with_causes(&failure.failure)).collect();
     failures.join("; ")
+}
+
+/// What became of the effects of a run, as the end of its error's text; nothing if there is nothing to tell.
+fn effects(rollback: &Rollback) -> String {
+    let Rollback { compensated, failed, in_doubt, left, .. } = rollback;
+    let told = |what: &str, steps: &[String]| (!steps.is_empty()).then(|| format!("; {what}: {}", some_of(steps)));
+    let failed = failed.iter().map(|failure| format!("; not undone: {}", with_causes(failure)));
+    let rest = [told("it is not known whether these happened", in_doubt), told("left as they are", left)];
+    told("undone", compensated).into_iter().chain(failed).chain(rest.into_iter().flatten()).collect()
+}
+
+/// The first of these steps, and how many more there are.
+fn some_of(steps: &[String]) -> String {
+    const MOST: usize = 8;
+    let first = steps[..steps.len().min(MOST)].join(", ");
+    if steps.len() > MOST { format!("{first} and {} more", steps.len() - MOST) } else { first }
 }

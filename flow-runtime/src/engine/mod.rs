@@ -25,6 +25,7 @@ mod position;
 mod recover;
 mod requests;
 mod retention;
+mod rollback;
 mod run;
 mod runner;
 mod shared;

@@ -17,8 +17,8 @@ use super::runner::Runner;
 use super::values::unpacked;
 use crate::plan::{Plan, StepKind};
 use crate::state::{
-    DecodeError, EncodeError, Encoding, Event, NodeFailure, Packing, Payload, RegionKind, RunCreated, RunOutput,
-    StepRef, WorkflowData, WorkflowId, WorkflowStatus,
+    DecodeError, EncodeError, Encoding, Event, NodeFailure, Packing, Payload, RegionKind, RunCreated, RunOutcome,
+    RunOutput, StepRef, WorkflowData, WorkflowId, WorkflowStatus,
 };
 use crate::store::{AnyStore, StoreError};
 
@@ -223,11 +223,11 @@ fn ended(data: &WorkflowData) -> Result<Finished, RunError> {
             let read_from = ReadFrom { step: OUTPUT.to_owned(), type_name: data.plan.output.to_string() };
             Ok(Finished { value: None, payload: Some(payload.clone()), read_from: Some(read_from) })
         }
-        (_, WorkflowStatus::Cancelled) => Err(RunError::Cancelled { workflow, id }),
         (Some(RunOutput::Errors(errors)), _) => {
             let stored = |failure: &NodeFailure| StepFailure { failure: failure.clone(), error: None };
             let failures = Failures::new(errors.iter().map(stored).collect());
-            Err(RunError::Failed { workflow, id: Some(id), failures })
+            let outcome = data.outcome.unwrap_or(RunOutcome::Failed);
+            Err(RunError::ended(data, Some(id), outcome, failures))
         }
         _ => {
             let reason = "the record says that it has ended, but not with what".to_owned();

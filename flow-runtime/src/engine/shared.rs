@@ -37,6 +37,8 @@ pub(crate) struct EngineShared {
     pub(crate) adopt_changed_plans: bool,
     /// For runs that do not say otherwise.
     pub(crate) durability: Durability,
+    /// The longest time all attempts to undo one step may take, where its node does not say.
+    pub(crate) undo_deadline: Duration,
     pub(crate) stop: watch::Sender<Stop>,
 }
 
@@ -51,6 +53,7 @@ impl EngineShared {
             packing: Arc::new(options.packing),
             adopt_changed_plans: options.adopt_changed_plans,
             durability: options.durability,
+            undo_deadline: options.undo_deadline,
             stop: watch::Sender::new(Stop::No),
         }
     }

@@ -70,6 +70,18 @@ pub fn is<T: Output>(value: &dyn AnyOutput) -> bool {
     value.is::<T>()
 }
 
+/// The value as its type, borrowed.
+///
+/// # Panics
+/// If it is another type, which only a broken tree can cause.
+pub fn output_of<T: Output>(value: &dyn AnyOutput) -> &T {
+    let value: &dyn Any = value;
+    match value.downcast_ref() {
+        Some(value) => value,
+        None => panic!("a value of another type than `{}` is to be undone", std::any::type_name::<T>()),
+    }
+}
+
 /// The value as its type.
 ///
 /// # Panics

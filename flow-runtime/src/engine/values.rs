@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::attempt::catch;
-use super::tree::{At, Tree};
+use super::tree::{At, Tree, Value};
 use crate::plan::StepKind;
 use crate::state::{DecodeError, Packing, Payload, StepRef, StepStatus, WorkflowData};
 
@@ -47,7 +47,8 @@ impl Values {
         self.filled[index] = true;
     }
 
-    fn is_filled(&self, data: &WorkflowData, step: StepRef) -> bool {
+    /// Whether this step's value is in its slot.
+    pub(crate) fn is_filled(&self, data: &WorkflowData, step: StepRef) -> bool {
         self.filled.get(data.index(step)).copied().unwrap_or(false)
     }
 
@@ -111,14 +112,26 @@ impl Values {
         catch(|| tree.join(at)).map_err(ValueError::Panic)
     }
 
+    /// The value that this payload of a call holds.
+    pub(crate) fn decode(
+        &self,
+        tree: &dyn Tree,
+        data: &WorkflowData,
+        step: StepRef,
+        payload: &Payload,
+    ) -> Result<Value, DecodeError> {
+        let items = items(data, step.instance);
+        let at = At { step: step.local, items: &items };
+        unpacked(&self.packing, payload).and_then(|payload| tree.decode(at, &payload))
+    }
+
     /// Fills the slot of a call from the record.
     fn restore(&mut self, tree: &dyn Tree, data: &WorkflowData, step: StepRef, at: At<'_>) -> Result<(), ValueError> {
         let state = data.step(step);
         match (&state.output, &state.error) {
             (Some(payload), _) => {
                 let brought = self.brought.remove(&step);
-                let value = unpacked(&self.packing, brought.as_ref().unwrap_or(payload))
-                    .and_then(|payload| tree.decode(at, &payload));
+                let value = self.decode(tree, data, step, brought.as_ref().unwrap_or(payload));
                 tree.fill(at, value.map_err(|error| ValueError::Decode { step, error })?);
             }
             (None, Some(error)) if state.status == StepStatus::Failed => tree.caught(at, None, (**error).clone()),

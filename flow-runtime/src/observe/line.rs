@@ -34,7 +34,10 @@ impl<W: Write + Send + 'static> LineProgress<W> {
 
 impl<W: Write + Send + 'static> Observer for LineProgress<W> {
     fn observe(&self, notice: &Notice<'_>) {
-        if matches!(notice.what, What::StepStarted { attempt: 1 } | What::RegionOpened(RegionKind::Sub)) {
+        if matches!(
+            notice.what,
+            What::StepStarted { attempt: 1 } | What::UndoStarted { attempt: 1 } | What::RegionOpened(RegionKind::Sub)
+        ) {
             return;
         }
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
@@ -76,6 +79,13 @@ impl Display for Line<'_> {
             What::StepCancelled => f.write_str("cancelled"),
             What::StepReleased => f.write_str("given back"),
             What::Progress { fraction, message } => write!(f, "{:.0} % {message}", fraction * 100.0),
+            What::RollbackStarted(_) => f.write_str("is undone"),
+            What::UndoStarted { attempt } => write!(f, "attempt {attempt} to undo"),
+            What::UndoAttemptFailed { attempt, failure, retry_in } => {
+                write!(f, "attempt {attempt} to undo failed ({}), again in {retry_in:?}", why(failure))
+            }
+            What::UndoCompleted => f.write_str("undone"),
+            What::UndoFailed { failure } => write!(f, "could not be undone: {}", why(failure)),
             What::RunEnded(RunOutcome::Completed) => f.write_str("completed"),
             What::RunEnded(RunOutcome::Failed) => f.write_str("failed"),
             What::RunEnded(RunOutcome::Cancelled) => f.write_str("cancelled"),

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 pub use line::LineProgress;
 
-use crate::state::{Event, NodeFailure, RegionKind, RunOutcome, StepRef, WaitingOn, WorkflowData, WorkflowId};
+use crate::state::{
+    Event, NodeFailure, Phase, RegionKind, RollbackCause, RunOutcome, StepRef, WaitingOn, WorkflowData, WorkflowId,
+};
 
 /// Sees what happens in the runs of an engine.
 ///
@@ -94,6 +96,29 @@ pub enum What<'a> {
         /// The node's own words.
         message: &'a str,
     },
+    /// Completed steps are undone from here on.
+    RollbackStarted(RollbackCause),
+    /// An attempt to undo the step begins.
+    UndoStarted {
+        /// The attempt, from 1.
+        attempt: u32,
+    },
+    /// An attempt to undo the step failed and another follows.
+    UndoAttemptFailed {
+        /// The attempt, from 1.
+        attempt: u32,
+        /// Why.
+        failure: &'a NodeFailure,
+        /// How long until the next one.
+        retry_in: Duration,
+    },
+    /// The step is undone.
+    UndoCompleted,
+    /// The step could not be undone.
+    UndoFailed {
+        /// Why.
+        failure: &'a NodeFailure,
+    },
     /// The run has ended.
     RunEnded(RunOutcome),
 }
@@ -105,11 +130,20 @@ impl<'a> What<'a> {
             Event::RunCreated(_) => (None, Self::RunCreated),
             Event::RegionOpened { step, kind, .. } => (Some(*step), Self::RegionOpened(kind)),
             Event::StepWaiting { step, on } => (Some(*step), Self::StepWaits(on)),
-            Event::StepStarted { step, attempt, .. } => (Some(*step), Self::StepStarted { attempt: *attempt }),
-            Event::AttemptFailed { step, attempt, error, retry_at, .. } => {
+            Event::StepStarted { step, attempt, phase: Phase::Do } => {
+                (Some(*step), Self::StepStarted { attempt: *attempt })
+            }
+            Event::StepStarted { step, attempt, phase: Phase::Undo } => {
+                (Some(*step), Self::UndoStarted { attempt: *attempt })
+            }
+            Event::AttemptFailed { step, attempt, error: failure, retry_at, phase } => {
                 let wait = retry_at.saturating_sub(data.updated_at).max(0).unsigned_abs();
-                let retry_in = Duration::from_nanos(wait);
-                (Some(*step), Self::AttemptFailed { attempt: *attempt, failure: error, retry_in })
+                let (attempt, retry_in) = (*attempt, Duration::from_nanos(wait));
+                let what = match phase {
+                    Phase::Do => Self::AttemptFailed { attempt, failure, retry_in },
+                    Phase::Undo => Self::UndoAttemptFailed { attempt, failure, retry_in },
+                };
+                (Some(*step), what)
             }
             Event::StepCompleted { step, attempt, .. } => {
                 let state = data.step(*step);
@@ -121,6 +155,9 @@ impl<'a> What<'a> {
             }
             Event::StepCancelled { step, .. } => (Some(*step), Self::StepCancelled),
             Event::StepReleased { step } => (Some(*step), Self::StepReleased),
+            Event::RollbackStarted { cause } => (None, Self::RollbackStarted(*cause)),
+            Event::UndoCompleted { step } => (Some(*step), Self::UndoCompleted),
+            Event::UndoFailed { step, error } => (Some(*step), Self::UndoFailed { failure: error }),
             Event::RunEnded { outcome, .. } => (None, Self::RunEnded(*outcome)),
             _ => return None,
         };

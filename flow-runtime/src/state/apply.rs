@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::data::{DataEntry, StepState, StepStatus, WorkflowData, WorkflowStatus};
-use super::event::{Asked, CompletedBy, Delta, Event, RegionKind, RunCreated, RunOutcome, WaitingOn};
+use super::event::{Asked, CompletedBy, Delta, Event, Phase, RegionKind, RunCreated, RunOutcome, WaitingOn};
 use super::{NodeFailure, Payload, StepRef, Timestamp};
 use crate::plan::StepKind;
 
@@ -22,7 +22,7 @@ pub struct ApplyError {
     pub reason: String,
 }
 
-type Applied = Result<(), String>;
+pub(super) type Applied = Result<(), String>;
 
 /// The most steps of one run, over all its regions. It bounds what a few bytes, or a list that is longer than anyone
 /// thought, can make of memory.
@@ -65,6 +65,7 @@ impl WorkflowData {
             outcome: None,
             output: None,
             asked: None,
+            cause: None,
             created_at: at,
             updated_at: at,
             waiting: 0,
@@ -107,8 +108,14 @@ impl WorkflowData {
             Event::RunCreated(_) => Err("the run exists".to_owned()),
             Event::PlanAdopted { plan } => self.adopt(plan, at, ended),
             Event::RegionOpened { step, first_instance, kind } => self.open(*step, *first_instance, kind, at, ended),
-            Event::StepStarted { step, attempt, .. } => self.start(*step, *attempt, at),
-            Event::AttemptFailed { step, error, retry_at, .. } => self.attempt_failed(*step, error, *retry_at),
+            Event::StepStarted { step, attempt, phase: Phase::Do } => self.start(*step, *attempt, at),
+            Event::StepStarted { step, attempt, phase: Phase::Undo } => self.start_undo(*step, *attempt, at),
+            Event::AttemptFailed { step, error, retry_at, phase: Phase::Do, .. } => {
+                self.attempt_failed(*step, error, *retry_at)
+            }
+            Event::AttemptFailed { step, retry_at, phase: Phase::Undo, .. } => {
+                self.undo_attempt_failed(*step, *retry_at)
+            }
             Event::StepWaiting { step, on } => self.wait(*step, on, at),
             Event::StepCompleted { step, attempt, payload, data, by } => {
                 self.complete(*step, *attempt, payload, data, at, ended).map(|()| self.note_signal(*step, by))
@@ -116,9 +123,8 @@ impl WorkflowData {
             Event::StepFailed { step, attempt, error } => self.fail(*step, *attempt, error, at, ended),
             Event::StepCancelled { step, .. } => self.cancel(*step, at, ended),
             Event::StepReleased { step } => self.release(*step),
-            Event::StepsReset { .. } | Event::RollbackStarted { .. } => {
-                Err("this version neither resets nor undoes steps".to_owned())
-            }
+            Event::StepsReset { .. } => Err("this version does not reset steps".to_owned()),
+            Event::RollbackStarted { cause } => self.start_rollback(*cause),
             Event::UndoCompleted { step } => self.undone(*step, StepStatus::Compensated, None),
             Event::UndoFailed { step, error } => self.undone(*step, StepStatus::CompensationFailed, Some(error)),
             Event::Asked { kind } => {
@@ -310,15 +316,7 @@ impl WorkflowData {
         Ok(())
     }
 
-    fn undone(&mut self, step: StepRef, status: StepStatus, error: Option<&NodeFailure>) -> Applied {
-        self.check(step, &[StepStatus::Completed])?;
-        let state = self.step_mut(step);
-        state.status = status;
-        state.error = error.cloned().map(Box::new);
-        Ok(())
-    }
-
-    fn check(&self, step: StepRef, allowed: &[StepStatus]) -> Applied {
+    pub(super) fn check(&self, step: StepRef, allowed: &[StepStatus]) -> Applied {
         let known = self.instances.get(step.instance as usize);
         let in_region = known.is_some_and(|instance| self.plan.region(instance.region).locals().contains(&step.local));
         if !in_region {

@@ -44,6 +44,8 @@ pub struct WorkflowData {
     pub output: Option<RunOutput>,
     /// What was asked for and is not ended yet.
     pub asked: Option<super::Asked>,
+    /// Why completed steps are undone, or were.
+    pub cause: Option<super::RollbackCause>,
     /// When the run was created.
     pub created_at: Timestamp,
     /// When the latest delta was made.

@@ -20,6 +20,7 @@ mod reference;
 mod regions;
 mod request;
 mod transform;
+mod undo;
 
 pub use apply::ApplyError;
 pub use data::{DataEntry, InstanceState, StepState, StepStatus, UndoState, WorkflowData, WorkflowStatus};
@@ -36,6 +37,7 @@ pub use reference::Reference;
 pub use request::{InvalidRequestId, Request, RequestKind};
 pub(crate) use transform::Packing;
 pub use transform::{Compression, Transform};
+pub use undo::Rollback;
 
 /// Nanoseconds since 1970-01-01 UTC.
 pub type Timestamp = i64;

@@ -11,13 +11,15 @@ use std::sync::{Arc, OnceLock};
 
 use crate::engine::tree::{At, Body, BodyError, Choice, Tree, Value, decode, downcast};
 use crate::engine::{Asked, Engine, Ephemeral, NodeContext, Registered, RunError, result_of, run_tree, start_tree};
-use crate::plan::{Fingerprint, Plan, Policy, Providers, Region, Source, Step, StepKind};
+use crate::plan::{Fingerprint, Plan, Policy, Providers, Region, Source, Step, StepKind, Undo};
 use crate::state::{BoxError, DecodeError, EncodeError, Encoding, NodeFailure, Output, Payload, WorkflowId, encode};
 
 /// The future of a step's body.
 pub type GraphBody<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send + 'a>>;
 
 type Action<T> = Arc<dyn for<'a> Fn(&'a NodeContext, Vec<&'a T>) -> GraphBody<'a, T> + Send + Sync>;
+
+type UndoAction<T> = Arc<dyn for<'a> Fn(&'a NodeContext, &'a T) -> GraphBody<'a, ()> + Send + Sync>;
 
 /// A workflow that is put together at run time. All its steps have outputs of one type.
 ///
@@ -44,6 +46,7 @@ struct StepBody<T> {
     /// The steps whose outputs it gets, in the order it gets them; one may be there several times.
     arguments: Arc<[u32]>,
     action: Action<T>,
+    undo: Option<UndoAction<T>>,
 }
 
 impl<T: Output + Clone> Graph<T> {
@@ -96,8 +99,21 @@ impl<T: Output + Clone> Graph<T> {
             undo: None,
             source: Source::default(),
         });
-        self.bodies.push(StepBody { arguments: inputs.into(), action: Arc::new(action) });
+        self.bodies.push(StepBody { arguments: inputs.into(), action: Arc::new(action), undo: None });
         local
+    }
+
+    /// Says what undoes a step that was added before: it is given the step's output.
+    ///
+    /// # Panics
+    /// If there is no such step.
+    pub fn undo<F>(&mut self, step: u32, policy: Policy, undo: F)
+    where
+        F: for<'a> Fn(&'a NodeContext, &'a T) -> GraphBody<'a, ()> + Send + Sync + 'static,
+    {
+        let plan = &mut self.steps[step as usize];
+        plan.undo = Some(Undo { node: Cow::Owned(format!("undo {}", plan.id)), policy });
+        self.bodies[step as usize].undo = Some(Arc::new(undo));
     }
 
     /// The plan of the graph as it is now.
@@ -188,20 +204,11 @@ impl<T: Output + Clone> Tree for GraphTree<T> {
     }
 
     fn start<'a>(&'a self, at: At<'a>, cx: &'a NodeContext) -> Body<'a> {
-        let StepBody { arguments, action } = &self.bodies[at.step as usize];
-        let body = action(cx, arguments.iter().map(|&input| self.value(input)).collect());
-        Box::pin(async move {
-            match body.await {
-                Ok(value) => {
-                    let value: Value = Box::new(value);
-                    Ok(value)
-                }
-                Err(error) => {
-                    let permanent = crate::state::is_permanent(error.as_ref());
-                    Err(BodyError::Failed { error, permanent })
-                }
-            }
-        })
+        let StepBody { arguments, action, undo } = &self.bodies[at.step as usize];
+        if let (Some(undo), Some(output)) = (undo, cx.undone::<T>()) {
+            return erased(undo(cx, output));
+        }
+        erased(action(cx, arguments.iter().map(|&input| self.value(input)).collect()))
     }
 
     fn fill(&self, at: At<'_>, value: Value) {
@@ -227,9 +234,24 @@ impl<T: Output + Clone> Tree for GraphTree<T> {
     fn caught(&self, _at: At<'_>, _item: Option<u32>, _failure: NodeFailure) {}
 }
 
+fn erased<T: Output>(body: GraphBody<'_, T>) -> Body<'_> {
+    Box::pin(async move {
+        match body.await {
+            Ok(value) => {
+                let value: Value = Box::new(value);
+                Ok(value)
+            }
+            Err(error) => {
+                let permanent = crate::state::is_permanent(error.as_ref());
+                Err(BodyError::Failed { error, permanent })
+            }
+        }
+    })
+}
+
 impl<T> Clone for StepBody<T> {
     fn clone(&self) -> Self {
-        Self { arguments: self.arguments.clone(), action: self.action.clone() }
+        Self { arguments: self.arguments.clone(), action: self.action.clone(), undo: self.undo.clone() }
     }
 }
 

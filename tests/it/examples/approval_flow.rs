@@ -72,10 +72,13 @@ fn b52_killed_while_it_waits_it_takes_the_word_that_came_meanwhile() {
     let ended = run(&mut claims.claim("4200")).succeeded();
     assert_eq!(ended.stdout, "a taxi: rejected by the manager: take the bus\n");
     assert!(!ended.stderr.contains("ask_manager: done"), "the manager is asked once: {}", ended.stderr);
+    let undone = ["4200 cents are free again", "by_size.held: undone", "failed, and undone"];
+    assert!(undone.iter().all(|line| ended.stderr.contains(line)), "{}", ended.stderr);
     // It has ended, and another word is refused.
     let refused = run(&mut claims.program(0, &["word", "taxi-7", "yes"]));
     assert!(refused.stderr.contains("has ended"), "{}", refused.stderr);
-    assert_eq!(run(&mut claims.claim("4200")).succeeded().stdout, ended.stdout);
+    let again = run(&mut claims.claim("4200")).succeeded();
+    assert_eq!((again.stdout, again.stderr.contains("free again")), (ended.stdout, false));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
-use crate::model::workflow::{Binding, Branch, Call, Kind, Model, Origin, RegionIx, StepIx, Tail};
+use crate::model::workflow::{Binding, Branch, Call, Kind, Model, Origin, RegionIx, StepIx, Tail, UndoCall};
 
 /// A model, and what follows from it for types.
 pub(super) struct Layout<'m> {
@@ -40,6 +40,12 @@ impl<'m> Layout<'m> {
     pub(super) fn node(&self, step: StepIx, call: &Call) -> Ident {
         let span = call.path.segments.last().map_or_else(Span::call_site, |segment| segment.ident.span());
         Ident::new(&format!("__Node{}", self.model.step(step).local), span)
+    }
+
+    /// The alias of the node that undoes a step, at the token that names it.
+    pub(super) fn undo(&self, step: StepIx, undo: &UndoCall) -> Ident {
+        let span = undo.path.segments.last().map_or(undo.span, |segment| segment.ident.span());
+        Ident::new(&format!("__Undo{}", self.model.step(step).local), span)
     }
 
     /// The type of a region's slots.

@@ -23,7 +23,7 @@ use crate::check::Checked;
 use crate::model::names::{Unused, key};
 use crate::model::resolve::ends;
 use crate::model::text::text;
-use crate::model::workflow::{BindingIx, Call, Kind, Model, StepIx};
+use crate::model::workflow::{BindingIx, Call, Kind, Model, StepIx, UndoCall};
 
 /// The workflow as code.
 pub(crate) fn workflow(checked: &Checked<Model>) -> TokenStream {
@@ -96,9 +96,11 @@ pub(crate) fn node_aliases(calls: impl Iterator<Item = (Ident, TokenStream)>) ->
 
 fn aliases(layout: &Layout<'_>) -> TokenStream {
     let nodes = node_aliases(calls(layout).map(|(step, call)| (layout.node(step, call), call.path.to_token_stream())));
+    let undos = node_aliases(undos(layout).map(|(step, undo)| (layout.undo(step, undo), undo.path.to_token_stream())));
     let input = input_type(layout.model);
     quote! {
         #nodes
+        #undos
         type __Input = #input;
     }
 }
@@ -163,12 +165,18 @@ fn calls<'l>(layout: &'l Layout<'_>) -> impl Iterator<Item = (StepIx, &'l Call)>
     })
 }
 
+fn undos<'l>(layout: &'l Layout<'_>) -> impl Iterator<Item = (StepIx, &'l UndoCall)> {
+    layout.model.step_order.iter().filter_map(|step| Some((*step, layout.model.step(*step).undo.as_ref()?)))
+}
+
 /// The facts about the workflow that traits carry.
 fn facts(layout: &Layout<'_>) -> TokenStream {
     let (rt, ident, vis) = (&layout.rt, &layout.model.ident, &layout.model.vis);
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut seen_undos) = (BTreeSet::new(), BTreeSet::new());
     let nodes = calls(layout).filter(|(_, call)| seen.insert(text(&call.path)));
-    let nodes: Vec<Ident> = nodes.map(|(step, call)| layout.node(step, call)).collect();
+    let mut nodes: Vec<Ident> = nodes.map(|(step, call)| layout.node(step, call)).collect();
+    let undos = undos(layout).filter(|(_, undo)| seen_undos.insert(text(&undo.path)));
+    nodes.extend(undos.map(|(step, undo)| layout.undo(step, undo)));
     let state = Ident::new("S", Span::mixed_site());
     let (input, output) = (spanned_input(layout.model), output_type(layout.model));
     let as_node = as_node(layout.model, rt, &output);

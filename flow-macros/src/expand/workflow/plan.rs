@@ -40,6 +40,10 @@ fn step(layout: &Layout<'_>, index: StepIx, next: &BTreeSet<u32>) -> TokenStream
         Kind::Call(call) => {
             let node = layout.node(index, call);
             undo = quote_spanned!(node.span()=> <#node as #rt::Node>::UNDO);
+            if let Some(call) = &step.undo {
+                let by = layout.undo(index, call);
+                undo = quote_spanned!(by.span()=> #rt::undo_by::<#by>());
+            }
             (quote!(#rt::call::<#node>()), quote_spanned!(node.span()=> <#node as #rt::Node>::POLICY))
         }
         Kind::Branch(branch) => {

@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 
 use super::layout::Layout;
 use super::rewrite;
 use super::scope::{Scope, list_type, matched};
-use crate::model::workflow::{BindingIx, Branch, Call, Condition, Each, Head, Kind, Origin, StepIx};
+use crate::model::workflow::{BindingIx, Branch, Call, Condition, Each, Head, Kind, Origin, StepIx, UndoArg, UndoCall};
 use crate::parse::language::is_lasting;
 
 /// The function of a call.
@@ -50,8 +50,32 @@ fn start(layout: &Layout<'_>, step: StepIx, call: &Call) -> TokenStream {
     } else {
         quote!(#rt::later(async move { #lines #call_of_node.await }))
     };
+    let undo = layout.model.step(step).undo.as_ref().map(|call| undo(layout, step, call, &node));
     quote! {
-        fn #name<'a>(#tree: &'a __Tree, #items: &'a [u32], #cx: &'a #rt::NodeContext) -> #rt::Body<'a> { #body }
+        fn #name<'a>(#tree: &'a __Tree, #items: &'a [u32], #cx: &'a #rt::NodeContext) -> #rt::Body<'a> { #undo #body }
+    }
+}
+
+/// The call of the node that undoes the step, where that is what is to be done.
+fn undo(layout: &Layout<'_>, step: StepIx, call: &UndoCall, node: &Ident) -> TokenStream {
+    let mut scope = Scope::new(layout);
+    call.values().for_each(|value| scope.bind(value));
+    let (rt, by, cx, output) = (&layout.rt, layout.undo(step, call), Layout::local("cx"), Layout::local("output"));
+    let args = call.args.iter().map(|arg| match arg {
+        UndoArg::Output(span) => {
+            let output = Ident::new(&output.to_string(), output.span().located_at(*span));
+            output.to_token_stream()
+        }
+        UndoArg::Value(value) => rewrite::reference(value),
+    });
+    let mut arguments = proc_macro2::Group::new(proc_macro2::Delimiter::Parenthesis, quote!(#(#args),*));
+    arguments.set_span(call.span);
+    let (lines, method) = (scope.lines(), Ident::new("call", by.span()));
+    let called = quote_spanned!(by.span()=> <#by>::__at(#cx).#method #arguments);
+    quote! {
+        if let #rt::Some(#output) = #cx.undone::<<#node as #rt::Node>::Output>() {
+            return #rt::later(async move { #lines #called.await });
+        }
     }
 }
 

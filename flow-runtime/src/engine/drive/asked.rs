@@ -69,7 +69,7 @@ impl Driver {
                 self.mode = Mode::Going;
                 self.record(Event::Asked { kind: Asked::Resume });
                 let held_back = std::mem::take(&mut self.held_back);
-                held_back.into_iter().for_each(|step| self.gates.push(&self.data.plan, step));
+                held_back.into_iter().for_each(|step| self.queue(step));
                 true
             }
             // It is so already, or the run is about to end.
@@ -81,7 +81,12 @@ impl Driver {
     fn stop_as_asked(&mut self, kind: Asked) -> bool {
         match self.mode {
             Mode::ShuttingDown => false,
-            Mode::Failing | Mode::Cancelling => true,
+            Mode::RollingBack if kind == Asked::Terminate => {
+                self.record(Event::Asked { kind });
+                self.leave_rollback();
+                true
+            }
+            Mode::Failing | Mode::Cancelling | Mode::RollingBack => true,
             Mode::Going | Mode::Paused => {
                 self.mode = Mode::Cancelling;
                 self.record(Event::Asked { kind });

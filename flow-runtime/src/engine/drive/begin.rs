@@ -16,11 +16,12 @@ use crate::engine::error::RunError;
 use crate::engine::journal::Journal;
 use crate::engine::live::Live;
 use crate::engine::position::Position;
+use crate::engine::rollback::Rollback;
 use crate::engine::shared::{EngineShared, Stop};
 use crate::engine::tree::{At, Choice, Tree};
 use crate::engine::values::{Values, items};
 use crate::plan::{Plan, Providers, StepKind};
-use crate::state::{Asked, Encoding, Event, RunCreated, StepRef, StepStatus, WorkflowData};
+use crate::state::{Asked, Encoding, Event, RunCreated, StepRef, StepStatus, WorkflowData, WorkflowStatus};
 
 /// What a run needs beside its record.
 pub(crate) struct Setup {
@@ -75,6 +76,7 @@ impl Driver {
     fn new(setup: Setup, data: WorkflowData, stored_plan: Arc<Plan>) -> Self {
         let Setup { tree, engine, state, providers, journal, encoding, live, stop } = setup;
         let (stopping, is_stopping) = watch::channel(false);
+        let (stopping_undo, is_stopping_undo) = watch::channel(false);
         let (outbox, inbox) = mpsc::unbounded_channel();
         let shared = Arc::new(RunShared {
             id: journal.is_some().then(|| data.id.clone()),
@@ -83,6 +85,7 @@ impl Driver {
             providers,
             observers: engine.observers.clone(),
             stopping: is_stopping,
+            stopping_undo: is_stopping_undo,
             encoding,
             packing: engine.packing.clone(),
             data: RwLock::new(committed(&data)),
@@ -95,6 +98,7 @@ impl Driver {
             shared,
             journal,
             mode: match data.asked {
+                _ if data.status == WorkflowStatus::RollingBack => Mode::RollingBack,
                 Some(Asked::Cancel | Asked::Terminate) => Mode::Cancelling,
                 Some(Asked::Pause) => Mode::Paused,
                 _ => Mode::Going,
@@ -108,13 +112,16 @@ impl Driver {
             gates: Gates::new(engine.clone(), outbox.clone()),
             timers: Timers::default(),
             waits: Waits::default(),
+            rollback: Rollback::default(),
             held_back: Vec::new(),
             has_to_look: false,
             taken: Vec::new(),
             left: Vec::new(),
             live,
+            output_failure: None,
             errors: HashMap::new(),
             stopping,
+            stopping_undo,
             stop,
             outbox,
             inbox,
@@ -137,6 +144,11 @@ impl Driver {
         let empty = self.empty_fan_outs();
         for &step in opened.iter().chain(&empty) {
             self.reopen(step);
+        }
+        if self.is_rolling_back() {
+            // Nothing is done any more, and what an undo needs is had when it starts.
+            self.restore_rollback();
+            return Ok(());
         }
         self.fetch_needed().await?;
         self.check_heads()?;

@@ -25,6 +25,7 @@ impl Driver {
             return discard(result);
         }
         match result {
+            result if self.is_rolling_back() => self.take_undo_end(step, number, result),
             Ok(done) => self.complete(step, number, done, CompletedBy::Body),
             Err(error) if self.mode == Mode::ShuttingDown || error.gave_up => {
                 discard(error);
@@ -50,9 +51,8 @@ impl Driver {
     }
 
     fn take_failure(&mut self, step: StepRef, attempt: u32, error: AttemptError) {
-        let policy = self.data.plan.step(step.local).policy;
-        let state = self.data.step(step);
-        let next = decide::after_failure(&policy, state, error.kind, error.permanent, self.now, fastrand::f64());
+        let (policy, tries) = (self.policy(step), self.tries(step));
+        let next = decide::after_failure(&policy, tries, error.kind, error.permanent, self.now, fastrand::f64());
         match next {
             Next::Retry(delay) if self.may_go_on(step) => {
                 let retry_at = self.now.saturating_add(decide::nanos(delay));
@@ -91,12 +91,16 @@ impl Driver {
         if self.mode == Mode::ShuttingDown {
             return self.give_up(step, attempt);
         }
-        self.take_failure(step, attempt, self.out_of_time(step, kind));
+        let error = self.out_of_time(step, kind);
+        match self.phase() {
+            Phase::Do => self.take_failure(step, attempt, error),
+            Phase::Undo => self.take_undo_failure(step, attempt, error),
+        }
     }
 
     /// The failure of a step that has used up its time.
     pub(super) fn out_of_time(&self, step: StepRef, kind: FailureKind) -> AttemptError {
-        let policy = self.data.plan.step(step.local).policy;
+        let policy = self.policy(step);
         let message = match kind {
             FailureKind::Deadline => {
                 format!("its attempts together took longer than {:?}", policy.deadline.unwrap_or_default())
@@ -131,6 +135,10 @@ impl Driver {
     /// Records that nobody waits for this attempt any more. A shutdown gives its step back to be run again; where a
     /// failure has stopped the step nobody will, and what the attempt did is not known.
     pub(super) fn give_up(&mut self, step: StepRef, attempt: u32) {
+        if self.is_rolling_back() {
+            // It counts as begun, and is made again.
+            return;
+        }
         let stopped = self.mode == Mode::Cancelling || decide::is_stopped(&self.data, step);
         self.record(if stopped { Event::StepCancelled { step, attempt } } else { Event::StepReleased { step } });
     }

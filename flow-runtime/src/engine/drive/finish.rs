@@ -10,7 +10,9 @@ use crate::engine::parts::cut;
 use crate::engine::run::store_error;
 use crate::engine::tree::Value;
 use crate::plan::StepKind;
-use crate::state::{Event, FailureKind, NodeFailure, Payload, RunOutcome, RunOutput, StepRef, StepStatus};
+use crate::state::{
+    Event, FailureKind, NodeFailure, Payload, RollbackCause, RunOutcome, RunOutput, StepRef, StepStatus,
+};
 
 /// What stands for the path of a step where the workflow's output is meant.
 pub(crate) const OUTPUT: &str = "output";
@@ -26,19 +28,17 @@ impl Driver {
         if let Some(error) = self.refusal.take() {
             return Ok(Some(Err(error)));
         }
-        let root = &self.data.instances[0];
-        if root.open == 0 && !root.failed {
+        if self.has_completed() {
             // Also at a shutdown: its last step has ended within the grace.
-            return self.finish_completed().map(Some);
+            return self.finish_completed();
         }
-        if self.mode == Mode::Cancelling {
-            return Ok(Some(self.finish_cancelled()));
-        }
-        if self.mode == Mode::ShuttingDown {
-            return Ok(Some(Err(self.interrupted())));
-        }
-        if root.failed {
-            return Ok(Some(self.finish_failed()));
+        match self.mode {
+            Mode::ShuttingDown => return Ok(Some(Err(self.interrupted()))),
+            Mode::RollingBack if !self.rollback.is_over() => return Ok(None),
+            Mode::RollingBack => return self.end().map(Some),
+            Mode::Cancelling => return self.stop(RollbackCause::Cancel),
+            _ if self.data.instances[0].failed => return self.stop(RollbackCause::Failure),
+            _ => {}
         }
         if let Some(park) = self.park() {
             return Ok(Some(Ok(Drove::Parked(park))));
@@ -46,20 +46,29 @@ impl Driver {
         if self.rests() || self.timers.has_retries() || self.gates.has_waiting() || self.has_work() {
             return Ok(None);
         }
-        let reason = "steps are left that nothing will start".to_owned();
-        Err(RunError::Stuck { workflow: self.shared.plan.workflow.to_string(), id: self.shared.id.clone(), reason })
+        Err(self.stuck("steps are left that nothing will start".to_owned()))
     }
 
     pub(super) fn has_work(&self) -> bool {
         !self.schedule.ready.is_empty() || !self.schedule.heads.is_empty()
     }
 
-    fn finish_completed(&mut self) -> Result<End, RunError> {
+    /// Whether all steps of the workflow itself have ended, and well.
+    fn has_completed(&self) -> bool {
+        let root = &self.data.instances[0];
+        let mut steps = self.data.plan.region(0).locals().map(|local| self.data.step(StepRef::new(0, local)));
+        root.open == 0
+            && !root.failed
+            && !self.is_rolling_back()
+            && steps.all(|step| step.status != StepStatus::Cancelled)
+    }
+
+    fn finish_completed(&mut self) -> Result<Option<End>, RunError> {
         let (value, output) = match self.evaluate_output()? {
             Ok(output) => output,
             Err(error) => {
-                let failure = error.to_failure(OUTPUT.to_owned(), 0);
-                return Ok(self.end_failed(vec![StepFailure { failure, error: None }]));
+                self.output_failure = Some(error.to_failure(OUTPUT.to_owned(), 0));
+                return self.stop(RollbackCause::Failure);
             }
         };
         let payload = self.output_payload(&output);
@@ -67,9 +76,9 @@ impl Driver {
         // Under `strict_roundtrip` the caller gets what later callers will get.
         if self.engine.strict_roundtrip && self.journal.is_some() {
             discard(value);
-            return Ok(Ok(Drove::Finished(Finished { value: None, payload, read_from: None })));
+            return Ok(Some(Ok(Drove::Finished(Finished { value: None, payload, read_from: None }))));
         }
-        Ok(Ok(Drove::Finished(Finished { value: Some(value), payload, read_from: None })))
+        Ok(Some(Ok(Drove::Finished(Finished { value: Some(value), payload, read_from: None }))))
     }
 
     /// The workflow's output, and how it is stored.
@@ -155,23 +164,49 @@ impl Driver {
         self.journal.as_ref().and_then(Journal::inline_bytes)
     }
 
-    fn finish_cancelled(&mut self) -> End {
+    /// The end of a run that cannot go on, unless it has something to undo first.
+    fn stop(&mut self, cause: RollbackCause) -> Result<Option<End>, RunError> {
         self.cancel_leftovers(|_, _| true);
         self.cancel_waits();
-        self.record(Event::RunEnded { outcome: RunOutcome::Cancelled, output: RunOutput::Errors(Vec::new()) });
-        let workflow = self.shared.plan.workflow.to_string();
-        Err(RunError::Cancelled { workflow, id: self.data.id.clone() })
+        if self.roll_back(cause) { Ok(None) } else { self.end().map(Some) }
     }
 
-    fn finish_failed(&mut self) -> End {
-        self.cancel_leftovers(|_, _| true);
-        self.cancel_waits();
+    fn end(&mut self) -> Result<End, RunError> {
+        let outcome = self.outcome();
+        let failures = if outcome == RunOutcome::Cancelled { Vec::new() } else { self.all_failures()? };
+        let failures = Failures::new(failures);
+        let output = RunOutput::Errors(failures.iter().map(|failure| failure.failure.clone()).collect());
+        self.record(Event::RunEnded { outcome, output });
+        Ok(Err(RunError::ended(&self.data, self.shared.id.clone(), outcome, failures)))
+    }
+
+    /// What failed, with the nodes' own errors where they are at hand.
+    fn all_failures(&mut self) -> Result<Vec<StepFailure>, RunError> {
         let failures = self.data.failures_in(0);
+        if failures.is_empty() {
+            // Only the output can have failed then; it was not stored that it did.
+            let failure = match self.output_failure.take() {
+                Some(failure) => failure,
+                None => self.failure_of_output()?,
+            };
+            return Ok(vec![StepFailure { failure, error: None }]);
+        }
         let errors: HashMap<String, _> =
             self.errors.iter().map(|(&step, error)| (self.data.path(step), error)).collect();
         let error_of = |failure: &NodeFailure| errors.get(&failure.step).map(|&error| error.clone());
-        let failures = failures.into_iter().map(|failure| StepFailure { error: error_of(&failure), failure }).collect();
-        self.end_failed(failures)
+        Ok(failures.into_iter().map(|failure| StepFailure { error: error_of(&failure), failure }).collect())
+    }
+
+    fn failure_of_output(&mut self) -> Result<NodeFailure, RunError> {
+        let error = match self.evaluate_output()? {
+            Err(error) => error,
+            Ok((value, _)) => {
+                discard(value);
+                let message = "it could not be made when the run came to its end".to_owned();
+                AttemptError::new(FailureKind::Error, message)
+            }
+        };
+        Ok(error.to_failure(OUTPUT.to_owned(), 0))
     }
 
     /// Cancels the calls that a crash interrupted and that nobody will start again: how they ended is not known.
@@ -191,12 +226,8 @@ impl Driver {
         }
     }
 
-    fn end_failed(&mut self, failures: Vec<StepFailure>) -> End {
-        let failures = Failures::new(failures);
-        let output = RunOutput::Errors(failures.iter().map(|failure| failure.failure.clone()).collect());
-        self.record(Event::RunEnded { outcome: RunOutcome::Failed, output });
-        let workflow = self.shared.plan.workflow.to_string();
-        Err(RunError::Failed { workflow, id: self.shared.id.clone(), failures })
+    pub(super) fn stuck(&self, reason: String) -> RunError {
+        RunError::Stuck { workflow: self.shared.plan.workflow.to_string(), id: self.shared.id.clone(), reason }
     }
 
     fn interrupted(&self) -> RunError {

@@ -12,7 +12,7 @@ use super::Message;
 use crate::engine::shared::EngineShared;
 use crate::engine::tasks;
 use crate::plan::{Plan, StepKind};
-use crate::state::StepRef;
+use crate::state::{Phase, StepRef};
 
 /// The right to run one attempt, given back when it is dropped.
 pub(crate) type Permit = OwnedSemaphorePermit;
@@ -47,8 +47,8 @@ impl Gates {
         Self { all, by_node: HashMap::new(), engine, outbox }
     }
 
-    pub(super) fn push(&mut self, plan: &Plan, step: StepRef) {
-        let gate = self.gate_of(plan, step);
+    pub(super) fn push(&mut self, plan: &Plan, step: StepRef, phase: Phase) {
+        let gate = self.gate_of(plan, step, phase);
         self.all[gate].queue.push_back((step, None));
     }
 
@@ -63,9 +63,10 @@ impl Gates {
         Some(Admitted { step, permits: (node, permit) })
     }
 
-    pub(super) fn put_back(&mut self, gate: usize, permit: Permit) {
+    /// Takes in that a permit has come that was asked for; `None` if nobody wants it any more.
+    pub(super) fn put_back(&mut self, gate: usize, permit: Option<Permit>) {
         self.all[gate].asked = false;
-        self.all[gate].held = Some(permit);
+        self.all[gate].held = permit;
     }
 
     /// Whether steps wait at a gate.
@@ -86,9 +87,14 @@ impl Gates {
         }
     }
 
-    fn gate_of(&mut self, plan: &Plan, step: StepRef) -> usize {
+    fn gate_of(&mut self, plan: &Plan, step: StepRef, phase: Phase) -> usize {
         let step = plan.step(step.local);
-        let (StepKind::Call { node, .. }, Some(limit)) = (&step.kind, step.policy.concurrency) else { return 0 };
+        let (node, policy) = match (&step.kind, &step.undo, phase) {
+            (_, Some(undo), Phase::Undo) => (&undo.node, &undo.policy),
+            (StepKind::Call { node, .. }, _, _) => (node, &step.policy),
+            _ => return 0,
+        };
+        let Some(limit) = policy.concurrency else { return 0 };
         let gates = &mut self.all;
         *self.by_node.entry((node.to_string(), limit.get())).or_insert_with(|| {
             gates.push(Gate::new(self.engine.node_permits(node, limit)));

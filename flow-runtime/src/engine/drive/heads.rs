@@ -30,6 +30,18 @@ impl Driver {
             return Ok(());
         }
         let needed: Vec<StepRef> = Needed::calls(&self.data).into_iter().filter(|&step| is_elsewhere(step)).collect();
+        self.bring(needed).await
+    }
+
+    /// Fetches the outputs that are kept beside the record and of which the arguments of this step are made.
+    pub(super) async fn fetch_inputs(&mut self, step: StepRef) -> Result<(), RunError> {
+        let is_elsewhere = |step: StepRef| self.data.step(step).output.as_ref().is_some_and(Payload::is_reference);
+        let is_missing = |&step: &StepRef| is_elsewhere(step) && !self.values.is_filled(&self.data, step);
+        let needed: Vec<StepRef> = Needed::by(&self.data, step).into_iter().filter(is_missing).collect();
+        self.bring(needed).await
+    }
+
+    async fn bring(&mut self, needed: Vec<StepRef>) -> Result<(), RunError> {
         for step in needed {
             let Some(payload) = self.data.step(step).output.clone() else { continue };
             let what = format!("the output of step `{}`", self.data.path(step));
@@ -83,6 +95,14 @@ impl<'a> Needed<'a> {
     fn calls(data: &'a WorkflowData) -> BTreeSet<StepRef> {
         let (mut needed, open) = Self::unfinished(data);
         open.iter().for_each(|head| needed.by_values_of(head.instance, &data.plan.step(head.local).inputs));
+        needed.follow();
+        needed.found.into_iter().filter(|&step| is_call(data, step)).collect()
+    }
+
+    /// The calls of whose outputs the arguments of this step are made.
+    fn by(data: &'a WorkflowData, step: StepRef) -> BTreeSet<StepRef> {
+        let mut needed = Self { data, found: BTreeSet::new(), rest: Vec::new() };
+        needed.by_values_of(step.instance, &data.plan.step(step.local).inputs);
         needed.follow();
         needed.found.into_iter().filter(|&step| is_call(data, step)).collect()
     }

@@ -10,6 +10,7 @@ mod ends;
 mod finish;
 mod gates;
 mod heads;
+mod rollback;
 mod starts;
 mod timers;
 mod waits;
@@ -29,12 +30,13 @@ use super::error::RunError;
 use super::journal::Journal;
 use super::live::Live;
 use super::parts::Cut;
+use super::rollback::Rollback;
 use super::shared::{EngineShared, Stop};
 use super::tree::{Tree, Value};
 use super::values::{ValueError, Values};
 use crate::observe::spans;
 use crate::plan::Plan;
-use crate::state::{Event, Payload, Request, StepRef, StepStatus, Timestamp, WorkflowData};
+use crate::state::{Event, NodeFailure, Payload, Request, StepRef, StepStatus, Timestamp, WorkflowData};
 
 pub(crate) use begin::Setup;
 use ends::GRACE;
@@ -91,6 +93,8 @@ enum Mode {
     Failing,
     /// Someone asked that the run stop: as after a failure.
     Cancelling,
+    /// Nothing is in flight any more, and completed steps are undone.
+    RollingBack,
     /// The engine shuts down, or the run is refused: nothing starts, what ends within the grace is kept, the rest is given back.
     ShuttingDown,
 }
@@ -122,6 +126,8 @@ pub(crate) struct Driver {
     gates: Gates,
     timers: Timers,
     waits: Waits,
+    /// What is to be undone, once that has begun.
+    rollback: Rollback,
     /// Retries that came due while the run was paused.
     held_back: Vec<StepRef>,
     /// Whether the store may have a request that was not seen yet.
@@ -132,10 +138,14 @@ pub(crate) struct Driver {
     left: Vec<Request>,
     /// The run among those of the engine; `None` for one without a record.
     live: Option<Arc<Live>>,
+    /// Why the output could not be made, if that is why the run failed.
+    output_failure: Option<NodeFailure>,
     /// The nodes' own errors, for callers in this process.
     errors: HashMap<StepRef, Arc<dyn Error + Send + Sync>>,
     /// Tells the bodies that the run is stopping.
     stopping: watch::Sender<bool>,
+    /// Tells those that undo that the engine is.
+    stopping_undo: watch::Sender<bool>,
     stop: watch::Receiver<Stop>,
     outbox: mpsc::UnboundedSender<Message>,
     inbox: mpsc::UnboundedReceiver<Message>,
@@ -190,6 +200,7 @@ impl Driver {
         loop {
             self.take_requests().await?;
             self.decide()?;
+            self.decide_undos().await?;
             if !self.has_to_look {
                 return Ok(());
             }
@@ -263,7 +274,7 @@ impl Driver {
             self.stop_running();
             self.cancel_waits();
         }
-        !self.events.is_empty()
+        !self.events.is_empty() || !self.rollback.ready.is_empty()
     }
 
     /// Takes in that the engine shuts down, or that it is to do so sooner.
@@ -277,7 +288,8 @@ impl Driver {
     }
 
     fn start_nothing_more(&mut self) {
-        self.stopping.send_replace(true);
+        let told = if self.is_rolling_back() { &self.stopping_undo } else { &self.stopping };
+        told.send_replace(true);
         self.timers.forget_retries();
         self.gates.clear();
     }
@@ -328,17 +340,17 @@ impl Driver {
     fn take(&mut self, message: Message) {
         match message {
             Message::Ended(end) => self.take_end(end),
-            Message::Permit(gate, permit) if matches!(self.mode, Mode::Going | Mode::Paused) => {
-                self.gates.put_back(gate, permit);
+            Message::Permit(gate, permit) => {
+                let is_wanted = matches!(self.mode, Mode::Going | Mode::Paused | Mode::RollingBack);
+                self.gates.put_back(gate, is_wanted.then_some(permit));
             }
-            Message::Permit(..) => {}
         }
     }
 
     fn take_timer(&mut self, timer: Timer) {
         match timer {
             // The wait is over by the monotonic clock; that the wall clock may have jumped changes nothing.
-            Timer::Retry(step) if self.may_start(step) => self.gates.push(&self.data.plan, step),
+            Timer::Retry(step) if self.may_start(step) => self.queue(step),
             Timer::Retry(step) if self.mode == Mode::Paused => self.held_back.push(step),
             Timer::Retry(_) => {}
             Timer::Limit(step, attempt, kind) => self.take_limit(step, attempt, kind),
@@ -369,6 +381,9 @@ impl Driver {
 
     fn may_start(&self, step: StepRef) -> bool {
         let status = self.data.step(step).status;
+        if self.mode == Mode::RollingBack {
+            return status == StepStatus::Completed;
+        }
         matches!(status, StepStatus::Pending | StepStatus::Running)
             && self.mode == Mode::Going
             && !decide::is_stopped(&self.data, step)

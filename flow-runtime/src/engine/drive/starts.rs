@@ -16,7 +16,7 @@ use crate::engine::tree::{At, Choice};
 use crate::engine::values::{ValueError, items};
 use crate::observe::spans;
 use crate::plan::{Plan, StepKind};
-use crate::state::{Event, FailureKind, Phase, RegionKind, StepRef};
+use crate::state::{Encoding, Event, FailureKind, Phase, RegionKind, StepRef};
 
 /// An attempt that is recorded as started and begins when that is committed.
 pub(super) struct Start {
@@ -32,6 +32,10 @@ pub(super) struct Running {
 }
 
 impl Start {
+    pub(super) fn new(attempt: Attempt, permits: (Option<Permit>, Permit)) -> Self {
+        Self { attempt, permits }
+    }
+
     pub(super) fn step(&self) -> StepRef {
         self.attempt.step
     }
@@ -78,13 +82,19 @@ impl Driver {
         if !self.may_start(step) {
             return;
         }
-        let wait = self.data.step(step).retry_at.saturating_sub(self.now);
+        let wait = self.tries(step).retry_at.saturating_sub(self.now);
         if wait > 0 {
             let wait = Duration::from_nanos(wait.unsigned_abs());
             self.timers.add(after(wait), Timer::Retry(step));
         } else {
-            self.gates.push(&self.data.plan, step);
+            self.queue(step);
         }
+    }
+
+    /// Lets a step wait for its permits.
+    pub(super) fn queue(&mut self, step: StepRef) {
+        let phase = self.phase();
+        self.gates.push(&self.data.plan, step, phase);
     }
 
     /// Records the start of the next step that has its permits; says whether there was one.
@@ -93,13 +103,13 @@ impl Driver {
         let Some(Admitted { step, permits }) = self.gates.pop(|step| !decide::is_stopped(data, step)) else {
             return Ok(false);
         };
-        let (policy, state) = (self.data.plan.step(step.local).policy, self.data.step(step));
-        if state.attempts > 0 && decide::due(&policy, state).is_some_and(|due| due <= self.now) {
+        let (policy, tries) = (self.policy(step), self.tries(step));
+        if tries.attempts > 0 && decide::due(&policy, tries).is_some_and(|due| due <= self.now) {
             // It waited for a permit, or for a process to run it, for longer than it had.
-            self.fail(step, state.attempts, self.out_of_time(step, FailureKind::Deadline));
+            self.fail(step, tries.attempts, self.out_of_time(step, FailureKind::Deadline));
             return Ok(true);
         }
-        let number = state.attempts + 1;
+        let number = tries.attempts + 1;
         let filled = self.values.fill_inputs(&*self.tree, &self.data, step);
         let panic = filled.err().map(|error| self.value_error(error)).transpose()?;
         self.record(Event::StepStarted { step, attempt: number, phase: Phase::Do });
@@ -108,26 +118,35 @@ impl Driver {
             return Ok(true);
         }
         let cx = NodeContext::new(self.shared.clone(), Position::of(&self.data, step), number);
-        let span = spans::step(|| cx.step(), number);
-        let attempt = Attempt {
+        // Where there is no record, an output is kept encoded only for the node that may have to undo it.
+        let is_kept = self.journal.is_some() || self.data.plan.step(step.local).undo.is_some();
+        let attempt = self.attempt(step, number, cx, is_kept.then_some(self.shared.encoding));
+        self.starts.push(Start::new(attempt, permits));
+        Ok(true)
+    }
+
+    /// An attempt that begins when its start is committed; without an encoding, its output is of use to nobody else.
+    pub(super) fn attempt(&self, step: StepRef, number: u32, cx: NodeContext, encoding: Option<Encoding>) -> Attempt {
+        Attempt {
             step,
             number,
             tree: self.tree.clone(),
+            span: spans::step(|| cx.step(), number),
             cx,
-            span,
-            encoding: self.journal.is_some().then_some(self.shared.encoding),
+            encoding,
             strict_roundtrip: self.engine.strict_roundtrip,
             inline_bytes: self.inline_bytes(),
             packing: self.engine.packing.clone(),
-        };
-        self.starts.push(Start { attempt, permits });
-        Ok(true)
+        }
     }
 
     /// The only step that starts, if nothing else runs and it may run in the driver's own task: a body that does not
     /// yield would hold up its own time limit, so one with a limit never does.
     pub(super) fn only_start(&mut self) -> Option<Start> {
         let [start] = self.starts.as_slice() else { return None };
+        if self.is_rolling_back() {
+            return None;
+        }
         let policy = &self.data.plan.step(start.step().local).policy;
         let limited = policy.timeout.is_some() || policy.deadline.is_some() || policy.blocking;
         let alone = self.running.is_empty() && !self.timers.has_retries() && !self.gates.is_busy();
@@ -166,11 +185,11 @@ impl Driver {
     pub(super) fn launch(&mut self) {
         for Start { attempt, permits } in std::mem::take(&mut self.starts) {
             let (step, number) = (attempt.step, attempt.number);
-            let policy = self.data.plan.step(step.local).policy;
+            let policy = self.policy(step);
             if let Some(timeout) = policy.timeout {
                 self.timers.add(after(timeout), Timer::Limit(step, number, FailureKind::Timeout));
             }
-            if let Some(due) = decide::due(&policy, self.data.step(step)) {
+            if let Some(due) = decide::due(&policy, self.tries(step)) {
                 let left = Duration::from_nanos(due.saturating_sub(self.now).max(0).unsigned_abs());
                 self.timers.add(after(left), Timer::Limit(step, number, FailureKind::Deadline));
             }

@@ -47,6 +47,11 @@ impl Timers {
         self.grace = self.grace.into_iter().chain([after(grace)]).min();
     }
 
+    /// Takes back that what still runs is abandoned: nothing does.
+    pub(super) fn forget_grace(&mut self) {
+        self.grace = None;
+    }
+
     /// When what still runs is abandoned, once the run comes to a stop.
     pub(super) fn grace(&self) -> Option<Instant> {
         self.grace

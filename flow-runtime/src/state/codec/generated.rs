@@ -6536,6 +6536,7 @@ impl<'a> Record<'a> {
   pub const VT_ON_FAILURE: flatbuffers::VOffsetT = 54;
   pub const VT_OUTPUTS: flatbuffers::VOffsetT = 56;
   pub const VT_NOTES: flatbuffers::VOffsetT = 58;
+  pub const VT_CAUSE: flatbuffers::VOffsetT = 60;
 
   #[inline]
   pub unsafe fn init_from_table(table: flatbuffers::Table<'a>) -> Self {
@@ -6571,6 +6572,7 @@ impl<'a> Record<'a> {
     if let Some(x) = args.plan { builder.add_plan(x); }
     if let Some(x) = args.id { builder.add_id(x); }
     builder.add_format(args.format);
+    if let Some(x) = args.cause { builder.add_cause(x); }
     builder.add_on_failure(args.on_failure);
     if let Some(x) = args.asked { builder.add_asked(x); }
     if let Some(x) = args.outcome { builder.add_outcome(x); }
@@ -6779,6 +6781,14 @@ impl<'a> Record<'a> {
     // which contains a valid value in this slot
     unsafe { self._tab.get::<flatbuffers::ForwardsUOffset<flatbuffers::Vector<'a, flatbuffers::ForwardsUOffset<StepNote>>>>(Record::VT_NOTES, None)}
   }
+  /// Why completed steps are undone, or were.
+  #[inline]
+  pub fn cause(&self) -> Option<RollbackCause> {
+    // Safety:
+    // Created from valid Table for this object
+    // which contains a valid value in this slot
+    unsafe { self._tab.get::<RollbackCause>(Record::VT_CAUSE, None)}
+  }
 }
 
 impl flatbuffers::Verifiable for Record<'_> {
@@ -6816,6 +6826,7 @@ impl flatbuffers::Verifiable for Record<'_> {
      .visit_field::<OnFailure>("on_failure", Self::VT_ON_FAILURE, false)?
      .visit_field::<flatbuffers::ForwardsUOffset<flatbuffers::Vector<'_, u8>>>("outputs", Self::VT_OUTPUTS, false)?
      .visit_field::<flatbuffers::ForwardsUOffset<flatbuffers::Vector<'_, flatbuffers::ForwardsUOffset<StepNote>>>>("notes", Self::VT_NOTES, false)?
+     .visit_field::<RollbackCause>("cause", Self::VT_CAUSE, false)?
      .finish();
     Ok(())
   }
@@ -6849,6 +6860,7 @@ pub struct RecordArgs<'a> {
     pub on_failure: OnFailure,
     pub outputs: Option<flatbuffers::WIPOffset<flatbuffers::Vector<'a, u8>>>,
     pub notes: Option<flatbuffers::WIPOffset<flatbuffers::Vector<'a, flatbuffers::ForwardsUOffset<StepNote<'a>>>>>,
+    pub cause: Option<RollbackCause>,
 }
 impl<'a> Default for RecordArgs<'a> {
   #[inline]
@@ -6882,6 +6894,7 @@ impl<'a> Default for RecordArgs<'a> {
       on_failure: OnFailure::Stop,
       outputs: None,
       notes: None,
+      cause: None,
     }
   }
 }
@@ -7004,6 +7017,10 @@ impl<'a: 'b, 'b> RecordBuilder<'a, 'b> {
     self.fbb_.push_slot_always::<flatbuffers::WIPOffset<_>>(Record::VT_NOTES, notes);
   }
   #[inline]
+  pub fn add_cause(&mut self, cause: RollbackCause) {
+    self.fbb_.push_slot_always::<RollbackCause>(Record::VT_CAUSE, cause);
+  }
+  #[inline]
   pub fn new(_fbb: &'b mut flatbuffers::FlatBufferBuilder<'a>) -> RecordBuilder<'a, 'b> {
     let start = _fbb.start_table();
     RecordBuilder {
@@ -7049,6 +7066,7 @@ impl core::fmt::Debug for Record<'_> {
       ds.field("on_failure", &self.on_failure());
       ds.field("outputs", &self.outputs());
       ds.field("notes", &self.notes());
+      ds.field("cause", &self.cause());
       ds.finish()
   }
 }

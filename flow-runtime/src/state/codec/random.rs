@@ -437,11 +437,12 @@ fn step_state() -> BoxedStrategy<StepState> {
 /// Records with regions opened at will and steps in any state.
 pub(crate) fn record() -> BoxedStrategy<WorkflowData> {
     let parts = (created(), long(), long(), vec(step_state(), 1..8), vec(0..4_u32, 1..8));
-    let ends = (of(outcome()), of(output()), of(asked()), time(), time(), 0..7_usize);
+    let cause = of(prop_oneof![Just(RollbackCause::Failure), Just(RollbackCause::Cancel)]);
+    let ends = (of(outcome()), of(output()), (of(asked()), cause), time(), time(), 0..7_usize);
     let data = btree_map(text(), vec((any::<prop::sample::Index>(), payload()), 0..3), 0..3);
     (parts, ends, data)
         .prop_map(|((created, run_no, seq, states, opens), ends, values)| {
-            let (outcome, output, asked, created_at, updated_at, status) = ends;
+            let (outcome, output, (asked, cause), created_at, updated_at, status) = ends;
             let mut data = WorkflowData::new(run_no, &created, created_at);
             open_regions(&mut data, &opens);
             for (index, state) in data.steps.iter_mut().enumerate() {
@@ -471,6 +472,7 @@ pub(crate) fn record() -> BoxedStrategy<WorkflowData> {
             ];
             data.status = statuses[status];
             (data.seq, data.outcome, data.asked, data.updated_at) = (seq, outcome, asked, updated_at);
+            data.cause = cause;
             data.recount();
             data
         })

@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 use super::{CodecError, unknown};
-use crate::state::{Asked, Encoding, FailureKind, RunOutcome, StepStatus, WorkflowStatus};
+use crate::state::{Asked, Encoding, FailureKind, RollbackCause, RunOutcome, StepStatus, WorkflowStatus};
 
 /// An enum whose variants hold nothing.
 pub(super) trait Named: Copy + 'static {
@@ -35,6 +35,7 @@ macro_rules! names {
 names!(Encoding, "payload encoding": Json MessagePack Raw);
 names!(FailureKind, "failure kind": Error Panic Timeout Deadline Encode);
 names!(Asked, "request": Cancel Terminate Pause Resume);
+names!(RollbackCause, "rollback cause": Failure Cancel);
 names!(RunOutcome, "outcome": Completed Failed Cancelled RolledBack);
 names!(StepStatus, "step status": Pending Running Waiting Completed Failed Cancelled Skipped Bypassed Compensated
     CompensationFailed);

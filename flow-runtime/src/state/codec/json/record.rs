@@ -17,8 +17,8 @@ use super::value::{Failure, MAX_CAUSES, Output, Wait, is_default};
 use super::{CodecError, MAX_BYTES, MAX_ITEMS, MAX_NAMES};
 use crate::state::codec::check::{check_plan, check_record};
 use crate::state::{
-    Asked, Cause, DataEntry, InstanceState, NodeFailure, RunOutcome, RunOutput, StepRef, StepState, StepStatus,
-    Timestamp, UndoState, WorkflowData, WorkflowId, WorkflowStatus,
+    Asked, Cause, DataEntry, InstanceState, NodeFailure, RollbackCause, RunOutcome, RunOutput, StepRef, StepState,
+    StepStatus, Timestamp, UndoState, WorkflowData, WorkflowId, WorkflowStatus,
 };
 
 /// What a file holds.
@@ -116,6 +116,8 @@ struct Record<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     asked: Option<Name<Asked>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    cause: Option<Name<RollbackCause>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     outcome: Option<Name<RunOutcome>>,
     created_at: AsText<Timestamp>,
     updated_at: AsText<Timestamp>,
@@ -156,6 +158,7 @@ impl<'a> Record<'a> {
             id: id(&data.id),
             status: Name::of(data.status),
             asked: data.asked.map(Name::of),
+            cause: data.cause.map(Name::of),
             outcome: data.outcome.map(Name::of),
             created_at: AsText(data.created_at),
             updated_at: AsText(data.updated_at),
@@ -194,6 +197,7 @@ impl<'a> Record<'a> {
             outcome: self.outcome.map(Name::known).transpose()?,
             output: self.output.map(Output::ours).transpose()?,
             asked: self.asked.map(Name::known).transpose()?,
+            cause: self.cause.map(Name::known).transpose()?,
             created_at: self.created_at.0,
             updated_at: self.updated_at.0,
             waiting: 0,

@@ -1,0 +1,182 @@
+//! A run that undoes what it did: after a failure or a cancel, once nothing is in flight.
+//!
+//! In: a record whose run cannot go on. Out: each completed step that something undoes is undone, in reverse order, in
+//! parallel where that allows; what failed to be is told with the rest. Forward work never starts again.
+
+use super::gates::Admitted;
+use super::timers::after;
+use super::{Driver, Mode, Start, Timer};
+use crate::engine::attempt::{AttemptError, Done, discard};
+use crate::engine::context::NodeContext;
+use crate::engine::decide::{self, Next, Tries};
+use crate::engine::error::RunError;
+use crate::engine::position::Position;
+use crate::engine::rollback::Rollback;
+use crate::engine::tree::Value;
+use crate::engine::values::ValueError;
+use crate::plan::Policy;
+use crate::state::{
+    Asked, Event, FailureKind, Payload, Phase, RollbackCause, RunOutcome, StepRef, StepStatus, WorkflowStatus,
+};
+
+impl Driver {
+    /// Whether completed steps are undone, also while the engine shuts down.
+    pub(super) fn is_rolling_back(&self) -> bool {
+        self.data.status == WorkflowStatus::RollingBack
+    }
+
+    /// What is attempted now: the work of a step, or its undo.
+    pub(super) fn phase(&self) -> Phase {
+        if self.is_rolling_back() { Phase::Undo } else { Phase::Do }
+    }
+
+    /// How what is attempted of this step now is attempted.
+    pub(super) fn policy(&self, step: StepRef) -> Policy {
+        let plan = self.data.plan.step(step.local);
+        match (&plan.undo, self.phase()) {
+            (Some(undo), Phase::Undo) => {
+                undo.policy.with_deadline(Some(undo.policy.deadline.unwrap_or(self.engine.undo_deadline)))
+            }
+            _ => plan.policy,
+        }
+    }
+
+    /// How far what is attempted of this step now has come.
+    pub(super) fn tries(&self, step: StepRef) -> Tries {
+        let state = self.data.step(step);
+        match self.phase() {
+            Phase::Do => Tries::of(state),
+            Phase::Undo => Tries::to_undo(state),
+        }
+    }
+
+    /// Begins to undo, if the run is one that does and something is to be undone; says whether it has begun.
+    pub(super) fn roll_back(&mut self, cause: RollbackCause) -> bool {
+        let rollback = Rollback::new(&self.data);
+        if rollback.is_over() || self.data.asked == Some(Asked::Terminate) {
+            return false;
+        }
+        self.start_nothing_more();
+        self.record(Event::RollbackStarted { cause });
+        self.timers.forget_grace();
+        (self.rollback, self.mode) = (rollback, Mode::RollingBack);
+        true
+    }
+
+    /// Takes up a rollback where the record stands.
+    pub(super) fn restore_rollback(&mut self) {
+        // Who terminates a run while it is undone wants the rest to be left.
+        if self.data.asked != Some(Asked::Terminate) {
+            self.rollback = Rollback::new(&self.data);
+        }
+    }
+
+    /// Leaves what is not undone yet.
+    pub(super) fn leave_rollback(&mut self) {
+        self.start_nothing_more();
+        self.running.clear();
+        self.rollback = Rollback::default();
+    }
+
+    /// Lets the undos that can start queue for their permits, and starts those that have them.
+    pub(super) async fn decide_undos(&mut self) -> Result<(), RunError> {
+        while self.mode == Mode::RollingBack {
+            if let Some(step) = self.rollback.ready.pop_front() {
+                self.admit(step);
+            } else if let Some(admitted) = self.gates.pop(|_| true) {
+                self.start_undo(admitted).await?;
+            } else {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn start_undo(&mut self, Admitted { step, permits }: Admitted) -> Result<(), RunError> {
+        let (policy, tries) = (self.policy(step), self.tries(step));
+        if tries.attempts > 0 && decide::due(&policy, tries).is_some_and(|due| due <= self.now) {
+            self.fail_undo(step, tries.attempts, self.out_of_time(step, FailureKind::Deadline));
+            return Ok(());
+        }
+        let number = tries.attempts + 1;
+        let output = self.output_to_undo(step).await?;
+        let filled = self.values.fill_inputs(&*self.tree, &self.data, step);
+        let panic = filled.err().map(|error| self.value_error(error)).transpose()?;
+        self.record(Event::StepStarted { step, attempt: number, phase: Phase::Undo });
+        if let Some(message) = panic {
+            self.fail_undo(step, number, AttemptError::new(FailureKind::Panic, message));
+            return Ok(());
+        }
+        let cx = NodeContext::to_undo(self.shared.clone(), Position::of(&self.data, step), number, output);
+        let attempt = self.attempt(step, number, cx, None);
+        self.starts.push(Start::new(attempt, permits));
+        Ok(())
+    }
+
+    /// The output of a completed step, from its record. What its arguments are made of is fetched beside it.
+    async fn output_to_undo(&mut self, step: StepRef) -> Result<Value, RunError> {
+        self.fetch_inputs(step).await?;
+        let payload = self.data.step(step).output.clone().unwrap_or_else(Payload::empty);
+        let what = format!("the output of step `{}`", self.data.path(step));
+        let payload = self.fetch(&payload, &what).await?;
+        let value = self.values.decode(&*self.tree, &self.data, step, &payload);
+        value.map_err(|error| match self.value_error(ValueError::Decode { step, error }) {
+            Err(error) => error,
+            Ok(reason) => self.stuck(reason),
+        })
+    }
+
+    /// Takes in how an attempt to undo has ended. One that a shutdown has cut off is made again.
+    pub(super) fn take_undo_end(&mut self, step: StepRef, attempt: u32, result: Result<Done, AttemptError>) {
+        match result {
+            Ok(done) => {
+                discard(done);
+                self.record(Event::UndoCompleted { step });
+                self.rollback.ended(&self.data, step);
+            }
+            Err(error) if self.mode == Mode::ShuttingDown || error.gave_up => discard(error),
+            Err(error) => self.take_undo_failure(step, attempt, error),
+        }
+    }
+
+    pub(super) fn take_undo_failure(&mut self, step: StepRef, attempt: u32, error: AttemptError) {
+        let (policy, tries) = (self.policy(step), self.tries(step));
+        match decide::after_failure(&policy, tries, error.kind, error.permanent, self.now, fastrand::f64()) {
+            Next::Retry(delay) if self.mode == Mode::RollingBack => {
+                let retry_at = self.now.saturating_add(decide::nanos(delay));
+                let failure = error.to_failure(self.data.path(step), attempt);
+                discard(error);
+                self.record(Event::AttemptFailed { step, attempt, phase: Phase::Undo, error: failure, retry_at });
+                self.timers.add(after(delay), Timer::Retry(step));
+            }
+            _ => self.fail_undo(step, attempt, error),
+        }
+    }
+
+    fn fail_undo(&mut self, step: StepRef, attempt: u32, error: AttemptError) {
+        let failure = error.to_failure(self.data.path(step), attempt);
+        discard(error);
+        self.record(Event::UndoFailed { step, error: failure });
+        self.rollback.ended(&self.data, step);
+    }
+
+    /// How a run ends that was rolled back, or that was not since there was nothing to undo.
+    pub(super) fn outcome(&self) -> RunOutcome {
+        let is_cancelled = match self.data.cause {
+            Some(cause) => cause == RollbackCause::Cancel,
+            None => self.mode == Mode::Cancelling,
+        };
+        let is_left = |status| matches!(status, StepStatus::CompensationFailed);
+        match self.data.cause {
+            _ if is_cancelled => RunOutcome::Cancelled,
+            Some(_) if !self.is_terminated() && !self.data.steps.iter().any(|step| is_left(step.status)) => {
+                RunOutcome::RolledBack
+            }
+            _ => RunOutcome::Failed,
+        }
+    }
+
+    fn is_terminated(&self) -> bool {
+        self.data.asked == Some(Asked::Terminate)
+    }
+}
