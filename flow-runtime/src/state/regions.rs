@@ -258,13 +258,13 @@ impl WorkflowData {
     /// by a decoder after it has filled the rest.
     pub(crate) fn recount(&mut self) {
         self.waiting = self.steps.iter().filter(|step| step.status == StepStatus::Waiting).count() as u32;
+        let plan = self.plan.clone();
         for index in (0..self.instances.len()).rev() {
-            self.recount_instance(index);
+            self.recount_instance(&plan, index);
         }
     }
 
-    fn recount_instance(&mut self, index: usize) {
-        let plan = self.plan.clone();
+    fn recount_instance(&mut self, plan: &Plan, index: usize) {
         let (mut open, mut active, mut failed) = (0, 0, false);
         for local in plan.region(self.instances[index].region).locals() {
             let step = StepRef::new(index as u32, local);

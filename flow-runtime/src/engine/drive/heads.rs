@@ -4,8 +4,6 @@
 //! was edited so that it now says otherwise. A head is checked as long as its region has not ended, and after that
 //! as long as someone may still use its value: what the arm or the items were is evaluated again for it.
 
-use std::collections::BTreeSet;
-
 use super::Driver;
 use super::starts::region_kind;
 use crate::engine::decide;
@@ -78,7 +76,9 @@ impl Driver {
 /// The steps whose values may still be used by what has not ended.
 struct Needed<'a> {
     data: &'a WorkflowData,
-    found: BTreeSet<StepRef>,
+    found: Vec<StepRef>,
+    /// For each step of the record whether it was found.
+    is_found: Vec<bool>,
     rest: Vec<StepRef>,
 }
 
@@ -92,11 +92,13 @@ impl<'a> Needed<'a> {
     }
 
     /// The calls whose outputs may still be used, also by heads that are evaluated again.
-    fn calls(data: &'a WorkflowData) -> BTreeSet<StepRef> {
+    fn calls(data: &'a WorkflowData) -> Vec<StepRef> {
         let (mut needed, open) = Self::unfinished(data);
         open.iter().for_each(|head| needed.by_values_of(head.instance, &data.plan.step(head.local).inputs));
         needed.follow();
-        needed.found.into_iter().filter(|&step| is_call(data, step)).collect()
+        needed.found.retain(|&step| is_call(data, step));
+        needed.found.sort_unstable();
+        needed.found
     }
 
     /// The calls of whose outputs the arguments of this step are made.
@@ -109,7 +111,7 @@ impl<'a> Needed<'a> {
 
     /// What has not ended uses, and the regions that have not.
     fn unfinished(data: &'a WorkflowData) -> (Self, Vec<StepRef>) {
-        let mut needed = Self { data, found: BTreeSet::new(), rest: Vec::new() };
+        let mut needed = Self { data, found: Vec::new(), is_found: vec![false; data.steps.len()], rest: Vec::new() };
         let mut open = Vec::new();
         for instance in 0..data.instances.len() as u32 {
             let region = data.instances[instance as usize].region;
@@ -169,7 +171,11 @@ impl<'a> Needed<'a> {
 
     fn follow(&mut self) {
         while let Some(step) = self.rest.pop() {
-            if self.found.insert(step) && has_value_of_region(self.data, step) {
+            if std::mem::replace(&mut self.is_found[self.data.index(step)], true) {
+                continue;
+            }
+            self.found.push(step);
+            if has_value_of_region(self.data, step) {
                 self.by_values_of(step.instance, &self.data.plan.step(step.local).inputs);
                 self.by_regions_of(step);
             }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::event::{self, parts, weight};
 use super::value::write_texts;
-use super::{Builder, CodecError, FindPlan, Plans, check_size, fb, root};
+use super::{Builder, CodecError, FindPlan, Plans, check_size, fb, quick, root};
 use crate::state::{Ack, Delta, Timestamp};
 
 /// A delta as bytes, without `run_no` and `seq`, which what is around it has.
@@ -39,6 +39,13 @@ fn write(delta: &Delta, at: Timestamp, plans: Plans) -> Result<Vec<u8>, CodecErr
 
 /// The delta that `write_delta` wrote, of this run and this place in it.
 pub(crate) fn read_delta(bytes: &Bytes, run_no: u64, seq: u64, plans: &dyn FindPlan) -> Result<Delta, CodecError> {
+    match quick::read(bytes, run_no, seq) {
+        Some(delta) => Ok(delta),
+        None => read_verified(bytes, run_no, seq, plans),
+    }
+}
+
+pub(super) fn read_verified(bytes: &Bytes, run_no: u64, seq: u64, plans: &dyn FindPlan) -> Result<Delta, CodecError> {
     let delta = root::<fb::Delta<'_>>(bytes)?;
     let events = delta.events().into_iter().flatten().map(|one| event::read(bytes, one, plans));
     Ok(Delta {

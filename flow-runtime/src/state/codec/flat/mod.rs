@@ -7,6 +7,7 @@ mod delta;
 mod event;
 mod names;
 mod plan;
+mod quick;
 mod record;
 mod request;
 mod value;

@@ -81,7 +81,7 @@ pub(crate) fn read_record(bytes: &Bytes, plans: &dyn FindPlan) -> Result<Workflo
         parent: record.parent().map(|id| read_id(Some(id))).transpose()?,
         forked_from: record.forked_from().map(|id| read_id(Some(id))).transpose()?,
         status: record.status().ours()?,
-        instances: record.instances().iter().flatten().map(read_instance).collect(),
+        instances: record.instances().map(|all| all.iter().map(read_instance).collect()).unwrap_or_default(),
         steps: read_steps(bytes, record)?,
         data: read_data(bytes, record.data())?,
         outcome: record.outcome().map(Named::ours).transpose()?,
@@ -174,8 +174,10 @@ fn write_outputs(to: &mut Builder, steps: &[StepState]) -> WIPOffset<Vector<'sta
 
 fn read_steps(all: &Bytes, record: fb::Record<'_>) -> Result<Vec<StepState>, CodecError> {
     let mut outputs = record.outputs().map(|outputs| all.slice_ref(outputs.bytes())).unwrap_or_default();
-    let steps = record.steps().into_iter().flatten().map(|step| read_state(step, &mut outputs));
-    let mut steps = steps.collect::<Result<Vec<_>, _>>()?;
+    let mut steps = Vec::with_capacity(record.steps().map_or(0, |steps| steps.len()));
+    for step in record.steps().into_iter().flatten() {
+        steps.push(read_state(step, &mut outputs)?);
+    }
     if !outputs.is_empty() {
         return Err(CodecError::broken("there are more outputs than the steps have"));
     }
