@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use flow_runtime::prelude::*;
 use flow_runtime::state::Delta;
-use flow_runtime::store::Listing;
-use flow_runtime::{StoreError, WorkflowData, WorkflowId, WorkflowStore};
+use flow_runtime::{StoreError, WorkflowData, WorkflowId, WorkflowStore, store};
 
 /// How many tasks run one run after the other, and for how long.
 const TASKS: usize = 32;
@@ -25,21 +24,7 @@ struct Timed<S> {
 }
 
 impl<S: WorkflowStore> WorkflowStore for Timed<S> {
-    async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {
-        self.store.save(data).await
-    }
-
-    async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
-        self.store.load(id).await
-    }
-
-    async fn list_workflows(&self) -> Result<Listing, StoreError> {
-        self.store.list_workflows().await
-    }
-
-    async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
-        self.store.delete(id).await
-    }
+    store::hand_on!(|own| &own.store; all but commit);
 
     async fn commit(&self, after: &WorkflowData, delta: &Delta) -> Result<(), StoreError> {
         let start = Instant::now();

@@ -14,8 +14,11 @@ pub use core::marker::{Copy, Send, Sync};
 pub use core::option::Option::{self, None, Some};
 pub use core::result::Result::{self, Err, Ok};
 pub use core::stringify;
+pub use std::string::String;
 pub use std::sync::Arc;
 pub use std::vec::Vec;
+
+pub use bytes::Bytes;
 
 pub use crate::engine::place::{
     CatchSlot, CatchTail, Failure, Items, Opened, Place, arm, count, item, len, no_match, no_such_place, open_arm, own,

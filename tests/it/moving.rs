@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use flow_runtime::prelude::*;
 use flow_runtime::state::{Encoding, Payload, Request, RequestKind};
-use flow_runtime::store::copy_all;
+use flow_runtime::store::{self, copy_all};
 use flow_runtime::{
     FlatBuffersStore, InMemoryStore, JsonFileStore, StoreError, WorkflowData, WorkflowId, WorkflowStore,
 };
@@ -241,22 +241,12 @@ async fn a_target_that_takes_nothing_ends_the_copy() {
 struct Liar(InMemoryStore);
 
 impl WorkflowStore for Liar {
+    store::hand_on!(|own| &own.0; all but save);
+
     async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {
         let mut data = data.clone();
         data.metadata.insert("more".to_owned(), "than there was".to_owned());
         self.0.save(&data).await
-    }
-
-    async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
-        self.0.load(id).await
-    }
-
-    async fn list_workflows(&self) -> Result<flow_runtime::store::Listing, StoreError> {
-        self.0.list_workflows().await
-    }
-
-    async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
-        self.0.delete(id).await
     }
 }
 

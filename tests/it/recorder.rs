@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use flow_runtime::observe::{Notice, Observer, What};
-use flow_runtime::state::{Delta, Request, StepRef};
-use flow_runtime::store::Listing;
-use flow_runtime::{InMemoryStore, NodeContext, StoreError, WorkflowData, WorkflowId, WorkflowStore};
+use flow_runtime::state::{Delta, StepRef};
+use flow_runtime::{InMemoryStore, NodeContext, StoreError, WorkflowData, WorkflowStore, store};
 
 /// Something that happened in a run, as seen from outside the engine.
 #[derive(Clone, Debug)]
@@ -147,21 +146,7 @@ impl Recorder {
 }
 
 impl WorkflowStore for Recorder {
-    async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {
-        self.store.save(data).await
-    }
-
-    async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
-        self.store.load(id).await
-    }
-
-    async fn list_workflows(&self) -> Result<Listing, StoreError> {
-        self.store.list_workflows().await
-    }
-
-    async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
-        self.store.delete(id).await
-    }
+    store::hand_on!(|own| &own.store; all but commit);
 
     async fn commit(&self, after: &WorkflowData, delta: &Delta) -> Result<(), StoreError> {
         // An acknowledgement takes its time, in which bodies go on.
@@ -175,22 +160,6 @@ impl WorkflowStore for Recorder {
         assert_eq!(&stored, after, "the deltas do not lead to the record that they are said to lead to");
         self.ledger.written().entries.push(Entry::Commit(delta.clone()));
         Ok(())
-    }
-
-    async fn ask(&self, run: &WorkflowId, request: &Request) -> Result<bool, StoreError> {
-        self.store.ask(run, request).await
-    }
-
-    async fn requests(&self, run: &WorkflowId) -> Result<Vec<Request>, StoreError> {
-        self.store.requests(run).await
-    }
-
-    async fn take_requests(&self, run: &WorkflowId, ids: &[String]) -> Result<(), StoreError> {
-        self.store.take_requests(run, ids).await
-    }
-
-    async fn asked(&self) -> Result<Vec<WorkflowId>, StoreError> {
-        self.store.asked().await
     }
 }
 

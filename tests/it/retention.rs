@@ -7,7 +7,7 @@ use std::time::Duration;
 use flow_runtime::engine::{Clock, Retention, RetentionReport};
 use flow_runtime::prelude::*;
 use flow_runtime::state::{Asked, Delta, Event, RunOutcome, RunOutput, Timestamp, WorkflowStatus};
-use flow_runtime::store::{Listing, Owner, Page, Query};
+use flow_runtime::store::{self, Listing, Owner, Page, Query};
 use flow_runtime::{
     FlatBuffersStore, InMemoryStore, JsonFileStore, StoreError, WorkflowData, WorkflowId, WorkflowStore,
 };
@@ -235,17 +235,7 @@ async fn b41_a_run_that_was_removed_is_not_back_after_reopening() {
 struct Stubborn(InMemoryStore);
 
 impl WorkflowStore for Stubborn {
-    async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {
-        self.0.save(data).await
-    }
-
-    async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
-        self.0.load(id).await
-    }
-
-    async fn list_workflows(&self) -> Result<Listing, StoreError> {
-        self.0.list_workflows().await
-    }
+    store::hand_on!(|own| &own.0; all but delete);
 
     async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
         if id.as_str() == "stuck" { Err(StoreError::Other("no".into())) } else { self.0.delete(id).await }
@@ -272,21 +262,7 @@ struct MadeAnew {
 }
 
 impl WorkflowStore for MadeAnew {
-    async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {
-        self.inner.save(data).await
-    }
-
-    async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
-        self.inner.load(id).await
-    }
-
-    async fn list_workflows(&self) -> Result<Listing, StoreError> {
-        self.inner.list_workflows().await
-    }
-
-    async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
-        self.inner.delete(id).await
-    }
+    store::hand_on!(|own| &own.inner; all but query);
 
     async fn query(&self, query: &Query) -> Result<Page, StoreError> {
         let page = self.inner.query(query).await?;

@@ -10,11 +10,9 @@ mod tests;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
-
 use self::recent::Recent;
-use super::{Listing, Owner, Page, PartKey, Query, StoreError, WorkflowStore};
-use crate::state::{Delta, Encoding, Request, WorkflowData, WorkflowId};
+use super::{StoreError, WorkflowStore, hand_on};
+use crate::state::{Delta, WorkflowData, WorkflowId};
 
 /// Keeps the ended runs that were read last in memory, in front of any store. Clones are the same store.
 ///
@@ -119,6 +117,8 @@ impl Drop for Reading<'_> {
 }
 
 impl<S: WorkflowStore> WorkflowStore for Cached<S> {
+    hand_on!(|own| &own.store; all but save, load, delete, commit);
+
     async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {
         let _changing = self.changing(&data.id);
         self.store.save(data).await
@@ -138,10 +138,6 @@ impl<S: WorkflowStore> WorkflowStore for Cached<S> {
         Ok(data)
     }
 
-    async fn list_workflows(&self) -> Result<Listing, StoreError> {
-        self.store.list_workflows().await
-    }
-
     async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
         let _changing = self.changing(id);
         self.store.delete(id).await
@@ -150,54 +146,6 @@ impl<S: WorkflowStore> WorkflowStore for Cached<S> {
     async fn commit(&self, after: &WorkflowData, delta: &Delta) -> Result<(), StoreError> {
         let _changing = self.changing(&after.id);
         self.store.commit(after, delta).await
-    }
-
-    fn encoding(&self) -> Encoding {
-        self.store.encoding()
-    }
-
-    async fn query(&self, query: &Query) -> Result<Page, StoreError> {
-        self.store.query(query).await
-    }
-
-    async fn claim(&self, id: &WorkflowId, owner: Owner) -> Result<u64, StoreError> {
-        self.store.claim(id, owner).await
-    }
-
-    async fn release(&self, id: &WorkflowId, owner: Owner) -> Result<(), StoreError> {
-        self.store.release(id, owner).await
-    }
-
-    fn forget(&self, owner: Owner) {
-        self.store.forget(owner);
-    }
-
-    fn inline_bytes(&self) -> Option<usize> {
-        self.store.inline_bytes()
-    }
-
-    async fn put_part(&self, key: &PartKey, bytes: Bytes) -> Result<(), StoreError> {
-        self.store.put_part(key, bytes).await
-    }
-
-    async fn part(&self, key: &PartKey) -> Result<Bytes, StoreError> {
-        self.store.part(key).await
-    }
-
-    async fn ask(&self, run: &WorkflowId, request: &Request) -> Result<bool, StoreError> {
-        self.store.ask(run, request).await
-    }
-
-    async fn requests(&self, run: &WorkflowId) -> Result<Vec<Request>, StoreError> {
-        self.store.requests(run).await
-    }
-
-    async fn take_requests(&self, run: &WorkflowId, ids: &[String]) -> Result<(), StoreError> {
-        self.store.take_requests(run, ids).await
-    }
-
-    async fn asked(&self) -> Result<Vec<WorkflowId>, StoreError> {
-        self.store.asked().await
     }
 }
 

@@ -9,6 +9,7 @@ mod claims;
 mod copy;
 mod error;
 mod flat;
+mod hand_on;
 mod inbox;
 mod json;
 mod memory;
@@ -24,6 +25,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+#[doc(inline)]
+pub use crate::__hand_on as hand_on;
 pub(crate) use any::AnyStore;
 pub use cached::{CacheStats, Cached};
 pub use copy::{CopyReport, copy_all};
@@ -153,6 +156,8 @@ impl Listing {
 /// [`encoding`](Self::encoding) says whether values that are not bytes or text are to be MessagePack, the default,
 /// or JSON for people to read. [`ask`](Self::ask) and the three methods after it keep what is asked of runs, signals
 /// among it; a store that leaves them as they are keeps nothing of that.
+///
+/// A store around another one, which answers some calls itself, hands the rest on with [`hand_on!`].
 ///
 /// The store passes if it passes the conformance kit: `flow_runtime::testing::store_conformance!`, behind the feature
 /// `conformance`, makes some 190 tests of one line. `store_conformance!(four_methods, ..)` is for stores without a
@@ -342,71 +347,5 @@ fn no_parts(key: &PartKey) -> StoreError {
 
 /// A store that several own is that store.
 impl<S: WorkflowStore> WorkflowStore for Arc<S> {
-    fn save(&self, data: &WorkflowData) -> impl Future<Output = Result<(), StoreError>> + Send {
-        S::save(self, data)
-    }
-
-    fn load(&self, id: &WorkflowId) -> impl Future<Output = Result<WorkflowData, StoreError>> + Send {
-        S::load(self, id)
-    }
-
-    fn list_workflows(&self) -> impl Future<Output = Result<Listing, StoreError>> + Send {
-        S::list_workflows(self)
-    }
-
-    fn delete(&self, id: &WorkflowId) -> impl Future<Output = Result<(), StoreError>> + Send {
-        S::delete(self, id)
-    }
-
-    fn commit(&self, after: &WorkflowData, delta: &Delta) -> impl Future<Output = Result<(), StoreError>> + Send {
-        S::commit(self, after, delta)
-    }
-
-    fn encoding(&self) -> Encoding {
-        S::encoding(self)
-    }
-
-    fn query(&self, query: &Query) -> impl Future<Output = Result<Page, StoreError>> + Send {
-        S::query(self, query)
-    }
-
-    fn claim(&self, id: &WorkflowId, owner: Owner) -> impl Future<Output = Result<u64, StoreError>> + Send {
-        S::claim(self, id, owner)
-    }
-
-    fn release(&self, id: &WorkflowId, owner: Owner) -> impl Future<Output = Result<(), StoreError>> + Send {
-        S::release(self, id, owner)
-    }
-
-    fn forget(&self, owner: Owner) {
-        S::forget(self, owner);
-    }
-
-    fn inline_bytes(&self) -> Option<usize> {
-        S::inline_bytes(self)
-    }
-
-    fn put_part(&self, key: &PartKey, bytes: Bytes) -> impl Future<Output = Result<(), StoreError>> + Send {
-        S::put_part(self, key, bytes)
-    }
-
-    fn part(&self, key: &PartKey) -> impl Future<Output = Result<Bytes, StoreError>> + Send {
-        S::part(self, key)
-    }
-
-    fn ask(&self, run: &WorkflowId, request: &Request) -> impl Future<Output = Result<bool, StoreError>> + Send {
-        S::ask(self, run, request)
-    }
-
-    fn requests(&self, run: &WorkflowId) -> impl Future<Output = Result<Vec<Request>, StoreError>> + Send {
-        S::requests(self, run)
-    }
-
-    fn take_requests(&self, run: &WorkflowId, ids: &[String]) -> impl Future<Output = Result<(), StoreError>> + Send {
-        S::take_requests(self, run, ids)
-    }
-
-    fn asked(&self) -> impl Future<Output = Result<Vec<WorkflowId>, StoreError>> + Send {
-        S::asked(self)
-    }
+    hand_on!(|own| &**own);
 }

@@ -7,11 +7,9 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
 use flow_runtime::disk::{CrashModel, SimFs};
-use flow_runtime::state::{Delta, Encoding};
-use flow_runtime::store::{Listing, Owner, Page, PartKey, Query};
-use flow_runtime::{StoreError, WorkflowData, WorkflowId, WorkflowStore};
+use flow_runtime::state::Delta;
+use flow_runtime::{StoreError, WorkflowData, WorkflowStore, store};
 use tempfile::TempDir;
 
 /// A disk with one store. Clones are the same disk.
@@ -130,21 +128,7 @@ impl<S> Faulty<S> {
 }
 
 impl<S: WorkflowStore> WorkflowStore for Faulty<S> {
-    async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {
-        self.store.save(data).await
-    }
-
-    async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
-        self.store.load(id).await
-    }
-
-    async fn list_workflows(&self) -> Result<Listing, StoreError> {
-        self.store.list_workflows().await
-    }
-
-    async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
-        self.store.delete(id).await
-    }
+    store::hand_on!(|own| &own.store; all but commit);
 
     async fn commit(&self, after: &WorkflowData, delta: &Delta) -> Result<(), StoreError> {
         let number = self.commits.fetch_add(1, Ordering::SeqCst);
@@ -161,37 +145,5 @@ impl<S: WorkflowStore> WorkflowStore for Faulty<S> {
             }
             _ => self.store.commit(after, delta).await,
         }
-    }
-
-    fn encoding(&self) -> Encoding {
-        self.store.encoding()
-    }
-
-    async fn query(&self, query: &Query) -> Result<Page, StoreError> {
-        self.store.query(query).await
-    }
-
-    async fn claim(&self, id: &WorkflowId, owner: Owner) -> Result<u64, StoreError> {
-        self.store.claim(id, owner).await
-    }
-
-    async fn release(&self, id: &WorkflowId, owner: Owner) -> Result<(), StoreError> {
-        self.store.release(id, owner).await
-    }
-
-    fn forget(&self, owner: Owner) {
-        self.store.forget(owner);
-    }
-
-    fn inline_bytes(&self) -> Option<usize> {
-        self.store.inline_bytes()
-    }
-
-    async fn put_part(&self, key: &PartKey, bytes: Bytes) -> Result<(), StoreError> {
-        self.store.put_part(key, bytes).await
-    }
-
-    async fn part(&self, key: &PartKey) -> Result<Bytes, StoreError> {
-        self.store.part(key).await
     }
 }

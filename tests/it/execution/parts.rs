@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use flow_runtime::prelude::*;
 use flow_runtime::state::{Compression, Delta, Event, StepStatus, decode};
-use flow_runtime::store::{Listing, PartKey};
-use flow_runtime::{StoreError, WorkflowData, WorkflowId, WorkflowStore};
+use flow_runtime::store::{self, PartKey};
+use flow_runtime::{StoreError, WorkflowData, WorkflowStore};
 
 use super::probe::Probe;
 use super::stores::{Fault, TestStore};
@@ -52,21 +52,7 @@ impl PartStore {
 }
 
 impl WorkflowStore for PartStore {
-    async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {
-        self.records.save(data).await
-    }
-
-    async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
-        WorkflowStore::load(&self.records, id).await
-    }
-
-    async fn list_workflows(&self) -> Result<Listing, StoreError> {
-        self.records.list_workflows().await
-    }
-
-    async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
-        WorkflowStore::delete(&self.records, id).await
-    }
+    store::hand_on!(|own| &own.records; all but commit, inline_bytes, put_part, part);
 
     async fn commit(&self, after: &WorkflowData, delta: &Delta) -> Result<(), StoreError> {
         self.call("commit".to_owned());
