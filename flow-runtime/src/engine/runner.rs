@@ -77,12 +77,20 @@ impl Runner {
                 Ok(tree) => run::run(self.clone(), &live, self.setup(tree, &live, stop), created, beginning).await,
                 Err(error) => Err(run::unreadable_input(&created.id, &created.plan, &created.plan, error)),
             };
-            let park = match drove {
-                Ok(Drove::Finished(finished)) => return guard.end(Ok(finished)),
-                Ok(Drove::Parked(park)) => park,
+            let ended = match drove {
+                Ok(Drove::Parked(park)) => Err(park),
                 // Another engine was faster to take it up; those who wait here learn from the record how it ends.
-                Err(error) if beginning == Beginning::Exists && is_held(&error) => self.later(),
-                Err(error) => return guard.end(Err(error)),
+                Err(error) if beginning == Beginning::Exists && is_held(&error) => Err(self.later()),
+                Ok(Drove::Finished(finished)) => Ok(Ok(finished)),
+                Err(error) => Ok(Err(error)),
+            };
+            let park = match ended {
+                Err(park) => park,
+                Ok(result) => {
+                    // Who is told of the end may open the store again, so this has let go of it.
+                    drop(self);
+                    return guard.end(result);
+                }
             };
             match guard.park(park) {
                 Ok(()) => return self.has_parked(),
