@@ -1,5 +1,7 @@
 //! What is undone, with what, and in which order.
 
+use std::time::Duration;
+
 use flow_runtime::WorkflowStore;
 use flow_runtime::prelude::*;
 use flow_runtime::state::{StepStatus, WorkflowStatus};
@@ -48,6 +50,27 @@ async fn look(#[state] log: &Log, _payment: &Payment) -> u32 {
 async fn fails(#[state] log: &Log, _seen: &u32) -> Result<u32, String> {
     log.note("fails");
     Err("out of stock".to_owned())
+}
+
+/// What is kept beside the record, in every store that does so.
+const LARGE: usize = 3 << 20;
+
+#[node]
+async fn make() -> Vec<u8> {
+    vec![7; LARGE]
+}
+
+#[node(undo = unkeep(blob, output))]
+async fn keep(blob: &[u8]) -> Vec<u8> {
+    blob.iter().map(|byte| byte + 1).collect()
+}
+
+#[node(retry(times = 1, backoff = "1ms"))]
+async fn unkeep(#[state] log: &Log, blob: &[u8], kept: &[u8], cx: &NodeContext) -> Result<(), String> {
+    assert!(blob.len() == LARGE && blob.iter().all(|byte| *byte == 7));
+    assert!(kept.len() == LARGE && kept.iter().all(|byte| *byte == 8));
+    log.note(format!("undo keep {}", cx.attempt()));
+    if cx.attempt() == 1 { Err("again".to_owned()) } else { Ok(()) }
 }
 
 #[node]
@@ -116,6 +139,13 @@ workflow! {
         fails(2)
     }
 
+    fn large() -> u32 {
+        let blob = make();
+        let kept = keep(blob);
+        #[after(kept)]
+        fails(1)
+    }
+
     fn nothing_to_undo() -> u32 {
         let a = note("a");
         fails(a)
@@ -169,6 +199,21 @@ async fn b57_items_and_arms_are_undone_before_what_they_came_after(store: impl W
     assert_eq!(compensated, ["all[0].charge", "all[0].kept", "all[1].charge", "all[1].kept", "before", "inner.x"]);
 }
 
+async fn b58_what_is_kept_beside_the_record_is_there_for_an_undo_in_another_process(store: impl WorkflowStore + Clone) {
+    let world = World::new(store);
+    let engine = world.engine();
+    let run = large().start(&engine, "run").unwrap();
+    while world.log.all().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    soon(engine.shutdown(Duration::ZERO)).await;
+    let _ = soon(run.result()).await;
+    drop(engine);
+    let rollback = rollback_of(soon(large().run(&world.engine(), "run")).await);
+    assert_eq!(rollback.compensated, ["kept"]);
+    assert!(world.log.undone().iter().any(|line| line == "keep 2"), "{:?}", world.log.all());
+}
+
 async fn what_undoes_a_step_may_be_said_at_the_step(store: impl WorkflowStore + Clone) {
     let world = World::new(store);
     let rollback = rollback_of(soon(at_the_step("o".to_owned()).run(&world.engine(), "run")).await);
@@ -202,6 +247,7 @@ async fn a_run_that_completes_undoes_nothing(store: impl WorkflowStore + Clone) 
 on_every_store! {
     b57_steps_are_undone_in_reverse_with_what_they_were_given
     b57_items_and_arms_are_undone_before_what_they_came_after
+    b58_what_is_kept_beside_the_record_is_there_for_an_undo_in_another_process
     what_undoes_a_step_may_be_said_at_the_step
     b57_what_was_caught_is_undone_with_the_rest
     a_run_that_has_nothing_to_undo_failed_and_was_not_rolled_back

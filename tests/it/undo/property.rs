@@ -123,7 +123,7 @@ fn check_partition(shapes: &[Shape], data: &WorkflowData, error: &RunError) {
         }
     }
     let rollback = error.rollback().unwrap();
-    expected.failed = rollback.failed.clone();
+    expected.failed.clone_from(&rollback.failed);
     assert_eq!(*rollback, expected);
     assert_eq!(rollback.failed.iter().map(|failure| failure.step.clone()).collect::<Vec<_>>(), failed);
     assert!(rollback.failed.iter().all(|failure| failure.message == "it stays" && failure.attempt >= 2));

@@ -113,6 +113,7 @@ impl Driver {
             timers: Timers::default(),
             waits: Waits::default(),
             rollback: Rollback::default(),
+            undoes_parts: false,
             held_back: Vec::new(),
             has_to_look: false,
             taken: Vec::new(),

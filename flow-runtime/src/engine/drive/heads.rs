@@ -11,7 +11,7 @@ use crate::engine::error::RunError;
 use crate::engine::position::Position;
 use crate::engine::run::{describe, head_changed};
 use crate::plan::StepKind;
-use crate::state::{Payload, RegionKind, StepRef, StepStatus, WorkflowData};
+use crate::state::{Payload, RegionKind, StepRef, StepState, StepStatus, WorkflowData};
 
 impl Driver {
     /// Refuses the run if a head that was decided now says otherwise.
@@ -23,24 +23,27 @@ impl Driver {
 
     /// Fetches the outputs that are kept beside the record and whose values may still be used.
     pub(super) async fn fetch_needed(&mut self) -> Result<(), RunError> {
-        let is_elsewhere = |step: StepRef| self.data.step(step).output.as_ref().is_some_and(Payload::is_reference);
-        if !self.data.steps.iter().any(|step| step.output.as_ref().is_some_and(Payload::is_reference)) {
+        if !self.has_parts() {
             return Ok(());
         }
-        let needed: Vec<StepRef> = Needed::calls(&self.data).into_iter().filter(|&step| is_elsewhere(step)).collect();
-        self.bring(needed).await
+        self.bring(Needed::calls(&self.data)).await
+    }
+
+    /// Whether an output is kept beside the record.
+    pub(super) fn has_parts(&self) -> bool {
+        self.data.steps.iter().any(is_elsewhere)
     }
 
     /// Fetches the outputs that are kept beside the record and of which the arguments of this step are made.
     pub(super) async fn fetch_inputs(&mut self, step: StepRef) -> Result<(), RunError> {
-        let is_elsewhere = |step: StepRef| self.data.step(step).output.as_ref().is_some_and(Payload::is_reference);
-        let is_missing = |&step: &StepRef| is_elsewhere(step) && !self.values.is_filled(&self.data, step);
-        let needed: Vec<StepRef> = Needed::by(&self.data, step).into_iter().filter(is_missing).collect();
-        self.bring(needed).await
+        self.bring(Needed::by(&self.data, step)).await
     }
 
     async fn bring(&mut self, needed: Vec<StepRef>) -> Result<(), RunError> {
         for step in needed {
+            if !is_elsewhere(self.data.step(step)) || self.values.is_filled(&self.data, step) {
+                continue;
+            }
             let Some(payload) = self.data.step(step).output.clone() else { continue };
             let what = format!("the output of step `{}`", self.data.path(step));
             let payload = self.fetch(&payload, &what).await?;
@@ -102,16 +105,21 @@ impl<'a> Needed<'a> {
     }
 
     /// The calls of whose outputs the arguments of this step are made.
-    fn by(data: &'a WorkflowData, step: StepRef) -> BTreeSet<StepRef> {
-        let mut needed = Self { data, found: BTreeSet::new(), rest: Vec::new() };
+    fn by(data: &'a WorkflowData, step: StepRef) -> Vec<StepRef> {
+        let mut needed = Self::nothing(data);
         needed.by_values_of(step.instance, &data.plan.step(step.local).inputs);
         needed.follow();
-        needed.found.into_iter().filter(|&step| is_call(data, step)).collect()
+        needed.found.retain(|&step| is_call(data, step));
+        needed.found
+    }
+
+    fn nothing(data: &'a WorkflowData) -> Self {
+        Self { data, found: Vec::new(), is_found: vec![false; data.steps.len()], rest: Vec::new() }
     }
 
     /// What has not ended uses, and the regions that have not.
     fn unfinished(data: &'a WorkflowData) -> (Self, Vec<StepRef>) {
-        let mut needed = Self { data, found: Vec::new(), is_found: vec![false; data.steps.len()], rest: Vec::new() };
+        let mut needed = Self::nothing(data);
         let mut open = Vec::new();
         for instance in 0..data.instances.len() as u32 {
             let region = data.instances[instance as usize].region;
@@ -181,6 +189,10 @@ impl<'a> Needed<'a> {
             }
         }
     }
+}
+
+fn is_elsewhere(step: &StepState) -> bool {
+    step.output.as_ref().is_some_and(Payload::is_reference)
 }
 
 fn is_call(data: &WorkflowData, step: StepRef) -> bool {

@@ -128,6 +128,8 @@ pub(crate) struct Driver {
     waits: Waits,
     /// What is to be undone, once that has begun.
     rollback: Rollback,
+    /// Whether what is undone may have used outputs that are kept beside the record.
+    undoes_parts: bool,
     /// Retries that came due while the run was paused.
     held_back: Vec<StepRef>,
     /// Whether the store may have a request that was not seen yet.

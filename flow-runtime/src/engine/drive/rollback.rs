@@ -59,7 +59,7 @@ impl Driver {
         self.start_nothing_more();
         self.record(Event::RollbackStarted { cause });
         self.timers.forget_grace();
-        (self.rollback, self.mode) = (rollback, Mode::RollingBack);
+        (self.rollback, self.mode, self.undoes_parts) = (rollback, Mode::RollingBack, self.has_parts());
         true
     }
 
@@ -68,6 +68,7 @@ impl Driver {
         // Who terminates a run while it is undone wants the rest to be left.
         if self.data.asked != Some(Asked::Terminate) {
             self.rollback = Rollback::new(&self.data);
+            self.undoes_parts = self.has_parts();
         }
     }
 
@@ -115,7 +116,9 @@ impl Driver {
 
     /// The output of a completed step, from its record. What its arguments are made of is fetched beside it.
     async fn output_to_undo(&mut self, step: StepRef) -> Result<Value, RunError> {
-        self.fetch_inputs(step).await?;
+        if self.undoes_parts {
+            self.fetch_inputs(step).await?;
+        }
         let payload = self.data.step(step).output.clone().unwrap_or_else(Payload::empty);
         let what = format!("the output of step `{}`", self.data.path(step));
         let payload = self.fetch(&payload, &what).await?;
