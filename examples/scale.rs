@@ -129,3 +129,13 @@ async fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn b42_a_fan_out_survives_a_crash_at_each_commit() {
+        flow_runtime::testing::crash_everywhere(|| fan_out((0..20).collect())).await.unwrap();
+    }
+}

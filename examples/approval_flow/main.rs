@@ -9,6 +9,9 @@
 //! cargo run --example approval_flow -- word taxi-7 yes            # in another terminal, now or later
 //! ```
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -73,6 +73,17 @@ mod tests {
     });
 
     #[tokio::test]
+    async fn b42_the_tea_survives_a_crash_at_each_commit() {
+        let test =
+            flow_runtime::testing::CrashTest::new(|| tea(3)).state(|| Kitchen { is_hot: true, ..Kitchen::default() });
+        let test = test.store(|| {
+            let folder = tempfile::tempdir().unwrap();
+            move || RedbStore::open(&folder.path().join("runs.redb")).unwrap()
+        });
+        test.everywhere().await.unwrap();
+    }
+
+    #[tokio::test]
     async fn the_tea_is_made_in_two_goes() {
         assert_eq!(make_tea().await.unwrap(), ExitCode::SUCCESS);
     }

@@ -12,6 +12,8 @@ mod licences;
 mod lock;
 mod report;
 mod sources;
+#[cfg(test)]
+mod tests;
 mod texts;
 
 use std::path::PathBuf;

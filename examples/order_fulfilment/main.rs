@@ -10,6 +10,8 @@
 
 mod ledger;
 mod orders;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

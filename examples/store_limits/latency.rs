@@ -80,3 +80,11 @@ fn next(noise: &mut u64) -> u8 {
     *noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     (*noise >> 56) as u8
 }
+
+#[cfg(test)]
+mod tests {
+    #[tokio::test]
+    async fn b42_what_is_kept_survives_a_crash_at_each_commit() {
+        flow_runtime::testing::crash_everywhere(|| super::kept(vec![7; 100])).await.unwrap();
+    }
+}

@@ -63,3 +63,12 @@ workflow! {
         copy(s199)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[tokio::test]
+    async fn b42_a_chain_of_200_steps_survives_a_crash_at_each_commit() {
+        let killed = flow_runtime::testing::crash_everywhere(|| super::chain(vec![7; 100])).await.unwrap();
+        assert_eq!(killed.len(), 2 * 201);
+    }
+}

@@ -43,7 +43,7 @@
 //! | the DAG as data, and as a picture | [`plan`], [`Plan`] |
 //! | what is stored of a run | [`state`], [`WorkflowData`] |
 //! | watching runs | [`observe`] |
-//! | graphs made when the program runs, for tests | [`testing`] |
+//! | crashes at every commit, virtual time, failing stores, for tests | [`testing`] |
 //!
 //! # Features
 //!

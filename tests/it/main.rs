@@ -13,6 +13,7 @@ mod execution;
 mod golden;
 mod held;
 mod hygiene;
+mod kit;
 mod large_outputs;
 mod moving;
 mod recorder;

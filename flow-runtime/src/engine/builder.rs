@@ -39,6 +39,8 @@ pub(super) struct Options {
     pub(super) adopt_changed_plans: bool,
     pub(super) durability: Durability,
     pub(super) undo_deadline: Duration,
+    /// Whether runs are parked that are due in a moment; for tests, in which time stands still.
+    pub(super) park_at_once: bool,
 }
 
 impl Options {
@@ -53,6 +55,7 @@ impl Options {
             adopt_changed_plans: false,
             durability: Durability::Strict,
             undo_deadline: UNDO_DEADLINE,
+            park_at_once: false,
         }
     }
 
@@ -69,7 +72,7 @@ impl Options {
 /// Makes an [`Engine`].
 #[must_use = "call `build` to have the engine"]
 pub struct EngineBuilder<S = ()> {
-    options: Options,
+    pub(super) options: Options,
     store: Arc<dyn AnyStore>,
     retention: Option<Retention>,
     workflows: Workflows,
@@ -111,9 +114,16 @@ impl<S: Send + Sync + 'static> EngineBuilder<S> {
     /// # Panics
     /// If a workflow was [registered](Self::register) before: what it needs of the state is looked up there.
     pub fn state<T: Send + Sync + 'static>(self, state: T) -> EngineBuilder<T> {
+        self.any_state(Arc::new(state))
+    }
+
+    pub(super) fn any_state<T>(self, state: Arc<T>) -> EngineBuilder<T>
+    where
+        T: Send + Sync + 'static,
+    {
         let Self { options, store, retention, workflows, .. } = self;
         assert!(workflows.is_empty(), "call `state` before `register`, so that workflows find what they need in it");
-        EngineBuilder { options, store, retention, workflows, state: Arc::new(state), types: PhantomData }
+        EngineBuilder { options, store, retention, workflows, state, types: PhantomData }
     }
 
     /// Lets the engine know a workflow, so that it can take up runs of it that nobody has asked for in this process:

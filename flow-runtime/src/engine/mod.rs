@@ -30,6 +30,7 @@ mod run;
 mod runner;
 mod shared;
 mod tasks;
+mod tested;
 mod values;
 mod waits;
 mod workflows;

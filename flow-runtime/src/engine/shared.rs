@@ -26,6 +26,8 @@ pub(crate) enum Stop {
 pub(crate) struct EngineShared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observers: Observers,
+    /// How many attempts may run at once.
+    pub(crate) concurrency: usize,
     /// One permit for each attempt that may run at once.
     pub(crate) permits: Arc<Semaphore>,
     /// Those of nodes with a limit of their own, by name and limit.
@@ -39,6 +41,8 @@ pub(crate) struct EngineShared {
     pub(crate) durability: Durability,
     /// The longest time all attempts to undo one step may take, where its node does not say.
     pub(crate) undo_deadline: Duration,
+    /// Whether runs are parked that are due in a moment.
+    pub(crate) park_at_once: bool,
     pub(crate) stop: watch::Sender<Stop>,
 }
 
@@ -47,6 +51,7 @@ impl EngineShared {
         Self {
             clock: options.clock,
             observers: options.observers,
+            concurrency: options.concurrency,
             permits: semaphore(options.concurrency),
             nodes: Mutex::default(),
             strict_roundtrip: options.strict_roundtrip,
@@ -54,6 +59,7 @@ impl EngineShared {
             adopt_changed_plans: options.adopt_changed_plans,
             durability: options.durability,
             undo_deadline: options.undo_deadline,
+            park_at_once: options.park_at_once,
             stop: watch::Sender::new(Stop::No),
         }
     }

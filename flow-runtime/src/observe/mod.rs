@@ -124,6 +124,29 @@ pub enum What<'a> {
 }
 
 impl<'a> What<'a> {
+    /// The name of what has happened, without what belongs to it: `StepCompleted`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::RunCreated => "RunCreated",
+            Self::RunResumed { .. } => "RunResumed",
+            Self::RegionOpened(_) => "RegionOpened",
+            Self::StepStarted { .. } => "StepStarted",
+            Self::StepWaits(_) => "StepWaits",
+            Self::AttemptFailed { .. } => "AttemptFailed",
+            Self::StepCompleted { .. } => "StepCompleted",
+            Self::StepFailed { .. } => "StepFailed",
+            Self::StepCancelled => "StepCancelled",
+            Self::StepReleased => "StepReleased",
+            Self::Progress { .. } => "Progress",
+            Self::RollbackStarted(_) => "RollbackStarted",
+            Self::UndoStarted { .. } => "UndoStarted",
+            Self::UndoAttemptFailed { .. } => "UndoAttemptFailed",
+            Self::UndoCompleted => "UndoCompleted",
+            Self::UndoFailed { .. } => "UndoFailed",
+            Self::RunEnded(_) => "RunEnded",
+        }
+    }
+
     /// What an event says, and of which step; `None` for facts that are of no use to an observer.
     pub(crate) fn of(event: &'a Event, data: &WorkflowData) -> Option<(Option<StepRef>, Self)> {
         let seen = match event {

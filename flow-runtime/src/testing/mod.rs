@@ -1,14 +1,24 @@
 //! Tools for testing workflows and stores.
 //!
-//! The conformance kit for stores is behind the feature `conformance`, since only those who write a store need it.
+//! [`crash_everywhere`] kills a workflow at each of its commits; [`VirtualClock`] lets it wait for days without waiting;
+//! [`FailingStore`] and [`SlowStore`] are what it may meet, and [`EventRecorder`] is what is seen of it. The conformance kit
+//! for stores is behind the feature `conformance`, since only those who write a store need it.
 
 mod clock;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod crash;
+mod failing;
 mod graph;
+mod recorder;
+mod slow;
 
 #[cfg(any(test, feature = "conformance"))]
 #[doc(inline)]
 pub use crate::__store_conformance as store_conformance;
 pub use clock::VirtualClock;
+pub use crash::{CrashFailure, CrashPoint, CrashTest, Parked, crash_at, crash_everywhere};
+pub use failing::{FailingStore, StoreCall};
 pub use graph::{Graph, GraphBody};
+pub use recorder::{EventRecorder, Recorded};
+pub use slow::SlowStore;

@@ -19,6 +19,7 @@ fn imports_against_the_direction_are_found() {
     check("plan/render/dot.rs", "use super::super::Plan;", &[]);
     check("store/flat/mod.rs", "use crate::disk::Fs;\nuse crate::state::{Delta, Event};\nuse super::Listing;", &[]);
     check("store/memory.rs", "use crate::Engine;", &[1]);
+    check("store/memory.rs", "macro_rules! m { () => { $crate::Engine::new() }; }", &[]);
     check(
         "store/memory.rs",
         "#[cfg(test)]\nmod tests { use crate::testing::Graph; }\nuse crate::engine::Engine;",

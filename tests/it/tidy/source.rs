@@ -122,7 +122,9 @@ fn collect(trees: &[TokenTree], start: &Start, into: &mut Vec<Path>) {
                 let absolute = start.absolute || (start.segments.is_empty() && colons(trees, at.wrapping_sub(2)));
                 let line = if start.segments.is_empty() { ident.span().start().line } else { start.line };
                 let mut path = Start { segments: start.segments.clone(), line, absolute };
-                path.segments.push(ident.to_string());
+                // `$crate` is imported by whoever calls the macro.
+                let dollar = if sign(trees, at.wrapping_sub(1), '$') { "$" } else { "" };
+                path.segments.push(format!("{dollar}{ident}"));
                 at += 1;
                 while colons(trees, at) {
                     match trees.get(at + 2) {
@@ -152,6 +154,9 @@ fn collect(trees: &[TokenTree], start: &Start, into: &mut Vec<Path>) {
 
 /// Whether `::` stands there.
 fn colons(trees: &[TokenTree], at: usize) -> bool {
-    let is_colon = |at: usize| matches!(trees.get(at), Some(TokenTree::Punct(sign)) if sign.as_char() == ':');
-    is_colon(at) && is_colon(at.wrapping_add(1))
+    sign(trees, at, ':') && sign(trees, at.wrapping_add(1), ':')
+}
+
+fn sign(trees: &[TokenTree], at: usize, which: char) -> bool {
+    matches!(trees.get(at), Some(TokenTree::Punct(sign)) if sign.as_char() == which)
 }

@@ -211,7 +211,8 @@ impl Driver {
             return None;
         }
         let due = self.waits.next();
-        let is_soon = self.mode != Mode::Paused && due.is_some_and(|due| due.saturating_sub(self.now) < SOON);
+        let is_near = due.is_some_and(|due| due.saturating_sub(self.now) < SOON);
+        let is_soon = is_near && self.mode != Mode::Paused && !self.engine.park_at_once;
         let due = due.filter(|_| self.mode != Mode::Paused);
         (!is_soon).then(|| Park { due, seen: fingerprint_of(&self.left) })
     }
