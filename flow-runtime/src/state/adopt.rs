@@ -42,17 +42,6 @@ impl WorkflowData {
         Ok(())
     }
 
-    /// Ends the branches and fan-outs that waited only for steps that are gone, the inner ones first.
-    fn end_emptied(&mut self, at: Timestamp, ended: &mut Vec<StepRef>) {
-        for instance in (0..self.instances.len()).rev() {
-            let Some(opener) = self.instances[instance].opened_by else { continue };
-            let state = self.step(opener);
-            if state.status == StepStatus::Running && state.open + state.held == 0 {
-                self.finish(opener, StepStatus::Completed, at, ended);
-            }
-        }
-    }
-
     /// Adds the states of an instance's steps in the order of the new plan.
     fn move_steps(&self, instance: u32, plan: &Plan, moves: &Moves, steps: &mut Vec<StepState>) -> Result<(), String> {
         let old = self.instances[instance as usize].region;
@@ -68,6 +57,10 @@ impl WorkflowData {
             let state = self.step(step);
             let target = moves.steps[local as usize];
             if state.status == StepStatus::Pending && state.attempts == 0 {
+                // It has not begun, but may have run before a reset.
+                if let Some(target) = target {
+                    steps[base + (target - region.first) as usize] = state.clone();
+                }
                 continue;
             }
             let target = target.ok_or_else(|| format!("step `{}` has begun and is gone", self.path(step)))?;

@@ -123,7 +123,7 @@ impl WorkflowData {
             Event::StepFailed { step, attempt, error } => self.fail(*step, *attempt, error, at, ended),
             Event::StepCancelled { step, .. } => self.cancel(*step, at, ended),
             Event::StepReleased { step } => self.release(*step),
-            Event::StepsReset { .. } => Err("this version does not reset steps".to_owned()),
+            Event::StepsReset { roots, mode } => self.reset(roots, *mode, at, ended),
             Event::RollbackStarted { cause } => self.start_rollback(*cause),
             Event::UndoCompleted { step } => self.undone(*step, StepStatus::Compensated, None),
             Event::UndoFailed { step, error } => self.undone(*step, StepStatus::CompensationFailed, Some(error)),

@@ -19,6 +19,7 @@ mod payload;
 mod reference;
 mod regions;
 mod request;
+mod reset;
 mod transform;
 mod undo;
 

@@ -79,7 +79,7 @@ impl WorkflowData {
     }
 
     /// The instances of this region that were opened from this instance, through however many others.
-    fn instances_in(&self, instance: u32, region: u32) -> Vec<u32> {
+    pub(super) fn instances_in(&self, instance: u32, region: u32) -> Vec<u32> {
         let Some(parent) = self.plan.region(region).parent else { return Vec::new() };
         let around = self.plan.step(parent).region;
         let around = if around == self.instances[instance as usize].region {
@@ -208,20 +208,34 @@ impl WorkflowData {
 
     /// Ends the step that opened this instance if it was the last to come to its end.
     fn close(&mut self, instance: u32, opener: StepRef, at: Timestamp, ended: &mut Vec<StepRef>) {
-        let failed = self.instances[instance as usize].failed;
         let (open, status) = (self.step(opener).open + self.step(opener).held, self.step(opener).status);
-        let caught_branch = failed && matches!(self.plan.step(opener.local).kind, StepKind::Branch { .. });
         if status == StepStatus::Running && open == 0 {
-            let status = if caught_branch {
-                StepStatus::Failed
-            } else if self.is_cut_off(opener) {
-                StepStatus::Cancelled
-            } else {
-                StepStatus::Completed
-            };
-            self.finish(opener, status, at, ended);
+            self.finish(opener, self.status_at_end(opener, instance), at, ended);
         } else if status == StepStatus::Failed && self.step(opener).ended_at == 0 {
             self.finish_failed_region(opener, at, ended);
+        }
+    }
+
+    /// How a branch or a fan-out ends of which this instance was the last to come to its end.
+    fn status_at_end(&self, opener: StepRef, instance: u32) -> StepStatus {
+        let failed = self.instances[instance as usize].failed;
+        if failed && matches!(self.plan.step(opener.local).kind, StepKind::Branch { .. }) {
+            StepStatus::Failed
+        } else if self.is_cut_off(opener) {
+            StepStatus::Cancelled
+        } else {
+            StepStatus::Completed
+        }
+    }
+
+    /// Ends the branches and fan-outs of a changed record that wait for nothing any more, the inner ones first.
+    pub(super) fn end_emptied(&mut self, at: Timestamp, ended: &mut Vec<StepRef>) {
+        for instance in (0..self.instances.len()).rev() {
+            let Some(opener) = self.instances[instance].opened_by else { continue };
+            let state = self.step(opener);
+            if state.status == StepStatus::Running && state.open + state.held == 0 {
+                self.finish(opener, self.status_at_end(opener, instance as u32), at, ended);
+            }
         }
     }
 

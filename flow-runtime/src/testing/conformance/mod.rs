@@ -69,6 +69,8 @@ mod records;
 mod reopening;
 mod replace;
 mod requests;
+#[cfg(test)]
+mod resets;
 mod runs;
 mod shapes;
 mod snapshots;

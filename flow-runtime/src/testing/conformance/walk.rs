@@ -9,8 +9,8 @@ use super::plans::{self, Item};
 use super::records;
 use crate::plan::StepKind;
 use crate::state::{
-    Ack, Asked, CompletedBy, Delta, Event, Phase, RegionKind, RunCreated, RunOutcome, RunOutput, StepRef, StepStatus,
-    Timestamp, WaitingOn, WorkflowData, WorkflowId,
+    Ack, Asked, CompletedBy, Delta, Event, Phase, RegionKind, ResetMode, RunCreated, RunOutcome, RunOutput, StepRef,
+    StepStatus, Timestamp, WaitingOn, WorkflowData, WorkflowId, WorkflowStatus,
 };
 
 /// A run that goes its random way.
@@ -58,9 +58,13 @@ impl Walk {
         all
     }
 
-    /// What happens next; `None` once the run has ended.
+    /// What happens next; `None` once the run has ended, which now and then is not for good.
     pub(super) fn next(&mut self) -> Option<Delta> {
         self.at += self.rng.i64(0..self.pace);
+        if self.data.status.is_terminal() && self.rng.bool() {
+            let reset = self.reset();
+            self.record(reset);
+        }
         for _ in 0..self.rng.u8(1..4) {
             if self.data.status.is_terminal() {
                 break;
@@ -247,6 +251,18 @@ impl Walk {
         self.record(Event::RunEnded { outcome, output: RunOutput::Errors(failures) });
     }
 
+    /// That steps run again in a run that has ended.
+    pub(super) fn reset(&mut self) -> Event {
+        let is_completed = self.data.status == WorkflowStatus::Completed;
+        let instance = self.rng.u32(0..self.data.instances.len() as u32);
+        let locals = self.data.plan.region(self.data.instances[instance as usize].region).locals();
+        let root = if locals.is_empty() { StepRef::new(0, 0) } else { StepRef::new(instance, self.rng.u32(locals)) };
+        if is_completed || self.rng.bool() {
+            return Event::StepsReset { roots: vec![root], mode: ResetMode::From };
+        }
+        Event::StepsReset { roots: Vec::new(), mode: ResetMode::Failed }
+    }
+
     fn completed_step(&self) -> Option<StepRef> {
         let locals = self.data.plan.region(0).locals();
         let mut steps = locals.map(|local| StepRef::new(0, local));
@@ -298,7 +314,11 @@ mod tests {
         let error = records::random_failure(rng, String::new(), attempt);
         let payload = records::random_payload(rng);
         let first_instance = instances;
-        match rng.u8(0..13) {
+        match rng.u8(0..14) {
+            13 => {
+                let mode = if rng.bool() { ResetMode::Failed } else { ResetMode::From };
+                Event::StepsReset { roots: (0..rng.usize(0..3)).map(|_| step).collect(), mode }
+            }
             0 => Event::StepStarted { step, attempt, phase: Phase::Do },
             1 => Event::AttemptFailed { step, attempt, phase: Phase::Do, error, retry_at: rng.i64(..) },
             2 => Event::StepWaiting { step, on: WaitingOn::Doubt(1) },
@@ -355,8 +375,8 @@ mod tests {
                 statuses.extend(after.steps.iter().map(|step| step.status));
             }
         }
-        // StepsReset and RollbackStarted are refused by this version, and Bypassed is derived.
-        assert_eq!(events.len(), 14, "{events:?}");
+        // RollbackStarted is refused by this version, and Bypassed is derived.
+        assert_eq!(events.len(), 15, "{events:?}");
         assert_eq!(statuses.len(), 9, "{statuses:?}");
     }
 

@@ -1,0 +1,201 @@
+//! That a reset takes back what it must, and no more: properties over the ends of random walks.
+//!
+//! In: records of runs that ended in any way. Out: the same after a reset, step by step compared by their paths.
+
+use std::collections::BTreeMap;
+
+use super::records;
+use super::walk::Walk;
+use crate::plan::StepKind;
+use crate::state::{Event, ResetMode, StepRef, StepState, StepStatus, WorkflowData, WorkflowStatus};
+
+/// A run that has ended, and what a reset makes of it.
+struct Case {
+    seed: u64,
+    before: WorkflowData,
+    reset: Event,
+    after: WorkflowData,
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for seed in 0..600 {
+        let (mut walk, _) = Walk::new(&records::id("walk"), seed);
+        let mut left = 80;
+        while left > 0 && !(walk.data.status.is_terminal() && left % 3 == 0) && walk.next().is_some() {
+            left -= 1;
+        }
+        if !walk.data.status.is_terminal() {
+            continue;
+        }
+        for _ in 0..4 {
+            let (before, reset) = (walk.data.clone(), walk.reset());
+            let mut after = before.clone();
+            records::apply(&mut after, &reset, before.updated_at);
+            cases.push(Case { seed, before, reset, after });
+        }
+    }
+    assert!(cases.len() > 1_000, "{} cases", cases.len());
+    cases
+}
+
+fn steps(data: &WorkflowData) -> Vec<StepRef> {
+    let of = |instance: u32| {
+        let region = data.instances[instance as usize].region;
+        data.plan.region(region).locals().map(move |local| StepRef::new(instance, local))
+    };
+    (0..data.instances.len() as u32).flat_map(of).collect()
+}
+
+/// The steps by their paths, each with the arm it stands in: what is opened again may be another.
+fn by_path(data: &WorkflowData) -> BTreeMap<(String, u32), StepRef> {
+    steps(data).into_iter().map(|step| ((data.path(step), step.local), step)).collect()
+}
+
+fn is_call(data: &WorkflowData, step: StepRef) -> bool {
+    matches!(data.plan.step(step.local).kind, StepKind::Call { .. })
+}
+
+/// The steps whose values this one uses, or after which it comes.
+fn dependencies(data: &WorkflowData, step: StepRef) -> Vec<StepRef> {
+    let plan = data.plan.step(step.local);
+    let used = plan.inputs.iter().chain(plan.after.iter());
+    let at = |&local: &u32| Some(StepRef::new(data.enclosing(step.instance, data.plan.step(local).region)?, local));
+    used.filter_map(at).collect()
+}
+
+/// Whether a failure of a region around this step was caught.
+fn is_caught(data: &WorkflowData, step: StepRef) -> bool {
+    let mut instance = &data.instances[step.instance as usize];
+    while let Some(opener) = instance.opened_by {
+        if instance.failed && data.plan.step(opener.local).catch {
+            return true;
+        }
+        instance = &data.instances[opener.instance as usize];
+    }
+    false
+}
+
+#[test]
+fn b18_after_a_reset_nothing_is_left_that_would_keep_the_run_from_its_end() {
+    for Case { seed, after, reset, .. } in cases() {
+        assert!(matches!(after.status, WorkflowStatus::Running | WorkflowStatus::Suspended), "seed {seed}");
+        assert_eq!((after.outcome, &after.output, after.asked), (None, &None, None));
+        assert!(!after.instances[0].failed, "seed {seed}: {reset:?}");
+        for step in steps(&after).into_iter().filter(|&step| !is_caught(&after, step)) {
+            let (state, plan) = (after.step(step), after.plan.step(step.local));
+            let rests = match state.status {
+                StepStatus::Pending | StepStatus::Completed => true,
+                StepStatus::Running => !is_call(&after, step) && state.opened_len > 0,
+                StepStatus::Failed => plan.catches_own_failure(),
+                _ => false,
+            };
+            assert!(rests, "seed {seed}: `{}` is {:?} after {reset:?}", after.path(step), state.status);
+        }
+    }
+}
+
+#[test]
+fn b18_what_ends_before_a_reset_and_follows_from_nothing_that_runs_again_stays_as_it_was() {
+    let (mut kept, mut again) = (0, 0);
+    for Case { seed, before, reset, after } in cases() {
+        let (were, are) = (by_path(&before), by_path(&after));
+        let Event::StepsReset { roots, .. } = &reset else { panic!("{reset:?}") };
+        let root = roots.first().map(|root| (before.path(*root), root.local));
+        if let Some(root) = root.as_ref().and_then(|root| are.get(root)) {
+            assert_eq!(after.step(*root).status, StepStatus::Pending, "seed {seed}: {reset:?}");
+        }
+        for (path, &step) in &are {
+            let was = before.step(were[path]);
+            let is = after.step(step);
+            let ends_well = is.status == StepStatus::Completed && is_call(&after, step);
+            if ends_well {
+                kept += 1;
+                assert_eq!(is, was, "seed {seed}: {path:?}");
+                let unmet = dependencies(&after, step).into_iter().find(|&used| !after.satisfies(used));
+                assert_eq!(unmet, None, "seed {seed}: {path:?} is kept, and what it used runs again: {reset:?}");
+            }
+            let ran_well = was.status == StepStatus::Completed && is_call(&after, step);
+            if ran_well && !ends_well && !is_caught(&before, were[path]) {
+                again += 1;
+                let reason = dependencies(&after, step).into_iter().any(|used| !after.satisfies(used));
+                assert!(reason || Some(path) == root.as_ref(), "seed {seed}: {path:?} need not run again: {reset:?}");
+            }
+        }
+        // What was opened is there, or its head is evaluated again.
+        for path in were.keys().filter(|path| !are.contains_key(*path)) {
+            let gone = were[path].instance;
+            let openers = std::iter::successors(before.instances[gone as usize].opened_by, |opener| {
+                before.instances[opener.instance as usize].opened_by
+            });
+            let head = openers.last().map(|head| (before.path(head), head.local)).unwrap();
+            assert_ne!(after.step(are[&head]).status, StepStatus::Completed, "seed {seed}: {path:?} is gone");
+        }
+    }
+    assert!(kept > 1_000 && again > 300, "{kept} were kept, {again} run again");
+}
+
+#[test]
+fn b70_a_step_whose_effect_is_to_happen_once_more_has_another_key() {
+    let mut raised = 0;
+    for Case { seed, before, after, reset } in cases() {
+        let were = by_path(&before);
+        for (path, step) in by_path(&after) {
+            let (was, is) = (before.step(were[&path]), after.step(step));
+            if is == was || !is_call(&after, step) {
+                continue;
+            }
+            let has_happened = matches!(was.status, StepStatus::Completed | StepStatus::Compensated);
+            assert_eq!(is.resets, was.resets + u32::from(has_happened), "seed {seed}: {path:?} after {reset:?}");
+            let expected = StepState {
+                attempts: was.attempts,
+                resets: is.resets,
+                signal: was.signal.clone(),
+                ..StepState::PENDING
+            };
+            assert_eq!(*is, expected, "it begins anew, and goes on counting attempts");
+            raised += is.resets;
+        }
+    }
+    assert!(raised > 300, "{raised}");
+}
+
+#[test]
+fn b69_what_steps_wrote_that_run_again_is_gone() {
+    let mut gone = 0;
+    for Case { seed, before, after, .. } in cases() {
+        let count = |data: &WorkflowData| data.data.values().map(Vec::len).sum::<usize>();
+        for entry in after.data.values().flatten() {
+            assert_eq!(after.step(entry.step).status, StepStatus::Completed, "seed {seed}");
+        }
+        assert!(after.data.values().all(|entries| !entries.is_empty()));
+        gone += count(&before) - count(&after);
+        let completed = |data: &WorkflowData| {
+            let writers = data.data.values().flatten().map(|entry| data.path(entry.step));
+            writers.collect::<std::collections::BTreeSet<_>>()
+        };
+        assert!(completed(&after).is_subset(&completed(&before)));
+    }
+    assert!(gone > 300, "{gone}");
+}
+
+#[test]
+fn b18_a_reset_of_a_run_that_has_not_ended_or_of_nothing_is_refused() {
+    let (walk, _) = Walk::new(&records::id("walk"), 3);
+    let refused = |data: &WorkflowData, roots: Vec<StepRef>, mode| {
+        let reset = Event::StepsReset { roots, mode };
+        data.clone().apply_event(&reset, data.updated_at, &mut Vec::new()).unwrap_err().reason
+    };
+    let first = StepRef::new(0, 0);
+    assert_eq!(refused(&walk.data, Vec::new(), ResetMode::Failed), "the run is Running and has not ended");
+    let ended = |status: WorkflowStatus| {
+        let ends = cases().into_iter().map(|case| case.before).find(|data| data.status == status);
+        ends.unwrap_or_else(|| panic!("no walk ends as {status:?}"))
+    };
+    let (completed, failed) = (ended(WorkflowStatus::Completed), ended(WorkflowStatus::Failed));
+    assert_eq!(refused(&completed, Vec::new(), ResetMode::Failed), "nothing has failed");
+    assert_eq!(refused(&failed, vec![first], ResetMode::Failed), "steps are named beside those that failed");
+    assert_eq!(refused(&failed, Vec::new(), ResetMode::From), "no step is named");
+    let absent = StepRef::new(u32::MAX, 0);
+    assert_eq!(refused(&failed, vec![first, absent], ResetMode::From), format!("there is no step {}/0", u32::MAX));
+}
