@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::disk::DiskError;
-use crate::engine::{AskError, Failures, PlanChanges, RunError, StepFailure};
+use crate::engine::{AskError, Failures, ForkError, PlanChanges, RunError, StepFailure};
 use crate::state::codec::CodecError;
 use crate::state::{
     ApplyError, BoxError, Cause, DecodeError, EncodeError, FailureKind, InvalidId, NodeError, NodeFailure, Request,
-    RequestKind, Rollback, WorkflowId, WorkflowStatus,
+    RequestKind, Rollback, StepStatus, WorkflowId, WorkflowStatus,
 };
 use crate::store::{StoreError, with_causes};
 
@@ -130,7 +130,7 @@ fn store_error_after(error: Option<&StoreError>) -> Option<StoreError> {
 }
 
 fn ask_error_after(error: Option<&AskError>) -> Option<AskError> {
-    let (id, workflow, name) = (id(), text("order"), text("manager"));
+    let (id, workflow, name, step) = (id(), text("order"), text("manager"), text("charge"));
     Some(match error {
         None => AskError::InvalidId(invalid_id()),
         Some(AskError::InvalidId(_)) => {
@@ -141,6 +141,16 @@ fn ask_error_after(error: Option<&AskError>) -> Option<AskError> {
             AskError::Ended { id, workflow, status: WorkflowStatus::Failed, what: "Signal" }
         }
         Some(AskError::Ended { .. }) => {
+            AskError::NotEnded { id, workflow, status: WorkflowStatus::Running, what: "RetryFailed" }
+        }
+        Some(AskError::NotEnded { .. }) => AskError::NothingToRetry { id, workflow },
+        Some(AskError::NothingToRetry { .. }) => AskError::UnknownStep { id, workflow, step },
+        Some(AskError::UnknownStep { .. }) => AskError::NotInDoubt { id, step, status: StepStatus::Running },
+        Some(AskError::NotInDoubt { .. }) => {
+            AskError::OtherOutput { id, step, expected: text("Receipt"), sent: text("bool") }
+        }
+        Some(AskError::OtherOutput { .. }) => AskError::Output { id, step, source: encode_error() },
+        Some(AskError::Output { .. }) => {
             AskError::OtherType { id, name, expected: text("Approval"), sent: text("bool") }
         }
         Some(AskError::OtherType { .. }) => AskError::Value { id, name, source: encode_error() },
@@ -149,6 +159,21 @@ fn ask_error_after(error: Option<&AskError>) -> Option<AskError> {
             AskError::Store { id, source: Arc::new(source) }
         }
         Some(AskError::Store { .. }) => return None,
+    })
+}
+
+fn fork_error_after(error: Option<&ForkError>) -> Option<ForkError> {
+    let (id, workflow, step) = (id(), text("order"), text("charge"));
+    Some(match error {
+        None => ForkError::InvalidId(invalid_id()),
+        Some(ForkError::InvalidId(_)) => ForkError::Unknown { id },
+        Some(ForkError::Unknown { .. }) => ForkError::UnknownStep { id, workflow, step },
+        Some(ForkError::UnknownStep { .. }) => ForkError::Exists { id },
+        Some(ForkError::Exists { .. }) => {
+            let source = StoreError::Io { action: "write", path: path(), source: root() };
+            ForkError::Store { id, source: Arc::new(source) }
+        }
+        Some(ForkError::Store { .. }) => return None,
     })
 }
 
@@ -173,6 +198,8 @@ fn samples() -> Vec<BoxError> {
     all.extend(of_codecs.map(BoxError::from));
     let of_requests = std::iter::successors(ask_error_after(None), |error| ask_error_after(Some(error)));
     all.extend(of_requests.map(BoxError::from));
+    let of_forks = std::iter::successors(fork_error_after(None), |error| fork_error_after(Some(error)));
+    all.extend(of_forks.map(BoxError::from));
     let stored = failed("charge", false);
     all.push(stored.failure.cause.clone().unwrap().into());
     all.push(stored.failure.clone().into());

@@ -58,7 +58,8 @@
 //! # What holds
 //!
 //! A step whose output was committed does not run again. A step that ran without its commit does, under the same
-//! idempotency key: effects are at least once, and once for what honours the key. A failed run never gives success, and
+//! idempotency key: effects are at least once, and once for what honours the key; a node that says `at_most_once` is not
+//! run again until somebody has said how its attempt ended. A failed run never gives success, and
 //! a run whose record does not fit the workflow any more is refused by name and left as it is.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "unit tests damage files and start tasks as they need"))]

@@ -1,6 +1,7 @@
 //! All cross-crate suites in one binary, a module per suite.
 
 mod adopted_shapes;
+mod again;
 mod branching;
 mod caught_regions;
 mod conformance;

@@ -26,6 +26,9 @@ pub(crate) fn policy(flow: &TokenStream, base: TokenStream, options: &Options) -
     if options.pure.is_some() {
         policy = quote!(#policy.with_pure(true));
     }
+    if options.at_most_once.is_some() {
+        policy = quote!(#policy.with_at_most_once(true));
+    }
     if options.blocking.is_some() {
         policy = quote!(#policy.with_blocking(true));
     }

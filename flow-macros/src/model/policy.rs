@@ -34,6 +34,7 @@ pub(crate) struct Options {
     pub(crate) timeout: Option<Duration>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) pure: Option<Ident>,
+    pub(crate) at_most_once: Option<Ident>,
     pub(crate) blocking: Option<Ident>,
     pub(crate) concurrency: Option<u32>,
     pub(crate) undo: Option<Undo>,
@@ -56,6 +57,8 @@ pub(crate) const OUTPUT: &str = "output";
 
 /// What `retry(..)` says.
 pub(crate) struct Retry {
+    /// The option's name, to point at.
+    pub(crate) name: Ident,
     pub(crate) times: u32,
     pub(crate) backoff: Option<(Duration, Duration)>,
     pub(crate) factor: Option<f64>,
@@ -64,12 +67,15 @@ pub(crate) struct Retry {
     pub(crate) condition: Option<Path>,
 }
 
-const AT_NODE: &[&str] = &["retry", "timeout", "deadline", "pure", "blocking", "concurrency", "undo", "name", "crate"];
-const AT_CALL: &[&str] = &["retry", "timeout", "deadline", "pure", "concurrency", "undo"];
+const AT_NODE: &[&str] =
+    &["retry", "timeout", "deadline", "pure", "at_most_once", "blocking", "concurrency", "undo", "name", "crate"];
+const AT_CALL: &[&str] = &["retry", "timeout", "deadline", "pure", "at_most_once", "concurrency", "undo"];
 const AT_FAN_OUT: &[&str] = &["concurrency"];
 const AT_SIGNAL: &[&str] = &["timeout"];
 const IN_RETRY: &[&str] = &["times", "backoff", "factor", "jitter", "if"];
-const LATER: &[&str] = &["at_most_once"];
+
+/// What is said of `retry` where a step is attempted once.
+pub(crate) const ONCE: &str = "an `at_most_once` step is not tried again\nhelp: remove `retry`, or `at_most_once`";
 
 /// What these options mean at this place.
 pub(crate) fn options(errors: &mut Errors, items: Vec<Item>, place: Place) -> Options {
@@ -79,6 +85,9 @@ pub(crate) fn options(errors: &mut Errors, items: Vec<Item>, place: Place) -> Op
         if is_known(errors, &item.name, &mut seen, place) {
             option(errors, item, &mut read, place);
         }
+    }
+    if let (Some(retry), Some(_)) = (&read.retry, &read.at_most_once) {
+        errors.report(&retry.name, ONCE);
     }
     read
 }
@@ -98,10 +107,6 @@ fn is_known(errors: &mut Errors, name: &Ident, seen: &mut Vec<String>, place: Pl
         Place::Timer => (&[][..], "before a wait for a time"),
     };
     let written = name.to_string();
-    if LATER.contains(&written.as_str()) {
-        errors.report(name, format!("`{written}` is not available yet\nhelp: remove it; it comes in a later version"));
-        return false;
-    }
     if !known.contains(&written.as_str()) {
         let message = if matches!(place, Place::Signal | Place::Timer) && AT_CALL.contains(&written.as_str()) {
             let help = if place == Place::Signal { "only `timeout` is for waits" } else { "remove it" };
@@ -146,6 +151,7 @@ fn option(errors: &mut Errors, item: Item, read: &mut Options, place: Place) {
         "timeout" => read.timeout = duration_of(errors, &name, &value),
         "deadline" => read.deadline = duration_of(errors, &name, &value),
         "pure" => read.pure = flag(errors, name, &value),
+        "at_most_once" => read.at_most_once = flag(errors, name, &value),
         "blocking" => read.blocking = flag(errors, name, &value),
         "concurrency" => read.concurrency = count(errors, &name, &value, "1"),
         "undo" => read.undo = undo(errors, &name, &value),
@@ -159,7 +165,7 @@ fn retry(errors: &mut Errors, name: &Ident, value: Value, place: Place) -> Optio
         errors.report(name, "`retry` needs to know how often\nhelp: write `retry(times = 3)`");
         return None;
     };
-    let mut retry = Retry { times: 0, backoff: None, factor: None, jitter: None, condition: None };
+    let mut retry = Retry { name: name.clone(), times: 0, backoff: None, factor: None, jitter: None, condition: None };
     let mut seen = Vec::new();
     let mut times = None;
     for Item { name, value } in options::list(errors, tokens) {

@@ -27,6 +27,9 @@ const DEFAULT_CONCURRENCY: usize = 64;
 /// The longest time to undo one step where nothing else is said.
 const UNDO_DEADLINE: Duration = Duration::from_secs(60 * 60);
 
+/// After how many crashes in the middle of one step its run is paused, where nothing else is said.
+const DEFAULT_INTERRUPTIONS: u32 = 10;
+
 /// What engines of both kinds can be told.
 pub(super) struct Options {
     pub(super) clock: Arc<dyn Clock>,
@@ -41,6 +44,7 @@ pub(super) struct Options {
     pub(super) undo_deadline: Duration,
     /// Whether runs are parked that are due in a moment; for tests, in which time stands still.
     pub(super) park_at_once: bool,
+    pub(super) max_interruptions: u32,
 }
 
 impl Options {
@@ -56,6 +60,7 @@ impl Options {
             durability: Durability::Strict,
             undo_deadline: UNDO_DEADLINE,
             park_at_once: false,
+            max_interruptions: DEFAULT_INTERRUPTIONS,
         }
     }
 
@@ -229,6 +234,21 @@ impl<S: Send + Sync + 'static> EngineBuilder<S> {
     /// [`RunError::PlanChanged`](super::RunError::PlanChanged) and left as it is.
     pub fn adopt_changed_plans(mut self, on: bool) -> Self {
         self.options.adopt_changed_plans = on;
+        self
+    }
+
+    /// How often a crash may interrupt one step before its run is paused instead of running it once more; 10 by default.
+    ///
+    /// A step that takes its process down each time it runs would do so for ever. Such a run is paused: it is told of as a
+    /// warning, and [`Engine::resume`] lets it go on, until the next interruption. Attempts that a crash ended do not count
+    /// against `retry`.
+    ///
+    /// ```
+    /// use flow_runtime::{Engine, InMemoryStore};
+    /// let engine = Engine::builder(InMemoryStore::default()).max_interruptions(3).build();
+    /// ```
+    pub fn max_interruptions(mut self, interruptions: u32) -> Self {
+        self.options.max_interruptions = interruptions;
         self
     }
 

@@ -143,17 +143,19 @@ impl NodeContext {
         self.position.path(&self.run.plan)
     }
 
-    /// The attempt, from 1; it goes on counting after a crash.
+    /// The attempt, from 1; it goes on counting after a crash, and when the step runs again in a run that had ended.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// The step's idempotency key: 64 hexadecimal digits, the same at every attempt, also after a crash. A node that undoes
-    /// a step gets another one than the step had.
+    /// The step's idempotency key: 64 hexadecimal digits, the same at every attempt, also after a crash and after
+    /// [`Engine::retry_failed`](crate::Engine::retry_failed) of a step that failed. It is another one where the effect is
+    /// to happen once more: in a fork, and when a step that had completed, or was undone, runs again. A node that undoes a
+    /// step gets another one than the step had.
     ///
     /// Give it to the system that the node changes, so that an attempt that runs again has its effect once.
     pub fn idempotency_key(&self) -> String {
-        let mut path = self.step();
+        let mut path = self.position.path_of_key(&self.run.plan);
         if self.undone.is_some() {
             path.push_str("\0undo");
         }

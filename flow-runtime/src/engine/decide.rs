@@ -198,7 +198,7 @@ pub(crate) fn after_failure(
     now: Timestamp,
     random: f64,
 ) -> Next {
-    let Some(retry) = policy.retry else { return Next::Fail };
+    let Some(retry) = policy.retry.filter(|_| !policy.at_most_once) else { return Next::Fail };
     if permanent || matches!(kind, FailureKind::Encode | FailureKind::Deadline) || tries.failures >= retry.times {
         return Next::Fail;
     }
@@ -209,9 +209,9 @@ pub(crate) fn after_failure(
     }
 }
 
-/// When all attempts together must have ended, if ever.
+/// When all attempts together must have ended, if ever. For a step that was reset the time has not begun.
 pub(crate) fn due(policy: &Policy, tries: Tries) -> Option<Timestamp> {
-    policy.deadline.map(|deadline| tries.started_at.saturating_add(nanos(deadline)))
+    policy.deadline.filter(|_| tries.started_at != 0).map(|deadline| tries.started_at.saturating_add(nanos(deadline)))
 }
 
 /// A duration in the unit of time stamps, the longest one if it does not fit.
@@ -249,12 +249,26 @@ mod tests {
     }
 
     #[test]
+    fn b13_the_deadline_of_a_step_that_was_reset_has_not_begun() {
+        let policy = Policy::DEFAULT.with_deadline(Some(Duration::from_secs(2)));
+        assert_eq!(due(&policy, tries(0)), Some(3 * SECOND));
+        assert_eq!(due(&policy, Tries { started_at: 0, ..tries(0) }), None);
+    }
+
+    #[test]
     fn b14_a_permanent_error_is_not_retried() {
         assert_eq!(next(&policy(2), 0, FailureKind::Error, true), Next::Fail);
         assert_eq!(next(&policy(2), 0, FailureKind::Encode, false), Next::Fail);
         assert_eq!(next(&policy(2), 0, FailureKind::Deadline, false), Next::Fail);
         assert_ne!(next(&policy(2), 0, FailureKind::Timeout, false), Next::Fail);
         assert_ne!(next(&policy(2), 0, FailureKind::Panic, false), Next::Fail);
+    }
+
+    #[test]
+    fn b48_what_must_not_be_done_twice_is_not_retried() {
+        let once = policy(2).with_at_most_once(true);
+        assert_eq!(next(&once, 0, FailureKind::Error, false), Next::Fail);
+        assert!(!once.is_tried_again_or_once() && policy(2).is_tried_again_or_once());
     }
 
     #[test]

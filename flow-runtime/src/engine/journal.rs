@@ -8,7 +8,9 @@ use std::time::Duration;
 use super::durability::Durability;
 use super::parts::{self, Cut};
 use crate::plan::{Plan, StepKind};
-use crate::state::{Ack, CompletedBy, Delta, Event, Payload, Request, StepRef, Timestamp, WorkflowData, WorkflowId};
+use crate::state::{
+    Ack, CompletedBy, Delta, Event, Payload, Phase, Request, StepRef, Timestamp, WorkflowData, WorkflowId,
+};
 use crate::store::{AnyStore, StoreError};
 
 /// A retry that is due later than this is durable before it is waited for.
@@ -137,6 +139,8 @@ fn must_be_durable(event: &Event, plan: &Plan, now: Timestamp) -> bool {
         Event::AttemptFailed { retry_at, .. } => retry_at.saturating_sub(now) >= LONG_BACKOFF,
         // What it came from is forgotten when this is committed.
         Event::StepCompleted { by: CompletedBy::Signal(_), .. } => true,
+        // After a crash it is known that the attempt may have happened.
+        Event::StepStarted { step, phase: Phase::Do, .. } => plan.step(step.local).policy.at_most_once,
         Event::StepCompleted { .. } | Event::StepStarted { .. } | Event::RegionOpened { .. } => false,
         _ => true,
     }

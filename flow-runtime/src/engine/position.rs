@@ -12,7 +12,7 @@ use crate::plan::{Plan, StepKind};
 use crate::state::{StepRef, WorkflowData};
 
 /// A step and the regions around it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Position {
     /// The step's index in the plan.
     pub(crate) local: u32,
@@ -20,19 +20,24 @@ pub(crate) struct Position {
     around: Box<[(u32, u32)]>,
     /// The items of the fan-outs among them.
     items: Box<[u32]>,
+    /// How often each of those steps, and then this one, was reset after it had completed; empty if none was.
+    resets: Box<[u32]>,
 }
 
 impl Position {
     pub(crate) fn of(data: &WorkflowData, step: StepRef) -> Self {
-        let mut around = Vec::new();
+        let (mut around, mut resets) = (Vec::new(), vec![data.step(step).resets]);
         let mut state = &data.instances[step.instance as usize];
         while let Some(opener) = state.opened_by {
             around.push((opener.local, state.item));
+            resets.push(data.step(opener).resets);
             state = &data.instances[opener.instance as usize];
         }
         around.reverse();
+        resets.reverse();
+        resets.truncate(if resets.iter().any(|resets| *resets > 0) { resets.len() } else { 0 });
         let items = super::values::items(data, step.instance);
-        Self { local: step.local, around: around.into(), items: items.into() }
+        Self { local: step.local, around: around.into(), items: items.into(), resets: resets.into() }
     }
 
     pub(crate) fn at(&self) -> At<'_> {
@@ -41,17 +46,35 @@ impl Position {
 
     /// The path: `charge`, `parcel.ship`, `ys[17].print`.
     pub(crate) fn path(&self, plan: &Plan) -> String {
+        self.written(plan, &[])
+    }
+
+    /// The path that is part of the step's key: each segment of a step that was reset after it had completed says how
+    /// often, `charge#1`, `ys#2[17].print`. Its effect is to happen once more.
+    pub(crate) fn path_of_key(&self, plan: &Plan) -> String {
+        self.written(plan, &self.resets)
+    }
+
+    fn written(&self, plan: &Plan, resets: &[u32]) -> String {
         let mut path = String::new();
+        let mut resets = resets.iter();
+        let mut push_id = |path: &mut String, local: u32| {
+            path.push_str(&plan.step(local).id);
+            if let Some(resets) = resets.next().filter(|resets| **resets > 0) {
+                // Writing into a string cannot fail.
+                let _ = write!(path, "#{resets}");
+            }
+        };
         for &(opener, item) in &self.around {
             let step = plan.step(opener);
-            path.push_str(&step.id);
+            push_id(&mut path, opener);
             if matches!(step.kind, StepKind::Each { .. }) {
                 // Writing into a string cannot fail.
                 let _ = write!(path, "[{item}]");
             }
             path.push('.');
         }
-        path.push_str(&plan.step(self.local).id);
+        push_id(&mut path, self.local);
         path
     }
 
@@ -110,7 +133,8 @@ fn depth(plan: &Plan, local: u32) -> usize {
     std::iter::successors(opener(&local), opener).count()
 }
 
-/// The idempotency key of a step: `hex(sha256(u64le(len(id)) ‖ id ‖ path))`, the same at every attempt.
+/// The idempotency key of a step: `hex(sha256(u64le(len(id)) ‖ id ‖ path))`, the same at every attempt. The path is that
+/// of [`Position::path_of_key`].
 pub(crate) fn idempotency_key(id: &str, path: &str) -> String {
     let digest = Sha256::new()
         .chain_update((id.len() as u64).to_le_bytes())
@@ -147,7 +171,7 @@ mod tests {
         let e = step(&[a, c]);
         let plan = graph.plan();
         let ancestors = |local| {
-            let position = Position { local, around: Box::default(), items: Box::default() };
+            let position = Position { local, ..Position::default() };
             position.ancestors(&plan).collect::<Vec<_>>()
         };
         assert_eq!(ancestors(a), Vec::<Vec<u32>>::new());

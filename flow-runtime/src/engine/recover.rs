@@ -3,6 +3,7 @@
 //! In: the store. Out: those that were under way are driven, those that wait are parked until their time comes.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::Engine;
 use super::decide::Schedule;
@@ -81,6 +82,8 @@ impl<S: Send + Sync + 'static> Engine<S> {
     /// # Panics
     /// Outside a tokio runtime.
     pub async fn recover(&self) -> Result<Vec<Recovered>, StoreError> {
+        self.runner.watches.store(true, Ordering::Relaxed);
+        self.runner.keep();
         let mut recovered = Vec::new();
         let statuses = [WorkflowStatus::Running, WorkflowStatus::Suspended, WorkflowStatus::RollingBack];
         let mut query = statuses.into_iter().fold(Query::new(), Query::status).page(1000);

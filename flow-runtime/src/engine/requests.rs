@@ -10,10 +10,8 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::attempt::{catch, check_len};
-use super::live::Live;
-use super::values::unpacked;
 use crate::state::{
-    EncodeError, InvalidId, InvalidRequestId, Output, Payload, Request, RequestKind, RunCreated, StepStatus, WaitingOn,
+    EncodeError, InvalidId, InvalidRequestId, Output, Payload, Request, RequestKind, StepStatus, WaitingOn,
     WorkflowData, WorkflowId, WorkflowStatus,
 };
 use crate::store::StoreError;
@@ -45,6 +43,70 @@ pub enum AskError {
         status: WorkflowStatus,
         /// What was asked.
         what: &'static str,
+    },
+    /// The run has not ended, and goes on by itself.
+    #[error("run `{id}` of `{workflow}` has not ended ({status:?}); only a run that has takes a `{what}`")]
+    NotEnded {
+        /// The run.
+        id: WorkflowId,
+        /// Its workflow.
+        workflow: String,
+        /// How it stands.
+        status: WorkflowStatus,
+        /// What was asked.
+        what: &'static str,
+    },
+    /// Nothing in the run has failed.
+    #[error("run `{id}` of `{workflow}` has completed, and nothing in it failed; `retry_from` runs a step again")]
+    NothingToRetry {
+        /// The run.
+        id: WorkflowId,
+        /// Its workflow.
+        workflow: String,
+    },
+    /// The run has no such step.
+    #[error(
+        "run `{id}` of `{workflow}` has no step `{step}`, or has not come to it; steps are named by their paths, such as `charge` or `labels[17].print`"
+    )]
+    UnknownStep {
+        /// The run.
+        id: WorkflowId,
+        /// Its workflow.
+        workflow: String,
+        /// What was taken for the path of a step.
+        step: String,
+    },
+    /// It is known how the step stands.
+    #[error("step `{step}` of run `{id}` is {status:?} and waits for nobody's word")]
+    NotInDoubt {
+        /// The run.
+        id: WorkflowId,
+        /// The step.
+        step: String,
+        /// How it stands.
+        status: StepStatus,
+    },
+    /// The step has outputs of another type.
+    #[error("step `{step}` of run `{id}` gives a `{expected}`, and this is a `{sent}`")]
+    OtherOutput {
+        /// The run.
+        id: WorkflowId,
+        /// The step.
+        step: String,
+        /// The type of its output, as written at the node.
+        expected: String,
+        /// The type of the value.
+        sent: String,
+    },
+    /// The output cannot be stored.
+    #[error("the output of step `{step}` of run `{id}` cannot be stored")]
+    Output {
+        /// The run.
+        id: WorkflowId,
+        /// The step.
+        step: String,
+        /// Why.
+        source: EncodeError,
     },
     /// The run waits for a value of another type.
     #[error("run `{id}` waits for a `{expected}` as signal `{name}`, and this is a `{sent}`")]
@@ -161,32 +223,15 @@ impl<S> Engine<S> {
         }
     }
 
-    async fn ask(&self, id: &WorkflowId, request: String, kind: RequestKind) -> Result<bool, AskError> {
+    pub(super) async fn ask(&self, id: &WorkflowId, request: String, kind: RequestKind) -> Result<bool, AskError> {
         let request = Request::new(request, self.runner.shared.clock.now(), kind)?;
         let kept = self.runner.hold.store.ask(id, &request).await;
         let is_new = kept.map_err(|error| AskError::Store { id: id.clone(), source: Arc::new(error) })?;
-        self.take_up(id).await;
+        self.runner.take_up(id).await;
         Ok(is_new)
     }
 
-    /// Has the run look at what was asked: it is live here, or nobody drives it and its workflow is known here. What
-    /// stands in the way is told to whoever runs it next.
-    async fn take_up(&self, id: &WorkflowId) {
-        if self.runner.live.contains(id) {
-            return self.runner.wake(id, true);
-        }
-        let Ok(Some(data)) = self.stored(id).await else { return };
-        let Some(workflow) = self.runner.workflows.find(&data.plan.workflow, data.plan.version) else { return };
-        let Ok(input) = unpacked(&self.runner.shared.packing, &data.input) else { return };
-        let created = RunCreated::new(id.clone(), workflow.plan.clone(), input.clone());
-        let shared = &self.runner.shared;
-        let (live, is_new) =
-            self.runner.live.enter(id, Live::new(workflow, input, shared.packing.clone(), shared.durability));
-        live.bell.ring();
-        if is_new { self.runner.drive(live, created, None) } else { self.runner.wake(id, true) }
-    }
-
-    async fn stored(&self, id: &WorkflowId) -> Result<Option<WorkflowData>, AskError> {
+    pub(super) async fn stored(&self, id: &WorkflowId) -> Result<Option<WorkflowData>, AskError> {
         match self.runner.hold.store.load(id).await {
             Ok(data) => Ok(Some(data)),
             Err(StoreError::NotFound { .. }) => Ok(None),
@@ -294,7 +339,7 @@ impl<T> fmt::Debug for Signal<T> {
     }
 }
 
-fn ended(data: &WorkflowData, what: &'static str) -> AskError {
+pub(super) fn ended(data: &WorkflowData, what: &'static str) -> AskError {
     let (id, workflow) = (data.id.clone(), data.plan.workflow.to_string());
     AskError::Ended { id, workflow, status: data.status, what }
 }
@@ -305,12 +350,12 @@ fn unstorable<T>(id: &WorkflowId, name: &str, reason: String) -> AskError {
 }
 
 /// An id that no other request has.
-fn drawn_id() -> String {
+pub(super) fn drawn_id() -> String {
     format!("{:032x}", fastrand::u128(..))
 }
 
 /// `Option<Approval>` of `core::option::Option<my_app::Approval>`.
-fn without_modules(type_name: &str) -> String {
+pub(super) fn without_modules(type_name: &str) -> String {
     let is_in_name = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     let mut short = String::with_capacity(type_name.len());
     for part in type_name.split_inclusive(|c| !is_in_name(c)) {

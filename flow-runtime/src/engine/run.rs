@@ -13,6 +13,7 @@ use super::error::{Failures, PlanChanges, RunError, StepFailure};
 use super::journal::Journal;
 use super::live::Live;
 use super::parts;
+use super::reset::{self, Again};
 use super::runner::Runner;
 use super::values::unpacked;
 use crate::plan::{Plan, StepKind};
@@ -65,15 +66,31 @@ async fn run_held(
             Driver::create(setup, created).drive().await
         }
         Err(error) => Err(refused(&created, error)),
-        Ok(data) => {
+        Ok(mut data) => {
             check(&data, &created, &setup)?;
+            let mut again = None;
             if data.status.is_terminal() {
-                return at_hand(&*store, &data, ended(&data)?).await.map(Drove::Finished);
+                again = goes_on(&*store, &mut data, &setup).await.map_err(|error| store_error(&data, error))?;
+                if again.is_none() {
+                    return at_hand(&*store, &data, ended(&data)?).await.map(Drove::Finished);
+                }
             }
             check_shape(&data, &created.plan, setup.engine.adopt_changed_plans)?;
-            Driver::resume(setup, data, created.plan).drive().await
+            Driver::resume(setup, data, created.plan, again).drive().await
         }
     }
+}
+
+/// Sets back a run that has ended, if that was asked of it. What else was asked of it will never be taken.
+async fn goes_on(store: &dyn AnyStore, data: &mut WorkflowData, setup: &Setup) -> Result<Option<Again>, StoreError> {
+    let requests = store.requests(&data.id).await?;
+    let now = setup.engine.clock.now().max(data.updated_at);
+    let again = reset::go_on(data, &requests, now);
+    if again.is_none() && !requests.is_empty() {
+        let late: Vec<String> = requests.into_iter().map(|request| request.id).collect();
+        store.take_requests(&data.id, &late).await?;
+    }
+    Ok(again)
 }
 
 /// What a run has ended with, fetched if it is kept beside the record.

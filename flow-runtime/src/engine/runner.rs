@@ -3,6 +3,7 @@
 //! In: the id of a run that begins, wakes or is taken up. Out: a task that drives it. What wakes parked runs is one
 //! task for all, in [`keep`].
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ use super::run::{self, Beginning};
 use super::shared::{EngineShared, Stop};
 use super::tasks;
 use super::tree::Tree;
+use super::unattended::Passed;
+use super::values::unpacked;
 use super::workflows::Workflows;
 use crate::state::{RunCreated, Timestamp, WorkflowId};
 use crate::store::StoreError;
@@ -38,6 +41,10 @@ pub(crate) struct Runner {
     pub(crate) live: Arc<LiveRuns>,
     pub(crate) state: AnyState,
     pub(crate) workflows: Workflows,
+    /// What was asked of runs that nobody drives here, as far as it was seen.
+    pub(super) passed: Passed,
+    /// Whether it looks for such: it was told of workflows, or to take up what an earlier process left.
+    pub(super) watches: AtomicBool,
     /// The task that wakes parked runs, if there is one.
     keeper: Mutex<Option<AbortHandle>>,
 }
@@ -45,7 +52,8 @@ pub(crate) struct Runner {
 impl Runner {
     pub(crate) fn new(shared: Arc<EngineShared>, hold: Hold, state: AnyState, workflows: Workflows) -> Self {
         let (hold, live) = (Arc::new(hold), Arc::default());
-        Self { shared, hold, live, state, workflows, keeper: Mutex::default() }
+        let watches = AtomicBool::new(!workflows.is_empty());
+        Self { shared, hold, live, state, workflows, passed: Passed::default(), watches, keeper: Mutex::default() }
     }
 
     /// Drives a run that was entered as live, in a task of its own. A run that has a tree for its beginning may be
@@ -134,6 +142,25 @@ impl Runner {
         }
     }
 
+    /// Has a run look at what was asked of it: it is live here, or nobody drives it and its workflow is known here. What
+    /// stands in the way is told to whoever runs it next.
+    pub(crate) async fn take_up(self: &Arc<Self>, id: &WorkflowId) {
+        if self.live.contains(id) {
+            return self.wake(id, true);
+        }
+        let Ok(data) = self.hold.store.load(id).await else { return };
+        let Some(workflow) = self.workflows.find(&data.plan.workflow, data.plan.version) else { return };
+        let Ok(input) = unpacked(&self.shared.packing, &data.input) else { return };
+        if *self.shared.stop.borrow() != Stop::No {
+            return;
+        }
+        let created = RunCreated::new(id.clone(), workflow.plan.clone(), input.clone());
+        let live = Live::new(workflow, input, self.shared.packing.clone(), self.shared.durability);
+        let (live, is_new) = self.live.enter(id, live);
+        live.bell.ring();
+        if is_new { self.drive(live, created, None) } else { self.wake(id, true) }
+    }
+
     /// Takes in a run that is parked, to be woken when it is due or something is asked of it.
     pub(crate) fn take_parked(self: &Arc<Self>, id: &WorkflowId, live: Live, park: Park) -> bool {
         let is_new = self.live.enter_parked(id, live, park);
@@ -143,7 +170,7 @@ impl Runner {
     }
 
     /// Sees to it that a task wakes parked runs. It ends with the runtime in which it began.
-    fn keep(self: &Arc<Self>) {
+    pub(crate) fn keep(self: &Arc<Self>) {
         let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         if keeper.as_ref().is_none_or(AbortHandle::is_finished) {
             let (runner, live, clock) = (Arc::downgrade(self), self.live.clone(), self.shared.clock.clone());
@@ -151,12 +178,15 @@ impl Runner {
         }
     }
 
-    /// Wakes the runs of which another process has asked something.
+    /// Wakes the runs of which another process has asked something, and sees to what was asked of others.
     async fn look(self: &Arc<Self>) {
         match self.hold.store.asked().await {
             Ok(asked) => {
+                self.passed.keep_only(&asked);
                 for id in asked {
-                    if self.is_news(&id).await {
+                    if !self.live.contains(&id) {
+                        self.see_to(&id).await;
+                    } else if self.is_news(&id).await {
                         self.wake(&id, true);
                     }
                 }
@@ -205,7 +235,7 @@ async fn keep(runner: Weak<Runner>, live: Arc<LiveRuns>, clock: Arc<dyn Clock>, 
         let Some(runner) = runner.upgrade() else { return };
         live.due(clock.now()).iter().for_each(|id| runner.wake(id, false));
         if looks {
-            if !live.is_empty() {
+            if !live.is_empty() || runner.watches.load(Ordering::Relaxed) {
                 runner.look().await;
             }
             look_at = Instant::now() + LOOK;

@@ -43,6 +43,8 @@ pub(crate) struct EngineShared {
     pub(crate) undo_deadline: Duration,
     /// Whether runs are parked that are due in a moment.
     pub(crate) park_at_once: bool,
+    /// How often a crash may interrupt one step before its run is paused.
+    pub(crate) max_interruptions: u32,
     pub(crate) stop: watch::Sender<Stop>,
 }
 
@@ -60,6 +62,7 @@ impl EngineShared {
             durability: options.durability,
             undo_deadline: options.undo_deadline,
             park_at_once: options.park_at_once,
+            max_interruptions: options.max_interruptions,
             stop: watch::Sender::new(Stop::No),
         }
     }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
 use super::{Notice, Observer, What};
-use crate::state::{NodeFailure, RegionKind, RunOutcome, WaitingOn};
+use crate::state::{Asked, NodeFailure, RegionKind, ResetMode, RunOutcome, WaitingOn};
 
 /// Writes one line for each fact, by default to standard error.
 ///
@@ -62,6 +62,12 @@ impl Display for Line<'_> {
             What::RunCreated => f.write_str("begins"),
             What::RunResumed { saved: 1 } => f.write_str("goes on, 1 step is saved"),
             What::RunResumed { saved } => write!(f, "goes on, {saved} steps are saved"),
+            What::StepsReset(ResetMode::Failed) => f.write_str("runs again what failed"),
+            What::StepsReset(ResetMode::From) => f.write_str("runs again from a step that was named"),
+            What::Asked(Asked::Cancel) => f.write_str("is to be cancelled"),
+            What::Asked(Asked::Terminate) => f.write_str("is to be terminated"),
+            What::Asked(Asked::Pause) => f.write_str("is paused"),
+            What::Asked(Asked::Resume) => f.write_str("is resumed"),
             What::RegionOpened(RegionKind::Arm { label, .. }) => write!(f, "takes `{label}`"),
             What::RegionOpened(RegionKind::Items(len)) => write!(f, "{len} items"),
             What::RegionOpened(RegionKind::Sub) => f.write_str("begins"),

@@ -10,7 +10,8 @@ use std::time::Duration;
 pub use line::LineProgress;
 
 use crate::state::{
-    Event, NodeFailure, Phase, RegionKind, RollbackCause, RunOutcome, StepRef, WaitingOn, WorkflowData, WorkflowId,
+    Asked, Event, NodeFailure, Phase, RegionKind, ResetMode, RollbackCause, RunOutcome, StepRef, WaitingOn,
+    WorkflowData, WorkflowId,
 };
 
 /// Sees what happens in the runs of an engine.
@@ -53,6 +54,10 @@ pub enum What<'a> {
         /// How many calls have their output already.
         saved: usize,
     },
+    /// The run had ended and goes on: steps run again, with what follows from them.
+    StepsReset(ResetMode),
+    /// Someone asked that the run stop, pause or go on.
+    Asked(Asked),
     /// A branch took an arm, or a fan-out has its items.
     RegionOpened(&'a RegionKind),
     /// An attempt begins.
@@ -87,7 +92,7 @@ pub enum What<'a> {
     },
     /// The step was in flight when the run stopped.
     StepCancelled,
-    /// The step was given back by a shutdown.
+    /// The step was given back by a shutdown, or an operator says that it was not done.
     StepReleased,
     /// The node says how far it is; this is not stored.
     Progress {
@@ -151,6 +156,8 @@ impl<'a> What<'a> {
     pub(crate) fn of(event: &'a Event, data: &WorkflowData) -> Option<(Option<StepRef>, Self)> {
         let seen = match event {
             Event::RunCreated(_) => (None, Self::RunCreated),
+            Event::StepsReset { mode, .. } => (None, Self::StepsReset(*mode)),
+            Event::Asked { kind } => (None, Self::Asked(*kind)),
             Event::RegionOpened { step, kind, .. } => (Some(*step), Self::RegionOpened(kind)),
             Event::StepWaiting { step, on } => (Some(*step), Self::StepWaits(on)),
             Event::StepStarted { step, attempt, phase: Phase::Do } => {

@@ -19,7 +19,8 @@ pub struct Policy {
     pub blocking: bool,
     /// How many attempts of this node (for a fan-out: how many items) may run at once.
     pub concurrency: Option<NonZeroU32>,
-    /// An attempt that may have begun is never followed by another, unless an operator says so.
+    /// An attempt that may have begun is never followed by another, unless an operator says so; `retry` has no meaning
+    /// then.
     pub at_most_once: bool,
 }
 
@@ -99,6 +100,12 @@ impl Policy {
     pub const fn with_at_most_once(mut self, at_most_once: bool) -> Self {
         self.at_most_once = at_most_once;
         self
+    }
+
+    /// Whether it does not ask for retries of what is attempted once. `workflow!` holds steps to that.
+    #[doc(hidden)]
+    pub const fn is_tried_again_or_once(&self) -> bool {
+        self.retry.is_none() || !self.at_most_once
     }
 
     /// This policy with at most `concurrency` attempts at once.

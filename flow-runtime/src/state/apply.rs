@@ -118,7 +118,7 @@ impl WorkflowData {
             }
             Event::StepWaiting { step, on } => self.wait(*step, on, at),
             Event::StepCompleted { step, attempt, payload, data, by } => {
-                self.complete(*step, *attempt, payload, data, at, ended).map(|()| self.note_signal(*step, by))
+                self.complete(*step, *attempt, payload, data, at, ended).map(|()| self.note_giver(*step, by))
             }
             Event::StepFailed { step, attempt, error } => self.fail(*step, *attempt, error, at, ended),
             Event::StepCancelled { step, .. } => self.cancel(*step, at, ended),
@@ -278,9 +278,11 @@ impl WorkflowData {
         Ok(())
     }
 
-    fn note_signal(&mut self, step: StepRef, by: &CompletedBy) {
-        if let CompletedBy::Signal(id) = by {
-            self.step_mut(step).signal = Some(id.as_str().into());
+    fn note_giver(&mut self, step: StepRef, by: &CompletedBy) {
+        match by {
+            CompletedBy::Signal(id) => self.step_mut(step).signal = Some(id.as_str().into()),
+            CompletedBy::Copied => self.step_mut(step).copied = true,
+            CompletedBy::Body | CompletedBy::Operator => {}
         }
     }
 
@@ -309,10 +311,17 @@ impl WorkflowData {
         Ok(())
     }
 
+    /// A step is given back before it began, or an operator says that it has not happened.
     fn release(&mut self, step: StepRef) -> Applied {
-        self.check(step, &[StepStatus::Running])?;
-        self.step_mut(step).status = StepStatus::Pending;
-        self.activate(step.instance, -1);
+        self.check(step, &[StepStatus::Running, StepStatus::Waiting])?;
+        let state = self.step_mut(step);
+        match (state.status, state.waiting.as_deref()) {
+            (StepStatus::Running, _) => self.activate(step.instance, -1),
+            (_, Some(WaitingOn::Doubt(_))) => self.waiting -= 1,
+            _ => return Err(format!("step `{}` waits for something else than a word on it", self.path(step))),
+        }
+        let state = self.step_mut(step);
+        (state.status, state.waiting) = (StepStatus::Pending, None);
         Ok(())
     }
 
@@ -374,6 +383,19 @@ mod tests {
         }
         data.apply(&Delta::new(7, 1, 2, asked())).unwrap();
         assert_eq!((data.seq, data.asked), (2, Some(Asked::Pause)));
+    }
+
+    #[test]
+    fn b48_only_a_step_in_doubt_is_given_back_while_it_waits() {
+        let step = StepRef::new(0, 0);
+        let released = |on: WaitingOn| {
+            let mut data = WorkflowData::create(&first()).unwrap();
+            let events = vec![Event::StepWaiting { step, on }, Event::StepReleased { step }];
+            data.apply(&Delta::new(7, 1, 2, events)).map(|()| (data.step(step).status, data.waits().len()))
+        };
+        assert_eq!(released(WaitingOn::Doubt(1)), Ok((StepStatus::Pending, 0)));
+        let refused = released(WaitingOn::Timer(5)).unwrap_err().reason;
+        assert_eq!(refused, "step `one` waits for something else than a word on it");
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub enum Event {
         /// The attempt, from 1.
         attempt: u32,
     },
-    /// The step was given back by a shutdown, or before it began.
+    /// The step was given back by a shutdown, or before it began, or an operator says that it was never done.
     StepReleased {
         /// The step.
         step: StepRef,

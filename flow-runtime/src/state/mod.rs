@@ -35,7 +35,7 @@ pub use id::{InvalidId, StepRef, WorkflowId};
 pub use key::Key;
 pub use payload::{DecodeError, EncodeError, Encoding, Output, Payload, decode, encode};
 pub use reference::Reference;
-pub use request::{InvalidRequestId, Request, RequestKind};
+pub use request::{InvalidRequestId, Request, RequestKind, Verdict};
 pub(crate) use transform::Packing;
 pub use transform::{Compression, Transform};
 pub use undo::Rollback;

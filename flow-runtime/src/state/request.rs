@@ -1,4 +1,4 @@
-//! What someone outside asks of a run: a signal for it, that it be cancelled, that it pause.
+//! What someone outside asks of a run: a signal for it, that it be cancelled, that it pause, that it run again.
 //!
 //! In: whoever has the run's id, in this process or another. Out: a request that the store keeps until the run has
 //! taken it, in the same delta as what follows from it.
@@ -41,6 +41,35 @@ pub enum RequestKind {
     Pause,
     /// Go on.
     Resume,
+    /// Run again what failed, of a run that has ended, and what follows. It counts for the end of which it was asked
+    /// and for no later one; [`Engine::retry_failed`](crate::Engine::retry_failed) sees to that.
+    RetryFailed,
+    /// Run this step again, of a run that has ended, and what follows. It counts as `RetryFailed` does.
+    RetryFrom {
+        /// The path of the step.
+        step: String,
+    },
+    /// An operator's word on an attempt of unknown end.
+    Resolve {
+        /// The path of the step.
+        step: String,
+        /// The attempt.
+        attempt: u32,
+        /// How it ended.
+        verdict: Verdict,
+    },
+}
+
+/// How an attempt ended of which nobody knows, as an operator says.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It had its effect, and this is the output.
+    Done(Payload),
+    /// It had no effect.
+    NotDone,
+    /// It failed, and this is why.
+    Failed(String),
 }
 
 /// A text is no id of a request.
@@ -87,6 +116,9 @@ impl RequestKind {
             Self::Terminate => "Terminate",
             Self::Pause => "Pause",
             Self::Resume => "Resume",
+            Self::RetryFailed => "RetryFailed",
+            Self::RetryFrom { .. } => "RetryFrom",
+            Self::Resolve { .. } => "Resolve",
         }
     }
 }

@@ -60,7 +60,7 @@ impl WorkflowData {
             for local in plan.region(self.instances[instance].region).locals() {
                 let step = StepRef::new(instance as u32, local);
                 match marks[self.index(step)] {
-                    Mark::Kept => {}
+                    Mark::Kept => self.keep(step),
                     Mark::Reopened => {
                         let state = self.step_mut(step);
                         (state.status, state.ended_at, state.error) = (StepStatus::Running, 0, None);
@@ -81,6 +81,14 @@ impl WorkflowData {
         self.remove(&is_gone, &plan);
     }
 
+    /// Lets a step be complete whose undo failed: its effect is there, and its output.
+    fn keep(&mut self, step: StepRef) {
+        let state = self.step_mut(step);
+        if state.status == StepStatus::CompensationFailed {
+            (state.status, state.error) = (StepStatus::Completed, None);
+        }
+    }
+
     /// Sets a step back to before it began. It goes on counting its attempts, and knows the signal that it has used.
     fn begin_again(&mut self, step: StepRef) {
         let again = u32::from(self.has_happened(step));
@@ -95,7 +103,8 @@ impl WorkflowData {
         let mut rest = vec![step];
         while let Some(step) = rest.pop() {
             let state = self.step(step);
-            if matches!(state.status, StepStatus::Completed | StepStatus::Compensated) {
+            if matches!(state.status, StepStatus::Completed | StepStatus::Compensated | StepStatus::CompensationFailed)
+            {
                 return true;
             }
             for instance in self.opened_by(step) {
@@ -238,7 +247,7 @@ impl<'a> Marking<'a> {
     fn of_status(&self, step: StepRef) -> Mark {
         let state = self.data.step(step);
         match state.status {
-            StepStatus::Completed | StepStatus::Bypassed => Mark::Kept,
+            StepStatus::Completed | StepStatus::Bypassed | StepStatus::CompensationFailed => Mark::Kept,
             StepStatus::Pending if state.attempts == 0 => Mark::Kept,
             StepStatus::Failed if self.data.plan.step(step.local).catches_own_failure() => Mark::Kept,
             StepStatus::Failed | StepStatus::Cancelled | StepStatus::Running if state.opened_len > 0 => Mark::Reopened,

@@ -16,13 +16,14 @@ use crate::state::{Delta, WorkflowData, WorkflowId};
 
 /// Keeps the ended runs that were read last in memory, in front of any store. Clones are the same store.
 ///
-/// A run that has ended does not change, so its record is read from the store once, for as long as it is among those
-/// used last. Runs that are under way are never kept. What is kept is bounded by bytes and not by runs, since one run
+/// A run that has ended does not change, unless it is told to go on, so its record is read from the store once, for as
+/// long as it is among those used last. Runs that are under way are never kept. What is kept is bounded by bytes and not by runs, since one run
 /// may be a million times as large as another, and memory is what there is a limit to.
 ///
 /// Saving, committing or deleting a run through this store, or through a clone of it, makes its copy go. What others
-/// do to the store behind, such as another process that deletes the run, is not seen until the copy has made room for
-/// others: put a cache where this process alone deletes runs and saves over them, or where an answer may be late.
+/// do to the store behind, such as another process that deletes the run or has it go on, is not seen until the copy has
+/// made room for others: put a cache where this process alone changes runs that have ended, or where an answer may be
+/// late.
 /// Parts of large outputs, lists and queries are always asked of the store.
 ///
 /// ```

@@ -8,6 +8,7 @@ use syn::{Expr, Lit, Meta};
 
 use super::super::policy;
 use super::layout::Layout;
+use crate::model::policy::ONCE;
 use crate::model::text::text;
 use crate::model::workflow::{Kind, Model, RegionIx, StepIx};
 
@@ -17,12 +18,14 @@ pub(super) fn expand(layout: &Layout<'_>) -> TokenStream {
     let next = successors(model);
     let steps = model.step_order.iter().zip(&next).map(|(index, next)| step(layout, *index, next));
     let regions = model.region_order.iter().map(|index| region(layout, *index));
+    let attempts = model.step_order.iter().filter_map(|index| attempts(layout, *index));
     let (name, version, doc) = (crate::model::names::key(&model.ident), model.version, doc(model));
     let params: Vec<String> =
         model.params.iter().map(|param| format!("{}: {}", param.ident, text(&param.ty))).collect();
     let (input, output) = (params.join(", "), model.output.as_ref().map_or_else(|| "()".to_owned(), text));
     let source = source(layout, model.ident.span());
     quote! {
+        #(#attempts)*
         static __STEPS: &[#rt::Step] = &[#(#steps),*];
         static __REGIONS: &[#rt::Region] = &[#(#regions),*];
         #[allow(long_running_const_eval)]
@@ -63,6 +66,18 @@ fn step(layout: &Layout<'_>, index: StepIx, next: &BTreeSet<u32>) -> TokenStream
     quote! {
         #rt::step(#id, #region, #kind, [&[#(#inputs),*], &[#(#after),*], &[#(#next),*]], #policy, #undo, #catch, #source)
     }
+}
+
+/// That the options of a step and those of its node do not ask for retries of what is attempted once.
+fn attempts(layout: &Layout<'_>, index: StepIx) -> Option<TokenStream> {
+    let (rt, step) = (&layout.rt, layout.model.step(index));
+    let Kind::Call(call) = &step.kind else { return None };
+    let name = step.with.retry.as_ref().map(|retry| &retry.name).or(step.with.at_most_once.as_ref())?;
+    let node = layout.node(index, call);
+    let policy = policy::policy(rt, quote!(<#node as #rt::Node>::POLICY), &step.with);
+    Some(quote_spanned! {name.span()=>
+        const _: () = ::core::assert!(#policy.is_tried_again_or_once(), #ONCE);
+    })
 }
 
 fn region(layout: &Layout<'_>, index: RegionIx) -> TokenStream {

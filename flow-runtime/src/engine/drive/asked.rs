@@ -72,8 +72,11 @@ impl Driver {
                 held_back.into_iter().for_each(|step| self.queue(step));
                 true
             }
-            // It is so already, or the run is about to end.
-            RequestKind::Pause | RequestKind::Resume => self.mode != Mode::ShuttingDown,
+            RequestKind::Resolve { step, attempt, verdict } => self.take_word(step, *attempt, verdict),
+            // It is so already, or the run is about to end; one that has not ended needs no retry.
+            RequestKind::Pause | RequestKind::Resume | RequestKind::RetryFailed | RequestKind::RetryFrom { .. } => {
+                self.mode != Mode::ShuttingDown
+            }
         }
     }
 

@@ -16,6 +16,7 @@ use crate::engine::error::RunError;
 use crate::engine::journal::Journal;
 use crate::engine::live::Live;
 use crate::engine::position::Position;
+use crate::engine::reset::Again;
 use crate::engine::rollback::Rollback;
 use crate::engine::shared::{EngineShared, Stop};
 use crate::engine::tree::{At, Choice, Tree};
@@ -52,25 +53,31 @@ impl Driver {
         driver
     }
 
-    /// A run as it was stored, which can follow this plan, the tree's.
-    pub(crate) fn resume(setup: Setup, mut data: WorkflowData, plan: Arc<Plan>) -> Self {
+    /// A run as it was stored, which can follow this plan, the tree's. One that had ended was set back before.
+    pub(crate) fn resume(setup: Setup, mut data: WorkflowData, plan: Arc<Plan>, again: Option<Again>) -> Self {
+        // All events of a delta happen at one time, which for a reset was the record's last.
+        let now = if again.is_some() { data.updated_at } else { setup.engine.clock.now().max(data.updated_at) };
+        // What was asked after that waits.
+        let has_to_look = again.is_some();
+        let (mut events, taken) = again.map_or_else(Default::default, |again| (vec![again.event], again.taken));
+        let stored_plan;
         if data.plan.fingerprint == plan.fingerprint {
             // The shape is the same; texts, policies and source lines are those of the code that runs now.
-            let stored_plan = std::mem::replace(&mut data.plan, plan);
-            return Self::new(setup, data, stored_plan);
-        }
-        let now = setup.engine.clock.now().max(data.updated_at);
-        let stored_plan = data.plan.clone();
-        let adopted = Event::PlanAdopted { plan };
-        if let Err(error) = data.apply_event(&adopted, now, &mut Vec::new()) {
-            // It was tried on a copy before; were it not so, the run must not go on.
-            panic!("{error}");
+            stored_plan = std::mem::replace(&mut data.plan, plan);
+        } else {
+            stored_plan = data.plan.clone();
+            let adopted = Event::PlanAdopted { plan };
+            if let Err(error) = data.apply_event(&adopted, now, &mut Vec::new()) {
+                // It was tried on a copy before; were it not so, the run must not go on.
+                panic!("{error}");
+            }
+            events.push(adopted);
         }
         let mut driver = Self::new(setup, data, stored_plan);
-        // All events of a delta happen at one time.
-        driver.now = now;
-        driver.events.push(adopted);
-        driver
+        if !events.is_empty() {
+            driver.now = now;
+        }
+        Self { events, has_to_look, taken, ..driver }
     }
 
     fn new(setup: Setup, data: WorkflowData, stored_plan: Arc<Plan>) -> Self {
@@ -144,7 +151,7 @@ impl Driver {
         }
         let empty = self.empty_fan_outs();
         for &step in opened.iter().chain(&empty) {
-            self.reopen(step);
+            reopen(&*self.tree, &self.data, step);
         }
         if self.is_rolling_back() {
             // Nothing is done any more, and what an undo needs is had when it starts.
@@ -156,6 +163,7 @@ impl Driver {
         self.schedule = Schedule::new(&self.data);
         self.restore_waits();
         self.cancel_leftovers(|driver, step| decide::is_stopped(&driver.data, step));
+        self.look_at_interrupted();
         Ok(())
     }
 
@@ -174,19 +182,20 @@ impl Driver {
         }
         empty
     }
+}
 
-    fn reopen(&self, step: StepRef) {
-        let state = self.data.step(step);
-        let choice = match &self.data.plan.step(step.local).kind {
-            StepKind::Branch { arms } => {
-                let region = self.data.instances[state.opened as usize].region;
-                Choice::Arm(arms.iter().position(|&arm| arm == region).unwrap_or_default() as u32)
-            }
-            _ => Choice::Items(state.opened_len),
-        };
-        let items = items(&self.data, step.instance);
-        self.tree.open(At { step: step.local, items: &items }, choice);
-    }
+/// Makes the slots of what a branch or a fan-out had opened.
+pub(crate) fn reopen(tree: &dyn Tree, data: &WorkflowData, step: StepRef) {
+    let state = data.step(step);
+    let choice = match &data.plan.step(step.local).kind {
+        StepKind::Branch { arms } => {
+            let region = data.instances[state.opened as usize].region;
+            Choice::Arm(arms.iter().position(|&arm| arm == region).unwrap_or_default() as u32)
+        }
+        _ => Choice::Items(state.opened_len),
+    };
+    let items = items(data, step.instance);
+    tree.open(At { step: step.local, items: &items }, choice);
 }
 
 /// The key-value data of a record, as nodes read it.

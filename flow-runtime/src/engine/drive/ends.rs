@@ -88,7 +88,8 @@ impl Driver {
             return;
         }
         self.running.remove(&step);
-        if self.mode == Mode::ShuttingDown {
+        let is_once = self.phase() == Phase::Do && self.is_at_most_once(step);
+        if self.mode == Mode::ShuttingDown || is_once {
             return self.give_up(step, attempt);
         }
         let error = self.out_of_time(step, kind);
@@ -133,13 +134,17 @@ impl Driver {
     }
 
     /// Records that nobody waits for this attempt any more. A shutdown gives its step back to be run again; where a
-    /// failure has stopped the step nobody will, and what the attempt did is not known.
+    /// failure has stopped the step nobody will, and what the attempt did is not known. Where it must not be done twice,
+    /// somebody has to say.
     pub(super) fn give_up(&mut self, step: StepRef, attempt: u32) {
         if self.is_rolling_back() {
             // It counts as begun, and is made again.
             return;
         }
         let stopped = self.mode == Mode::Cancelling || decide::is_stopped(&self.data, step);
+        if !stopped && self.is_at_most_once(step) {
+            return self.doubt(step, attempt);
+        }
         self.record(if stopped { Event::StepCancelled { step, attempt } } else { Event::StepReleased { step } });
     }
 

@@ -53,15 +53,7 @@ impl Driver {
     }
 
     fn check_head(&mut self, step: StepRef) -> Result<(), RunError> {
-        let state = self.data.step(step);
-        let recorded = match &self.data.plan.step(step.local).kind {
-            StepKind::Branch { arms } => {
-                let region = self.data.instances[state.opened as usize].region;
-                let index = arms.iter().position(|&arm| arm == region).unwrap_or_default() as u32;
-                RegionKind::Arm { index, label: self.data.plan.region(region).label.to_string() }
-            }
-            _ => RegionKind::Items(state.opened_len),
-        };
+        let recorded = opened_kind(&self.data, step);
         let now = match self.evaluate_head(step) {
             Ok(choice) => region_kind(&self.data.plan, step, choice),
             Err(error) => {
@@ -73,6 +65,19 @@ impl Driver {
             return Ok(());
         }
         Err(head_changed(&self.data, step, &recorded, &describe(&now)))
+    }
+}
+
+/// What a branch or a fan-out has opened.
+pub(crate) fn opened_kind(data: &WorkflowData, step: StepRef) -> RegionKind {
+    let state = data.step(step);
+    match &data.plan.step(step.local).kind {
+        StepKind::Branch { arms } => {
+            let region = data.instances[state.opened as usize].region;
+            let index = arms.iter().position(|&arm| arm == region).unwrap_or_default() as u32;
+            RegionKind::Arm { index, label: data.plan.region(region).label.to_string() }
+        }
+        _ => RegionKind::Items(state.opened_len),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod asked;
 mod begin;
+mod doubt;
 mod ends;
 mod finish;
 mod gates;
@@ -38,11 +39,12 @@ use crate::observe::spans;
 use crate::plan::Plan;
 use crate::state::{Event, NodeFailure, Payload, Request, StepRef, StepStatus, Timestamp, WorkflowData};
 
-pub(crate) use begin::Setup;
+pub(crate) use begin::{Setup, reopen};
 use ends::GRACE;
 pub(crate) use finish::OUTPUT;
 use gates::Gates;
 pub(crate) use gates::Permit;
+pub(crate) use heads::opened_kind;
 use starts::{Running, Start};
 use timers::{Timer, Timers, until};
 pub(crate) use waits::{Park, until_time};

@@ -197,10 +197,10 @@ impl Driver {
         let stopped = |step: &StepRef| all || decide::is_stopped(&self.data, *step);
         let waiting: Vec<StepRef> = self.waiting_steps().into_iter().filter(stopped).collect();
         for step in waiting {
-            if let Some(on) = self.data.step(step).waiting.as_deref().cloned() {
-                self.waits.remove(step, &on);
-            }
-            self.record(Event::StepCancelled { step, attempt: 0 });
+            let on = self.data.step(step).waiting.as_deref().cloned();
+            let attempt = if let Some(WaitingOn::Doubt(attempt)) = on { attempt } else { 0 };
+            on.iter().for_each(|on| self.waits.remove(step, on));
+            self.record(Event::StepCancelled { step, attempt });
         }
     }
 

@@ -17,7 +17,7 @@ use crate::plan::{Awaited, Backoff, Fingerprint, Plan, Policy, Region, Retry, So
 use crate::state::{
     Ack, Asked, Cause, CompletedBy, DataEntry, Delta, Encoding, Event, FailureKind, InstanceState, NodeFailure,
     Payload, Phase, RegionKind, Request, RequestKind, ResetMode, RollbackCause, RunCreated, RunOutcome, RunOutput,
-    StepRef, StepState, StepStatus, Timestamp, UndoState, WaitingOn, WorkflowData, WorkflowId, WorkflowStatus,
+    StepRef, StepState, StepStatus, Timestamp, UndoState, Verdict, WaitingOn, WorkflowData, WorkflowId, WorkflowStatus,
 };
 
 fn text() -> BoxedStrategy<String> {
@@ -112,8 +112,22 @@ pub(crate) fn request() -> BoxedStrategy<Request> {
         type_name,
         payload,
     });
-    let plain = [RequestKind::Cancel, RequestKind::Terminate, RequestKind::Pause, RequestKind::Resume];
-    let kind = prop_oneof![signal, prop::sample::select(plain.to_vec())];
+    let plain = [
+        RequestKind::Cancel,
+        RequestKind::Terminate,
+        RequestKind::Pause,
+        RequestKind::Resume,
+        RequestKind::RetryFailed,
+    ];
+    let from = text().prop_map(|step| RequestKind::RetryFrom { step });
+    let verdict =
+        prop_oneof![payload().prop_map(Verdict::Done), Just(Verdict::NotDone), text().prop_map(Verdict::Failed)];
+    let resolve = (text(), number(), verdict).prop_map(|(step, attempt, verdict)| RequestKind::Resolve {
+        step,
+        attempt,
+        verdict,
+    });
+    let kind = prop_oneof![signal, prop::sample::select(plain.to_vec()), from, resolve];
     (ids, time(), kind).prop_filter_map("an id", |(id, at, kind)| Request::new(id, at, kind).ok()).boxed()
 }
 

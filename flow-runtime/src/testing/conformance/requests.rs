@@ -8,7 +8,7 @@ use super::expect::{delete, done, holds, lists, must, not_found, save};
 use super::place::{OpenStore, Place};
 use super::records::{bare, full, id};
 use super::together::{MAX_POLLS, THREADS, at_once, drop_after};
-use crate::state::{Encoding, Payload, Request, RequestKind, WorkflowId};
+use crate::state::{Encoding, Payload, Request, RequestKind, Verdict, WorkflowId};
 use crate::store::{StoreError, WorkflowStore};
 
 /// How many requests each thread leaves.
@@ -42,6 +42,10 @@ fn made(id: &str, at: i64, kind: RequestKind) -> Request {
 
 fn signal(name: &str, payload: Payload) -> RequestKind {
     RequestKind::Signal { name: name.to_owned(), type_name: "alloc::string::String".to_owned(), payload }
+}
+
+fn resolve(id: &str, verdict: Verdict) -> Request {
+    made(id, 3, RequestKind::Resolve { step: "charge".to_owned(), attempt: u32::MAX, verdict })
 }
 
 /// A signal that says which it is.
@@ -149,6 +153,11 @@ pub(super) async fn requests_of_every_kind_come_back(place: &dyn Place) {
         made("terminate", i64::MAX, RequestKind::Terminate),
         made("pause", 0, RequestKind::Pause),
         made("resume", -1, RequestKind::Resume),
+        made("retry", 1, RequestKind::RetryFailed),
+        made("retry from", 2, RequestKind::RetryFrom { step: "ys[17].print \0".to_owned() }),
+        resolve("done", Verdict::Done(Payload::new(Encoding::Raw, vec![0, 255]))),
+        resolve("not done", Verdict::NotDone),
+        resolve("failed", Verdict::Failed("no\npower \u{202e}".to_owned())),
         made("json", 1, signal("\u{10ffff}/\0\n", Payload::new(Encoding::Json, "[9007199254740993]"))),
         made("raw", 2, signal("", Payload::new(Encoding::Raw, (0..=255).collect::<Vec<u8>>()))),
         made("empty", 3, signal("a", Payload::new(Encoding::Raw, Vec::new()))),

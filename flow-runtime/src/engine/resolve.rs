@@ -1,0 +1,154 @@
+//! An operator's word on an attempt of which nobody knows how it ended.
+//!
+//! In: the path of a step that waits for it, and how the attempt ended. Out: a request, durably in the store.
+
+use std::fmt;
+
+use super::Engine;
+use super::attempt::{catch, check_len, encode_value};
+use super::drive::reopen;
+use super::requests::{AskError, drawn_id, ended, without_modules};
+use super::reset::unknown_step;
+use super::tree::{At, Value};
+use super::values::{items, unpacked};
+use crate::plan::StepKind;
+use crate::state::{EncodeError, Output, Payload, RequestKind, StepRef, Verdict, WaitingOn, WorkflowData, WorkflowId};
+
+/// How an attempt ended of which nobody knows: who runs the system has looked, and says.
+#[derive(Debug)]
+pub enum Resolution {
+    /// It had its effect. The step is complete with this output; [`Resolution::done`] makes it.
+    Done(Given),
+    /// It had no effect. The step is run, once more at most.
+    NotDone,
+    /// It failed, and this is why. The step fails with this message, which `#[catch]` makes a value.
+    Failed(String),
+}
+
+/// The output that somebody gives a step, with its type.
+pub struct Given {
+    value: Value,
+    type_name: &'static str,
+}
+
+impl Resolution {
+    /// The attempt had its effect, and this is the output of the step.
+    ///
+    /// ```
+    /// use flow_runtime::engine::Resolution;
+    /// assert!(matches!(Resolution::done("receipt 7".to_owned()), Resolution::Done(_)));
+    /// ```
+    pub fn done<T: Output>(output: T) -> Self {
+        Self::Done(Given { value: Box::new(output), type_name: std::any::type_name::<T>() })
+    }
+}
+
+impl<S> Engine<S> {
+    /// Says how an attempt of an `at_most_once` step ended whose process crashed in the middle of it, or that was
+    /// abandoned. The step waits for this word ([`WaitingOn::Doubt`]), and nothing else ends the wait but a cancellation.
+    /// When this returns the word is on disk, for whoever drives the run.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// use flow_runtime::engine::{Progress, Resolution};
+    /// use flow_runtime::prelude::*;
+    ///
+    /// #[node(at_most_once)]
+    /// async fn launch() -> String {
+    ///     std::future::pending().await // nobody hears from it any more
+    /// }
+    /// workflow! { fn mission() -> String { launch() } }
+    ///
+    /// let store = InMemoryStore::default();
+    /// let engine = Engine::new(store.clone());
+    /// let run = mission().start(&engine, "m")?;
+    /// # while engine.load(&flow_runtime::WorkflowId::new("m")?).await.is_err() { tokio::task::yield_now().await; }
+    /// engine.shutdown(Duration::ZERO).await; // the process ends; another begins
+    ///
+    /// let engine = Engine::new(store);
+    /// let Progress::Parked(waits) = mission().run_until_parked(&engine, "m").await? else { panic!("it is in doubt") };
+    /// assert_eq!(waits[0].0, "launch");
+    /// // Who runs the system has looked: it is in orbit.
+    /// engine.resolve("m", "launch", Resolution::done("in orbit".to_owned())).await?;
+    /// assert_eq!(mission().run(&engine, "m").await?, "in orbit");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`AskError::Unknown`] if there is no such run, [`AskError::Ended`] if it has ended, [`AskError::UnknownStep`] and
+    /// [`AskError::NotInDoubt`] if no such step waits for a word, [`AskError::OtherOutput`] if the step has outputs of
+    /// another type; and if the request cannot be kept.
+    pub async fn resolve(&self, id: impl AsRef<str>, step: &str, resolution: Resolution) -> Result<(), AskError> {
+        let id = WorkflowId::new(id)?;
+        let data = match self.stored(&id).await? {
+            None => return Err(AskError::Unknown { id }),
+            Some(data) if data.status.is_terminal() => return Err(ended(&data, "Resolve")),
+            Some(data) => data,
+        };
+        let Some(at) = data.find(step) else { return Err(unknown_step(&data, step)) };
+        let state = data.step(at);
+        let Some(WaitingOn::Doubt(attempt)) = state.waiting.as_deref() else {
+            return Err(AskError::NotInDoubt { id, step: step.to_owned(), status: state.status });
+        };
+        let verdict = match resolution {
+            Resolution::Done(given) => Verdict::Done(self.as_output(&data, at, &given)?),
+            Resolution::NotDone => Verdict::NotDone,
+            Resolution::Failed(message) => Verdict::Failed(message),
+        };
+        let kind = RequestKind::Resolve { step: step.to_owned(), attempt: *attempt, verdict };
+        self.ask(&id, drawn_id(), kind).await.map(drop)
+    }
+
+    /// The value as it is stored, if it can be the output of this step.
+    fn as_output(&self, data: &WorkflowData, at: StepRef, given: &Given) -> Result<Payload, AskError> {
+        let (encoding, packing) = (self.runner.hold.store.encoding(), &self.runner.shared.packing);
+        let payload = encode_value(&given.value, encoding)
+            .and_then(|payload| check_len("it", &payload, packing.limit).map(|()| payload))
+            .map_err(|reason| unstorable(data, at, given, reason))?;
+        if !self.fits(data, at, given, &payload) {
+            let expected = written_output(data, at);
+            let (id, step) = (data.id.clone(), data.path(at));
+            return Err(AskError::OtherOutput { id, step, expected, sent: given.type_name.to_owned() });
+        }
+        catch(|| packing.pack(payload)).flatten().map_err(|reason| unstorable(data, at, given, reason))
+    }
+
+    /// Whether the step can have this output: by its type if the workflow is known here, else by the type's name.
+    fn fits(&self, data: &WorkflowData, at: StepRef, given: &Given, payload: &Payload) -> bool {
+        let workflow = self.runner.workflows.find(&data.plan.workflow, data.plan.version);
+        let workflow = workflow.filter(|workflow| workflow.plan.fingerprint == data.plan.fingerprint);
+        let input = unpacked(&self.runner.shared.packing, &data.input).ok();
+        let tree = workflow.zip(input).and_then(|(workflow, input)| workflow.revive(&input).ok());
+        let Some(tree) = tree else {
+            let short = |name: &str| without_modules(name).split_whitespace().collect::<String>();
+            return short(&written_output(data, at)) == short(given.type_name);
+        };
+        let opener = |step: &StepRef| data.instances[step.instance as usize].opened_by;
+        let around: Vec<StepRef> = std::iter::successors(opener(&at), opener).collect();
+        around.into_iter().rev().for_each(|opener| reopen(&*tree, data, opener));
+        let items = items(data, at.instance);
+        tree.decode(At { step: at.local, items: &items }, payload).is_ok()
+    }
+}
+
+/// The type of the step's output, as it is written at the node.
+fn written_output(data: &WorkflowData, step: StepRef) -> String {
+    match &data.plan.step(step.local).kind {
+        StepKind::Call { output, .. } => output.to_string(),
+        StepKind::Branch { .. } | StepKind::Each { .. } => String::new(),
+    }
+}
+
+fn unstorable(data: &WorkflowData, step: StepRef, given: &Given, reason: String) -> AskError {
+    let source = EncodeError { type_name: given.type_name, reason };
+    AskError::Output { id: data.id.clone(), step: data.path(step), source }
+}
+
+impl fmt::Debug for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Given").field("type_name", &self.type_name).finish_non_exhaustive()
+    }
+}
