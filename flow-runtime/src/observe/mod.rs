@@ -134,6 +134,8 @@ impl<'a> What<'a> {
         match self {
             Self::RunCreated => "RunCreated",
             Self::RunResumed { .. } => "RunResumed",
+            Self::StepsReset(_) => "StepsReset",
+            Self::Asked(_) => "Asked",
             Self::RegionOpened(_) => "RegionOpened",
             Self::StepStarted { .. } => "StepStarted",
             Self::StepWaits(_) => "StepWaits",
