@@ -8,6 +8,8 @@ mod cached;
 mod claims;
 mod copy;
 mod error;
+#[cfg(test)]
+mod faults;
 mod flat;
 mod hand_on;
 mod inbox;

@@ -3,20 +3,7 @@
 use super::workload::{allowed, churn};
 use super::*;
 use crate::disk::{Fault, FaultFs};
-
-const ENOSPC: i32 = 28;
-const FAULTS: [Fault; 7] = [
-    Fault::Errno(5),
-    Fault::Errno(ENOSPC),
-    Fault::Errno(122),
-    Fault::Errno(30),
-    Fault::Errno(24),
-    Fault::ShortWrite,
-    Fault::Ambiguous,
-];
-
-/// One for each way in which what comes next goes on.
-const FEW_FAULTS: [Fault; 3] = [Fault::Errno(ENOSPC), Fault::ShortWrite, Fault::Ambiguous];
+use crate::store::faults::{EIO, ENOSPC, FEW_KINDS, KINDS, is_typed, once_and_for_ever};
 
 #[tokio::test]
 async fn b35_a_write_that_fails_leaves_the_previous_state_and_no_temp_file() {
@@ -25,7 +12,7 @@ async fn b35_a_write_that_fails_leaves_the_previous_state_and_no_temp_file() {
     commit(&open(counting.clone()).unwrap(), &walk).await;
     let mut runs = 0;
     for at in 0..counting.count() {
-        for (fault, for_ever) in FAULTS.into_iter().flat_map(|fault| [(fault, false), (fault, true)]) {
+        for (fault, for_ever) in once_and_for_ever(&KINDS) {
             let disk = SimFs::default();
             let fs = FaultFs::new(disk.clone());
             fs.fail(at, for_ever, fault);
@@ -38,9 +25,7 @@ async fn b35_a_write_that_fails_leaves_the_previous_state_and_no_temp_file() {
                 runs += 1;
                 continue;
             };
-            let is_typed =
-                matches!(error, StoreError::Io { .. } | StoreError::Full { .. } | StoreError::Poisoned { .. });
-            assert!(is_typed, "{what}: {error}");
+            assert!(is_typed(&error), "{what}: {error}");
             let store = open(disk.clone()).unwrap_or_else(|error| panic!("{what}: {error}"));
             let found = store.load(&id("a")).await.ok();
             // The last durable change, or one after it.
@@ -80,7 +65,7 @@ async fn a_store_whose_sync_failed_writes_no_more_until_it_is_opened_again() {
     let store = open(fs.clone()).unwrap();
     commit(&store, &walk[..1]).await;
     // A commit is one write and one sync.
-    fs.fail(1, false, Fault::Errno(5));
+    fs.fail(1, false, Fault::Errno(EIO));
     assert!(matches!(store.commit(&walk[1].0, &walk[1].1).await, Err(StoreError::Io { action: "sync", .. })));
     let Err(StoreError::Poisoned { reason, .. }) = store.commit(&walk[1].0, &walk[1].1).await else {
         panic!("it went on after a failed sync")
@@ -137,7 +122,7 @@ async fn b35_whatever_fails_while_room_is_given_back_every_run_is_where_it_was_l
     assert_eq!(workload::run(&counting, &steps).await, steps.len());
     let (mut faults, mut unnoticed) = (0, 0);
     for at in 0..counting.count() {
-        for (fault, for_ever) in FEW_FAULTS.into_iter().flat_map(|fault| [(fault, false), (fault, true)]) {
+        for (fault, for_ever) in once_and_for_ever(&FEW_KINDS) {
             let disk = SimFs::default();
             let fs = FaultFs::new(disk.clone());
             fs.fail(at, for_ever, fault);

@@ -2,13 +2,7 @@
 
 use super::*;
 use crate::disk::Fault;
-
-const EIO: i32 = 5;
-const FAULTS: [Fault; 4] = [Fault::Errno(EIO), Fault::Errno(28), Fault::ShortWrite, Fault::Ambiguous];
-
-fn is_typed(error: &StoreError) -> bool {
-    matches!(error, StoreError::Io { .. } | StoreError::Full { .. } | StoreError::Poisoned { .. })
-}
+use crate::store::faults::{EIO, KINDS, is_typed, once_and_for_ever};
 
 /// Whether the store, or its inbox, writes no more until it is opened again: after a failed sync, and a log also after a
 /// failed write.
@@ -25,8 +19,8 @@ fn is_stopped(error: &StoreError) -> bool {
 async fn faults<S: WorkflowStore>(open: fn(FaultFs) -> Result<S, StoreError>) {
     let counting = FaultFs::new(SimFs::default());
     assert_eq!(run(&open(counting.clone()).unwrap(), &WORKLOAD).await.0, WORKLOAD.len());
-    let all = (0..counting.count()).flat_map(|at| FAULTS.into_iter().map(move |fault| (at, fault)));
-    for (at, fault, for_ever) in all.flat_map(|(at, fault)| [(at, fault, false), (at, fault, true)]) {
+    let all = (0..counting.count()).flat_map(|at| once_and_for_ever(&KINDS).map(move |kind| (at, kind)));
+    for (at, (fault, for_ever)) in all {
         let what = format!("{fault:?} at {at}, for ever: {for_ever}");
         let disk = SimFs::default();
         let fs = FaultFs::new(disk.clone());

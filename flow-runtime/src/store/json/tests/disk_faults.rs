@@ -2,22 +2,7 @@
 
 use super::*;
 use crate::disk::{Fault, FaultFs};
-
-const EIO: i32 = 5;
-const ENOSPC: i32 = 28;
-const FAULTS: [Fault; 7] = [
-    Fault::Errno(EIO),
-    Fault::Errno(ENOSPC),
-    Fault::Errno(122),
-    Fault::Errno(30),
-    Fault::Errno(24),
-    Fault::ShortWrite,
-    Fault::Ambiguous,
-];
-
-fn is_typed(error: &StoreError) -> bool {
-    matches!(error, StoreError::Io { .. } | StoreError::Full { .. } | StoreError::Poisoned { .. })
-}
+use crate::store::faults::{EDQUOT, EIO, ENOSPC, KINDS, is_typed, once_and_for_ever};
 
 fn is_sync(error: &StoreError) -> bool {
     matches!(error, StoreError::Io { action, .. } | StoreError::Full { action, .. } if action.starts_with("sync"))
@@ -36,7 +21,7 @@ async fn b35_a_write_that_fails_leaves_the_previous_state_and_no_temp_file() {
     assert_eq!(run(&opened, &steps).await.0, steps.len());
     let (mut runs, mut poisoned) = (0, 0);
     for at in 0..counting.count() {
-        for (fault, for_ever) in FAULTS.into_iter().flat_map(|fault| [(fault, false), (fault, true)]) {
+        for (fault, for_ever) in once_and_for_ever(&KINDS) {
             let what = format!("{fault:?} at {at}, for ever: {for_ever}");
             let disk = SimFs::default();
             let fs = FaultFs::new(disk.clone());
@@ -149,7 +134,7 @@ async fn a_full_disk_stops_the_change_and_nothing_else() {
     let walk = walk("a", 1);
     commit(&store, &walk[..1]).await;
     // After a failure a commit opens, measures and reads the file before it makes a new one and writes it.
-    for (write, fault) in [(1, Fault::Errno(ENOSPC)), (4, Fault::ShortWrite), (4, Fault::Errno(122))] {
+    for (write, fault) in [(1, Fault::Errno(ENOSPC)), (4, Fault::ShortWrite), (4, Fault::Errno(EDQUOT))] {
         fs.fail(write, false, fault);
         let error = store.commit(&walk[1].0, &walk[1].1).await.unwrap_err();
         assert!(matches!(error, StoreError::Full { action: "write", .. }), "{error}");
