@@ -1,8 +1,9 @@
 //! Giving back the room of what is of no use any more: changes of runs that ended, deleted runs, replaced records.
 //!
 //! In: segments that are not written to any more. Out: what is of use of them in one new segment, in the same order,
-//! that takes the place of the last and says which others it stands for. The others go when the new one is durable, the
-//! oldest first. So whenever the power goes, every run stands in the log once, and a deletion outlives what it deletes.
+//! that takes the place of the last and says which others it stands for. The others go when the new one is durable;
+//! segments of which nothing is of use go without one, the oldest first. So whenever the power goes, every run stands in
+//! the log once, the log has no gap, and a deletion outlives what it deletes.
 //! None of this touches what commits write; it is done in slices, so that it can be done slowly.
 
 use std::sync::Arc;
@@ -268,7 +269,8 @@ impl Rewriting {
         target.finish(&*site.dir).map_err(Trouble::Unclear)?;
         let new = Arc::new(segment::take_over(&*site.dir, header, clean).map_err(Trouble::Unclear)?);
         relocate(site, &group, &new, &copied);
-        for segment in group.iter().rev().skip(1).rev() {
+        // They are read by nobody any more who opens the log, in whatever order they go.
+        for segment in &group[..group.len() - 1] {
             segment::remove(&*site.dir, segment.number).map_err(Trouble::Unclear)?;
         }
         Ok(new)

@@ -1,22 +1,17 @@
 //! Room is given back while commits go on: the log stays small, and nobody sees a difference.
 
+use super::super::batch::{self, BatchHead};
+use super::super::format::{self, SEGMENT_HEADER};
+use super::super::frame::FrameHead;
 use super::super::index::Found;
 use super::super::{log, read};
+use super::workload::shaped;
 use super::*;
 
 /// How many segments the log of a store has, and how many deletions and plans stand in it.
 fn counts(store: &FlatBuffersStore) -> (usize, usize, usize) {
     let index = log::lock(&store.writer().unwrap().index);
     (index.segments.len(), index.tombs.len(), index.plans.len())
-}
-
-/// Another shape of workflow each time, with a run that has begun.
-fn shaped(n: u64) -> (WorkflowData, Delta) {
-    let mut graph = Graph::<u8>::new(format!("shape-{n}"));
-    graph.step("a", &[], |_, _| Box::pin(async { Ok(0) }));
-    let created = RunCreated::new(id(&format!("shaped-{n}")), Arc::new(graph.plan()), Payload::new(Encoding::Raw, "x"));
-    let delta = Delta::new(n + 1, 0, 1, vec![Event::RunCreated(Box::new(created))]);
-    (WorkflowData::create(&delta).unwrap(), delta)
 }
 
 #[tokio::test]
@@ -27,7 +22,7 @@ async fn b39_deletions_and_plans_that_are_of_no_use_are_given_back_too() {
     commit(&store, &kept).await;
     commit(&store, &live[..3]).await;
     for n in 0..100 {
-        let (data, delta) = shaped(n);
+        let (data, delta) = shaped(&format!("shaped-{n}"), n);
         store.commit(&data, &delta).await.unwrap();
         store.delete(&data.id).await.unwrap();
         let (before, _, _) = counts(&store);
@@ -145,6 +140,110 @@ async fn a_segment_that_was_damaged_meanwhile_is_left_as_it_is() {
     let store = open_small(fs).unwrap();
     assert_eq!(store.load(&id("new")).await.unwrap(), walk("new", 9)[4].0);
     assert!(matches!(store.load(&id("kept")).await, Err(StoreError::Corrupt { .. })));
+}
+
+#[tokio::test]
+async fn a_segment_of_no_use_between_others_leaves_no_gap() {
+    let fs = SimFs::default();
+    let store = open_small(fs.clone()).unwrap();
+    let kept = walk("kept", 1);
+    commit(&store, &kept).await;
+    for n in 0..8 {
+        store.save(&shaped("replaced", n).0).await.unwrap();
+    }
+    let (before, _, _) = counts(&store);
+    keep_up(&store);
+    assert!(counts(&store).0 < before);
+    drop(store);
+    let store = open_small(fs).unwrap();
+    assert_eq!(store.list_workflows().await.unwrap().damaged, []);
+    assert_eq!(store.load(&id("kept")).await.unwrap(), kept[4].0);
+    assert_eq!(store.load(&id("replaced")).await.unwrap(), shaped("replaced", 7).0);
+}
+
+#[tokio::test]
+async fn a_segment_in_which_others_stand_than_the_index_has_is_left_as_it_is() {
+    let fs = SimFs::default();
+    let store = open_small(fs.clone()).unwrap();
+    let kept = walk("kept", 1);
+    commit(&store, &kept[..3]).await;
+    for n in 0..6 {
+        let name = format!("gone-{n}");
+        commit(&store, &walk(&name, n + 10)).await;
+        store.delete(&id(&name)).await.unwrap();
+    }
+    let holds = |bytes: &[u8]| bytes.windows(6).any(|window| window == b"kept 1");
+    let (path, bytes) = log_files(&fs).into_iter().find(|(_, bytes)| holds(bytes)).unwrap();
+    let site = log::lock(&store.writer().unwrap().index).segments.values().next().unwrap().header.store;
+    let others = of_others(&bytes, site, format::run_number(&id("kept")));
+    assert_ne!(others, bytes);
+    fs.set_bytes(&path, others.clone());
+    keep_up(&store);
+    assert_eq!(fs.bytes(&path), Some(others), "what the index counts on is not thrown away");
+}
+
+/// A segment whose batches are whole, and in which another run has what this one had.
+fn of_others(bytes: &[u8], store: u64, run: u64) -> Vec<u8> {
+    let (mut to, mut at) = (bytes.to_vec(), SEGMENT_HEADER);
+    while let Some(head) = BatchHead::read(bytes, at, store) {
+        let (mut frames, mut index) = (Vec::new(), Vec::new());
+        for frame in head.frames(bytes, at) {
+            let placed = frame.unwrap();
+            let whole = &bytes[placed.offset as usize..][..placed.len as usize];
+            let (head, body) = FrameHead::read(whole).unwrap();
+            let other = FrameHead { run: if head.run == run { run ^ 1 } else { head.run }, ..head };
+            index.push((other.run, frames.len()));
+            other.write(&whole[body], &mut frames);
+        }
+        let mut batch = Vec::new();
+        batch::write((store, head.seq), index.into_iter(), &frames, &mut batch);
+        to[at..head.end(at)].copy_from_slice(&batch);
+        at = head.end(at);
+    }
+    to
+}
+
+#[tokio::test]
+async fn b39_what_was_deleted_while_it_was_copied_does_not_come_back() {
+    const LARGE: u64 = 2 << 20;
+    let fs = SimFs::default();
+    let open = || FlatBuffersStore::options().kept_up_by_test().fs(fs.clone()).segment_bytes(LARGE).open(DIR).unwrap();
+    let large = |name: &str, run_no| {
+        let mut data = walk(name, run_no)[4].0.clone();
+        data.input = Payload::new(Encoding::Raw, vec![7; LARGE as usize / 10 - 2048]);
+        data
+    };
+    let store = open();
+    commit(&store, &walk("late", 1)).await;
+    let kept: Vec<_> = (0..4).map(|n| large(&format!("kept-{n}"), n + 2)).collect();
+    for data in &kept {
+        store.save(data).await.unwrap();
+    }
+    let come_and_go = async |runs: std::ops::Range<u64>| {
+        for n in runs {
+            let data = large(&format!("gone-{n}"), n + 10);
+            store.save(&data).await.unwrap();
+            store.delete(&data.id).await.unwrap();
+        }
+    };
+    come_and_go(0..18).await;
+    // It is copied in the first slice of several, and deleted behind that.
+    assert!(store.writer().unwrap().keep_up(2));
+    store.delete(&id("late")).await.unwrap();
+    keep_up(&store);
+    // The segment in which the deletion stands is rewritten, and the one to which it was copied is not.
+    let segments = || log::lock(&store.writer().unwrap().index).segments.keys().copied().collect::<Vec<_>>();
+    let before = segments();
+    come_and_go(18..48).await;
+    keep_up(&store);
+    let after = segments();
+    assert!(after.contains(&before[0]) && !after.contains(&before[1]), "{before:?} became {after:?}");
+    drop(store);
+    let store = open();
+    assert!(matches!(store.load(&id("late")).await, Err(StoreError::NotFound { .. })));
+    for data in &kept {
+        assert_eq!(store.load(&data.id).await.unwrap(), *data);
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::workload::{Allowed, Step, allowed, churn, run, workload};
+use super::workload::{Allowed, Step, allowed, churn, replaced, run, workload};
 use super::*;
 use crate::disk::{CrashModel, Fault, FaultFs};
 
@@ -20,6 +20,15 @@ async fn b39_whenever_the_power_goes_while_room_is_given_back_beside_commits_eve
     let sizes = sizes(&fs, &steps).await;
     assert!(sizes.windows(2).filter(|pair| pair[1] < pair[0]).count() >= 3, "room is given back: {sizes:?}");
     assert!(lose_power_in(&steps).await > 1_000);
+}
+
+#[tokio::test]
+async fn b39_whenever_the_power_goes_while_segments_of_no_use_are_removed_the_log_has_no_gap() {
+    let steps = replaced();
+    let disk = SimFs::default();
+    let sizes = sizes(&FaultFs::new(disk), &steps).await;
+    assert!(sizes.windows(2).any(|pair| pair[1] + 3 * 1024 <= pair[0]), "several are removed at once: {sizes:?}");
+    assert!(lose_power_in(&steps).await > 100);
 }
 
 /// How much the log's files take after each step.

@@ -90,6 +90,22 @@ pub(super) fn churn() -> Vec<Step> {
     all.into_iter().flat_map(|step| [step, Step::KeepUp]).collect()
 }
 
+/// A run that is replaced again and again, each time with another plan, until nothing is of use in several segments; then
+/// they are given back at once.
+pub(super) fn replaced() -> Vec<Step> {
+    let save = |n| Step::Save(Box::new(shaped("replaced", n).0));
+    (0..6).map(save).chain([Step::KeepUp, save(6), Step::KeepUp, Step::KeepUp]).collect()
+}
+
+/// A run that has begun, of another shape of workflow for each number.
+pub(super) fn shaped(id: &str, n: u64) -> (WorkflowData, Delta) {
+    let mut graph = Graph::<u8>::new(format!("shape-{n}"));
+    graph.step("a", &[], |_, _| Box::pin(async { Ok(0) }));
+    let created = RunCreated::new(self::id(id), Arc::new(graph.plan()), Payload::new(Encoding::Raw, "x"));
+    let delta = Delta::new(n + 1, 0, 1, vec![Event::RunCreated(Box::new(created))]);
+    (WorkflowData::create(&delta).unwrap(), delta)
+}
+
 /// Runs the workload until something fails. Gives how many steps were acknowledged.
 pub(super) async fn run(fs: &FaultFs, steps: &[Step]) -> usize {
     let Ok(store) = open_small(fs.clone()) else { return 0 };
