@@ -192,9 +192,11 @@ impl Log {
             let runs = pending.waiting.iter().map(|frame| frame.head.run);
             self.lost.extend(runs.map(|run| (run, failure.clone())));
         }
-        for reply in pending.replies {
+        for reply in pending.replies.drain(..) {
             let _ = reply.send(written.as_ref().map(|&()| ()).map_err(Failure::to_error));
         }
+        pending.clear(MAX_WAITING_BYTES);
+        self.pending = pending;
         written
     }
 

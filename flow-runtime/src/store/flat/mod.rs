@@ -19,6 +19,7 @@ mod next;
 mod options;
 mod parts;
 mod pending;
+mod plans;
 mod query;
 mod read;
 mod scan;
@@ -42,7 +43,8 @@ use self::format::Kind;
 use self::index::{Found, Index};
 pub use self::options::FlatBuffersOptions;
 use self::parts::NewPart;
-use self::stage::{Commit, EncodedPlan, Request, Save};
+use self::plans::EncodedPlans;
+use self::stage::{Commit, Request, Save};
 use self::writer::Writer;
 use super::claims::Claims;
 use super::inbox::Inbox;
@@ -51,7 +53,7 @@ use super::{Listing, Owner, Page, PartKey, Query, StoreError, WorkflowStore};
 use crate::disk::Dir;
 use crate::plan::Plan;
 use crate::state::codec::CodecError;
-use crate::state::codec::flat::{Plans, write_change, write_plan, write_record};
+use crate::state::codec::flat::{Plans, write_change, write_record};
 use crate::state::{self, Ack, Delta, Event, WorkflowData, WorkflowId};
 
 /// The most bytes of a payload that is kept with the changes of its run: 1 MiB. A larger one would hold up the changes of
@@ -96,6 +98,7 @@ struct Inner {
     claims: Claims,
     reads: Worker<ReadJob>,
     inbox: Inbox,
+    plans: EncodedPlans,
 }
 
 enum Access {
@@ -149,7 +152,8 @@ fn no_thread(path: &Path, source: std::io::Error) -> StoreError {
 impl FlatBuffersStore {
     fn new(path: &Path, access: Access, inbox: Inbox) -> Result<Self, StoreError> {
         let reads = Worker::spawn("flow-read", Reads).map_err(|error| no_thread(path, error))?;
-        Ok(Self { inner: Arc::new(Inner { path: path.to_owned(), access, claims: Claims::default(), reads, inbox }) })
+        let (path, claims, plans) = (path.to_owned(), Claims::default(), EncodedPlans::default());
+        Ok(Self { inner: Arc::new(Inner { path, access, claims, reads, inbox, plans }) })
     }
 
     fn gone(&self, _: Gone) -> StoreError {
@@ -212,7 +216,7 @@ impl WorkflowStore for FlatBuffersStore {
             run_no: data.run_no,
             next: data.seq,
             body: write_record(data, Plans::Beside).map_err(unstorable)?,
-            plan: EncodedPlan::of(&data.plan).map_err(unstorable)?,
+            plan: self.inner.plans.of(&data.plan).map_err(unstorable)?,
             status: data.status as u8,
             created_at: data.created_at,
             updated_at: data.updated_at,
@@ -249,10 +253,11 @@ impl WorkflowStore for FlatBuffersStore {
         let unstorable = |error| StoreError::from_codec(&after.id, error);
         let writer = self.writer()?;
         self.inner.claims.check_fence(&after.id, delta.fence)?;
-        let mut commit = encode(after, delta).map_err(unstorable)?;
+        let plans = &self.inner.plans;
+        let mut commit = encode(plans, after, delta).map_err(unstorable)?;
         let is_due = commit.ends || (delta.seq + 1).is_multiple_of(LOOK_EVERY);
         if is_due && has_outgrown(log::lock(&writer.index).bytes_of(&after.id)) {
-            commit.condense(after).map_err(unstorable)?;
+            commit.condense(plans, after).map_err(unstorable)?;
         }
         writer.commit(commit).await
     }
@@ -326,19 +331,19 @@ impl WorkflowStore for FlatBuffersStore {
 }
 
 /// A change as it is kept.
-fn encode(after: &WorkflowData, delta: &Delta) -> Result<Commit, CodecError> {
-    let plans: Vec<&Plan> = delta
+fn encode(encoded: &EncodedPlans, after: &WorkflowData, delta: &Delta) -> Result<Commit, CodecError> {
+    let plans: Vec<&Arc<Plan>> = delta
         .events
         .iter()
         .filter_map(|event| match event {
-            Event::RunCreated(created) => Some(&*created.plan),
-            Event::PlanAdopted { plan } => Some(&**plan),
+            Event::RunCreated(created) => Some(&created.plan),
+            Event::PlanAdopted { plan } => Some(plan),
             _ => None,
         })
         .collect();
     let (place, plan) = match plans.as_slice() {
         [] => (Plans::Beside, None),
-        [plan] => (Plans::Beside, Some(EncodedPlan::of(plan)?)),
+        [plan] => (Plans::Beside, Some(encoded.of(plan)?)),
         // A frame names one plan; several stand in the change itself.
         _ => (Plans::Inline, None),
     };
@@ -366,22 +371,15 @@ const fn has_outgrown((first, changes): (u64, u64)) -> bool {
 impl Commit {
     /// Keeps the whole run instead of the change, which is then all that is read of it. A run that is beyond the limits
     /// of one record stays as it is.
-    fn condense(&mut self, after: &WorkflowData) -> Result<(), CodecError> {
+    fn condense(&mut self, plans: &EncodedPlans, after: &WorkflowData) -> Result<(), CodecError> {
         match write_record(after, Plans::Beside) {
             Ok(record) => {
-                (self.kind, self.body, self.plan) = (Kind::Snapshot, record, Some(EncodedPlan::of(&after.plan)?));
+                (self.kind, self.body, self.plan) = (Kind::Snapshot, record, Some(plans.of(&after.plan)?));
             }
             Err(CodecError::Unstorable { .. }) => {}
             Err(error) => return Err(error),
         }
         Ok(())
-    }
-}
-
-impl EncodedPlan {
-    fn of(plan: &Plan) -> Result<Self, CodecError> {
-        let bytes = write_plan(plan)?;
-        Ok(Self { digest: format::digest(&bytes), bytes })
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) struct Pending {
     pub(super) replies: Vec<oneshot::Sender<Result<(), StoreError>>>,
     fates: HashMap<WorkflowId, Fate>,
     plans: HashMap<u64, u32>,
-    /// The numbers that runs of the batch have.
+    /// The numbers of runs that begin in the batch.
     numbers: HashMap<u64, WorkflowId>,
     since: Option<Instant>,
 }
@@ -76,13 +76,15 @@ impl Pending {
 
     /// Notes what becomes of a run.
     pub(super) fn set_fate(&mut self, id: WorkflowId, fate: Fate) {
-        if let Fate::Stands(standing) = fate {
-            self.numbers.insert(standing.run, id.clone());
-        }
         self.fates.insert(id, fate);
     }
 
-    /// Whether a run of another id has this number in the batch.
+    /// Gives a run that begins in the batch its number.
+    pub(super) fn set_number(&mut self, number: u64, id: WorkflowId) {
+        self.numbers.insert(number, id);
+    }
+
+    /// Whether a run of another id begins in the batch with this number.
     pub(super) fn is_taken(&self, number: u64, id: &WorkflowId) -> bool {
         self.numbers.get(&number).is_some_and(|other| other != id)
     }
@@ -90,6 +92,18 @@ impl Pending {
     /// The number of a plan that the batch brings.
     pub(super) fn plan(&self, digest: u64) -> Option<u32> {
         self.plans.get(&digest).copied()
+    }
+
+    /// Makes it ready for another batch, with at most so many bytes of the room that this one took.
+    pub(super) fn clear(&mut self, most: usize) {
+        self.frames.clear();
+        self.frames.shrink_to(most);
+        self.waiting.clear();
+        self.replies.clear();
+        self.fates.clear();
+        self.plans.clear();
+        self.numbers.clear();
+        self.since = None;
     }
 
     /// A number for a new plan; `next` is the first that the log has not given away.

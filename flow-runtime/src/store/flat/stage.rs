@@ -2,6 +2,8 @@
 //!
 //! In: changes, whole runs and deletions. Out: frames that wait to be written, or why a request is refused.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use super::format::{self, Kind, PLAN_BIT};
@@ -10,6 +12,7 @@ use super::index::Head;
 use super::log::Log;
 use super::parts::NewPart;
 use super::pending::{Fate, Standing};
+use super::plans::EncodedPlan;
 use crate::state::{Timestamp, WorkflowId};
 use crate::store::StoreError;
 
@@ -35,6 +38,12 @@ pub(super) enum Request {
     Wake,
 }
 
+impl Request {
+    pub(super) fn as_commit(&self) -> Option<&Commit> {
+        if let Self::Commit(commit) = self { Some(commit) } else { None }
+    }
+}
+
 /// A change of a run.
 pub(super) struct Commit {
     pub(super) id: WorkflowId,
@@ -46,7 +55,7 @@ pub(super) struct Commit {
     pub(super) body: Vec<u8>,
     /// What tells the change from others, also where the whole run is kept.
     pub(super) delta_crc: u32,
-    pub(super) plan: Option<EncodedPlan>,
+    pub(super) plan: Option<Arc<EncodedPlan>>,
     pub(super) status: u8,
     pub(super) created_at: Timestamp,
     pub(super) lazy: bool,
@@ -60,16 +69,10 @@ pub(super) struct Save {
     pub(super) run_no: u64,
     pub(super) next: u64,
     pub(super) body: Vec<u8>,
-    pub(super) plan: EncodedPlan,
+    pub(super) plan: Arc<EncodedPlan>,
     pub(super) status: u8,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
-}
-
-/// A plan as it is kept.
-pub(super) struct EncodedPlan {
-    pub(super) digest: u64,
-    pub(super) bytes: Vec<u8>,
 }
 
 impl Log {
@@ -109,6 +112,9 @@ impl Log {
             part: None,
         };
         let standing = Standing { run, run_no: commit.run_no, head: Head::of(&head) };
+        if begins {
+            self.pending.set_number(run, commit.id.clone());
+        }
         self.pending.set_fate(commit.id, Fate::Stands(standing));
         self.pending.add(head, &commit.body);
         Ok(!commit.lazy)
@@ -130,6 +136,7 @@ impl Log {
             part: None,
         };
         let standing = Standing { run, run_no: save.run_no, head: Head::of(&head) };
+        self.pending.set_number(run, save.id.clone());
         self.pending.set_fate(save.id, Fate::Stands(standing));
         self.pending.add(head, &save.body);
     }

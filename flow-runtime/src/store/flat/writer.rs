@@ -239,18 +239,17 @@ impl Work for Thread {
 
 impl Guarded {
     fn run(&mut self, jobs: Vec<Job>) -> Option<Duration> {
-        let (mut commits, mut must_write) = (0, false);
+        let commits = || jobs.iter().filter_map(|job| job.request.as_commit());
+        let count = commits().count();
+        commits().next_back().into_iter().for_each(|last| self.note(last));
+        let mut must_write = false;
         for job in jobs {
-            if let Request::Commit(commit) = &job.request {
-                commits += 1;
-                self.note(commit);
-            }
             must_write |= self.log.stage(job);
             if self.log.is_overfull() {
                 let _ = self.log.flush();
             }
         }
-        self.crowd = if commits > 1 { CALM } else { self.crowd.saturating_sub(commits) };
+        self.crowd = if count > 1 { CALM } else { self.crowd.saturating_sub(count) };
         if must_write || self.log.due().is_some_and(|left| left.is_zero()) {
             // Who waits has been told, and who does not wait is told at the next change.
             let _ = self.log.flush();
