@@ -38,6 +38,7 @@
 //! | what a function must be to be a node, retries, timeouts | [`node`](macro@node) |
 //! | what may stand in a workflow, and what it means | [`workflow!`] |
 //! | running, resuming, shutting down | [`Engine`], [`Invocation`], [`RunError`] |
+//! | what a changed workflow means for stored runs | [`Invocation::check`], [`testing::lock!`] |
 //! | ids, attempts, idempotency keys, progress, key-value data, inside a node | [`NodeContext`], [`Key`] |
 //! | where runs are kept; a store of your own | [`store`], [`WorkflowStore`] |
 //! | the DAG as data, and as a picture | [`plan`], [`Plan`] |

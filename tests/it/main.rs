@@ -9,6 +9,7 @@ mod conformance_mutants;
 mod crash;
 mod definition;
 mod durable;
+mod evolving;
 mod examples;
 mod execution;
 mod golden;

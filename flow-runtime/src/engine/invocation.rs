@@ -19,7 +19,7 @@ use super::tree::{Tree, Workflow, decode, downcast, is};
 use super::values::unpacked;
 use super::workflows::Registered;
 use super::{Engine, Ephemeral, run};
-use crate::plan::{Providers, Requires};
+use crate::plan::{Plan, Providers, Requires};
 use crate::state::{EncodeError, Encoding, Output, Payload, RunCreated, WaitingOn, WorkflowId};
 
 /// A workflow with its input, not yet run. Calling a workflow gives one.
@@ -71,6 +71,11 @@ impl<W: Workflow> Invocation<W> {
     #[doc(hidden)]
     pub fn new(input: W::Input) -> Self {
         Self { input, asked: Asked::default() }
+    }
+
+    /// The empty slots of a run with this input.
+    pub(super) fn into_tree(self) -> Arc<dyn Tree> {
+        W::tree(self.input)
     }
 
     /// Says something of the run, by which it can be found. It counts only when the run is created.
@@ -219,12 +224,10 @@ pub(crate) fn start_tree<S>(
     if *runner.shared.stop.borrow() != Stop::No {
         return Err(RunError::Interrupted { workflow: name(), id: Some(id.clone()) });
     }
-    let input = encode_input(&*tree, runner.hold.store.encoding(), runner.shared.packing.limit)
-        .map_err(|source| RunError::Input { workflow: name(), source })?;
-    let mut created = RunCreated::new(id.clone(), workflow.plan.clone(), input.clone());
+    let mut created = created(engine, id, &workflow.plan, &*tree)?;
     created.metadata = asked.metadata;
     let durability = asked.durability.unwrap_or(runner.shared.durability);
-    let new = Live::new(workflow, input, runner.shared.packing.clone(), durability);
+    let new = Live::new(workflow, created.input.clone(), runner.shared.packing.clone(), durability);
     let (live, is_new) = runner.live.enter(id, new);
     if is_new {
         runner.drive(live.clone(), created, Some(tree));
@@ -233,6 +236,19 @@ pub(crate) fn start_tree<S>(
         run::check_asked(id, (&plan.workflow, plan.version, &live.input), &created)?;
     }
     Ok(live)
+}
+
+/// A run of this plan and with the input of this tree.
+pub(crate) fn created<S>(
+    engine: &Engine<S>,
+    id: &WorkflowId,
+    plan: &Arc<Plan>,
+    tree: &dyn Tree,
+) -> Result<RunCreated, RunError> {
+    let runner = &engine.runner;
+    let input = encode_input(tree, runner.hold.store.encoding(), runner.shared.packing.limit)
+        .map_err(|source| RunError::Input { workflow: plan.workflow.to_string(), source })?;
+    Ok(RunCreated::new(id.clone(), plan.clone(), input))
 }
 
 /// The input as it is stored.

@@ -9,6 +9,7 @@ pub mod tree;
 
 mod attempt;
 mod builder;
+mod check;
 mod clock;
 mod context;
 mod decide;
@@ -45,6 +46,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use builder::{EngineBuilder, EphemeralBuilder};
+pub use check::{RunCheck, StepCheck, StepFate, Verdict, Why};
 pub use clock::{Clock, Moment, SystemClock};
 pub use context::NodeContext;
 pub use durability::Durability;
@@ -58,6 +60,7 @@ pub use requests::{AskError, Signal};
 pub use resolve::{Given, Resolution};
 use retention::Keeper;
 pub use retention::{Retention, RetentionReport};
+pub(crate) use run::path_in_plan;
 use runner::Runner;
 use shared::{EngineShared, Stop};
 pub use waits::{Approval, Delay, approval, sleep, sleep_until, wait_for};

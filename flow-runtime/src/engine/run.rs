@@ -15,6 +15,7 @@ use super::live::Live;
 use super::parts;
 use super::reset::{self, Again};
 use super::runner::Runner;
+use super::tree::Tree;
 use super::values::unpacked;
 use crate::plan::{Plan, StepKind};
 use crate::state::{
@@ -67,7 +68,7 @@ async fn run_held(
         }
         Err(error) => Err(refused(&created, error)),
         Ok(mut data) => {
-            check(&data, &created, &setup)?;
+            check_input(&data, &created, &setup.engine.packing, &*setup.tree)?;
             let mut again = None;
             if data.status.is_terminal() {
                 again = goes_on(&*store, &mut data, &setup).await.map_err(|error| store_error(&data, error))?;
@@ -102,17 +103,22 @@ async fn at_hand(store: &dyn AnyStore, data: &WorkflowData, ended: Finished) -> 
     Ok(Finished { value, payload, read_from })
 }
 
-fn refused(created: &RunCreated, error: StoreError) -> RunError {
+pub(crate) fn refused(created: &RunCreated, error: StoreError) -> RunError {
     let workflow = created.plan.workflow.to_string();
     RunError::Store { workflow, id: created.id.clone(), source: Arc::new(error) }
 }
 
 /// That the record is of the workflow that is asked for, with the input that is given.
-fn check(data: &WorkflowData, asked: &RunCreated, setup: &Setup) -> Result<(), RunError> {
+pub(crate) fn check_input(
+    data: &WorkflowData,
+    asked: &RunCreated,
+    packing: &Packing,
+    tree: &dyn Tree,
+) -> Result<(), RunError> {
     let workflow = &data.plan.workflow;
     let unreadable = |source| unreadable_input(&data.id, &data.plan, &asked.plan, source);
-    let stored = unpacked(&setup.engine.packing, &data.input).map_err(unreadable)?;
-    let asked = &in_encoding_of(&stored, asked, setup)?;
+    let stored = unpacked(packing, &data.input).map_err(unreadable)?;
+    let asked = &in_encoding_of(&stored, asked, tree)?;
     check_asked(&data.id, (workflow, data.plan.version, &stored), asked)
 }
 
@@ -129,11 +135,15 @@ pub(crate) fn unreadable_input(id: &WorkflowId, stored: &Plan, asked: &Plan, sou
 }
 
 /// What is asked for with its input encoded as that of the run was, which may have been stored by another kind of store.
-fn in_encoding_of<'a>(stored: &Payload, asked: &'a RunCreated, setup: &Setup) -> Result<Cow<'a, RunCreated>, RunError> {
+fn in_encoding_of<'a>(
+    stored: &Payload,
+    asked: &'a RunCreated,
+    tree: &dyn Tree,
+) -> Result<Cow<'a, RunCreated>, RunError> {
     if stored.encoding == asked.input.encoding {
         return Ok(Cow::Borrowed(asked));
     }
-    let input = setup.tree.encode_input(stored.encoding);
+    let input = tree.encode_input(stored.encoding);
     let input = input.map_err(|source| RunError::Input { workflow: asked.plan.workflow.to_string(), source })?;
     Ok(Cow::Owned(RunCreated { input, ..asked.clone() }))
 }
@@ -186,7 +196,7 @@ pub(crate) fn check_shape(data: &WorkflowData, plan: &Arc<Plan>, adopt: bool) ->
 }
 
 /// How one shape of a workflow differs from another.
-fn changes(stored: &Plan, now: &Plan) -> PlanChanges {
+pub(crate) fn changes(stored: &Plan, now: &Plan) -> PlanChanges {
     let (stored, now) = (described(stored), described(now));
     let is_in = |all: &[(String, String)], path: &str| all.iter().any(|(other, _)| other == path);
     let added = now.iter().filter(|(path, _)| !is_in(&stored, path));
@@ -219,7 +229,13 @@ fn described(plan: &Plan) -> Vec<(String, String)> {
     steps.chain([("output".to_owned(), format!("{:?}", value(0)))]).collect()
 }
 
-fn path_in_plan(plan: &Plan, local: u32) -> String {
+/// The paths of all steps, in the order of the plan.
+pub(crate) fn paths(plan: &Plan) -> impl Iterator<Item = String> {
+    (0..plan.steps.len() as u32).map(|local| path_in_plan(plan, local))
+}
+
+/// The path of a step as it is in every run: with `ys` for each `ys[17]`.
+pub(crate) fn path_in_plan(plan: &Plan, local: u32) -> String {
     let step = plan.step(local);
     match plan.region(step.region).parent {
         Some(parent) => format!("{}.{}", path_in_plan(plan, parent), step.id),

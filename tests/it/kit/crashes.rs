@@ -19,7 +19,11 @@ struct World {
 
 impl World {
     fn note(&self, cx: &NodeContext, value: u64) {
-        self.done.lock().unwrap().entry(cx.step()).or_default().insert((cx.idempotency_key(), value));
+        self.note_as(cx.step(), cx, value);
+    }
+
+    fn note_as(&self, what: String, cx: &NodeContext, value: u64) {
+        self.done.lock().unwrap().entry(what).or_default().insert((cx.idempotency_key(), value));
     }
 
     /// The steps that were done. Each was under one key and with one value, however often.
@@ -64,6 +68,21 @@ async fn draw(#[state] world: &World) -> u64 {
     world.drawn.fetch_add(1, Ordering::SeqCst)
 }
 
+#[node(undo = give_back(output))]
+async fn take(#[state] world: &World, x: u64, cx: &NodeContext) -> u64 {
+    world.note(cx, x);
+    x * 10
+}
+
+#[node(retry(times = 2, backoff = "1ms..2ms"))]
+async fn give_back(#[state] world: &World, taken: u64, cx: &NodeContext) -> Result<(), String> {
+    if cx.attempt() == 1 {
+        return Err("not yet".to_owned());
+    }
+    world.note_as(format!("{} is undone", cx.step()), cx, taken);
+    Ok(())
+}
+
 #[node]
 async fn both(a: &u64, b: &Approval) -> String {
     format!("{a} {b}")
@@ -105,6 +124,13 @@ workflow! {
         both(done, word)
     }
 
+    fn undone(x: u64) -> u64 {
+        let first = take(x);
+        let more = for y in [1, 2] { take(y) };
+        let second = take(first + more.len() as u64);
+        refuse(second)
+    }
+
     fn fails(x: u64) -> u64 {
         let begun = add_one(x);
         refuse(begun)
@@ -138,6 +164,19 @@ where
     assert_eq!(ends("AttemptFailed"), [true, false, true, false]);
     assert_eq!(ends("StepCompleted"), [false, true, false, true]);
     assert_eq!(killed.iter().map(|at| at.is_durable).collect::<Vec<_>>(), [false, false, true, true]);
+}
+
+async fn b58_what_was_done_is_undone_once_wherever_the_run_is_killed<D, P>(place: impl Fn() -> P)
+where
+    D: WorkflowStore,
+    P: Fn() -> D,
+{
+    let test = CrashTest::new(|| undone(1)).state(World::default).store(&place).effects(World::once);
+    let killed = test.everywhere().await.unwrap();
+    for step in ["first", "second", "more[0].take", "more[1].take"] {
+        let of = format!("UndoCompleted of `{step}`");
+        assert!(killed.iter().any(|at| at.events.contains(&of)), "{step}: {killed:?}");
+    }
 }
 
 async fn b49_an_effect_saw_the_value_that_is_finally_committed<D, P>(place: impl Fn() -> P)
@@ -186,6 +225,7 @@ on_every_durable_store! {
     b42_b43_a_run_ends_the_same_wherever_it_is_killed
     b43_a_step_that_ran_without_its_commit_runs_again_under_its_key
     b49_an_effect_saw_the_value_that_is_finally_committed
+    b58_what_was_done_is_undone_once_wherever_the_run_is_killed
     b53_a_signal_is_applied_once_wherever_the_run_is_killed
 }
 

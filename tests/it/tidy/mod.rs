@@ -78,7 +78,7 @@ fn hold_outside_of_tests(rule: impl Fn(&Source) -> Vec<Finding>) {
 fn test_modules_are_compiled_for_tests_alone() {
     for source in sources().iter().filter(|source| source.is_test()) {
         let folder = source.path.split("/tests").next().expect("a file has a folder");
-        let mut parents = [format!("{folder}/mod.rs"), format!("{folder}.rs"), format!("{folder}/lib.rs")].into_iter();
+        let mut parents = ["/mod.rs", ".rs", "/lib.rs", "/main.rs"].into_iter().map(|end| format!("{folder}{end}"));
         let parent = parents.find(|path| root().join(path).is_file()).expect("a module has a parent");
         assert!(read(&parent).contains("#[cfg(test)]\nmod tests;"), "{parent} has `tests` in the program");
     }

@@ -34,6 +34,11 @@ impl Driver {
         self.data.steps.iter().any(is_elsewhere)
     }
 
+    /// The calls whose outputs may still be used.
+    pub(super) fn used_calls(&self) -> Vec<StepRef> {
+        if self.is_rolling_back() { Vec::new() } else { Needed::calls(&self.data) }
+    }
+
     /// Fetches the outputs that are kept beside the record and of which the arguments of this step are made.
     pub(super) async fn fetch_inputs(&mut self, step: StepRef) -> Result<(), RunError> {
         self.bring(Needed::by(&self.data, step)).await

@@ -8,6 +8,7 @@ mod asked;
 mod begin;
 mod doubt;
 mod ends;
+mod examine;
 mod finish;
 mod gates;
 mod heads;
@@ -41,6 +42,7 @@ use crate::state::{Event, NodeFailure, Payload, Request, StepRef, StepStatus, Ti
 
 pub(crate) use begin::{Setup, reopen};
 use ends::GRACE;
+pub(crate) use examine::Met;
 pub(crate) use finish::OUTPUT;
 use gates::Gates;
 pub(crate) use gates::Permit;
