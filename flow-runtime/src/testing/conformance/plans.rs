@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 
-use crate::plan::{Fingerprint, Plan, Policy, Region, Source, Step, StepKind};
+use crate::plan::{Fingerprint, Plan, Policy, Region, Source, Step, StepKind, Undo};
 
 /// A step before its place is known.
 #[derive(Clone)]
@@ -205,6 +205,7 @@ impl Layout {
         let local = self.steps.len() as u32;
         let same = item.inputs.iter().map(|&index| first + index as u32);
         let outer = item.outer.iter().map(|&index| around + index as u32);
+        let is_undone = matches!(kind, StepKind::Call { .. }) && local.is_multiple_of(2);
         same.clone().for_each(|input| self.steps[input as usize].next.to_mut().push(local));
         self.steps.push(Step {
             id: Cow::Owned(item.id.clone()),
@@ -215,7 +216,7 @@ impl Layout {
             next: Cow::Borrowed(&[]),
             policy: item.policy,
             catch: item.catch,
-            undo: None,
+            undo: is_undone.then(|| Undo { node: Cow::Owned(format!("undo_{}", item.id)), policy: Policy::DEFAULT }),
             source: Source::new("src/orders.rs", 20 + local, 9),
         });
     }

@@ -9,8 +9,8 @@ use super::plans::{self, Item};
 use super::records;
 use crate::plan::StepKind;
 use crate::state::{
-    Ack, Asked, CompletedBy, Delta, Event, Phase, RegionKind, ResetMode, RunCreated, RunOutcome, RunOutput, StepRef,
-    StepStatus, Timestamp, WaitingOn, WorkflowData, WorkflowId, WorkflowStatus,
+    Ack, Asked, CompletedBy, Delta, Event, Phase, RegionKind, ResetMode, RollbackCause, RunCreated, RunOutcome,
+    RunOutput, StepRef, StepStatus, Timestamp, WaitingOn, WorkflowData, WorkflowId, WorkflowStatus,
 };
 
 /// A run that goes its random way.
@@ -241,14 +241,37 @@ impl Walk {
             };
             return self.record(Event::RunEnded { outcome: RunOutcome::Completed, output });
         }
-        if let Some(step) = self.completed_step() {
-            let error = records::random_failure(&mut self.rng, self.data.path(step), 1);
-            let undone = self.rng.bool();
-            self.record(if undone { Event::UndoCompleted { step } } else { Event::UndoFailed { step, error } });
+        if self.rng.bool() {
+            self.roll_back();
         }
         let outcomes = [RunOutcome::Failed, RunOutcome::Cancelled, RunOutcome::RolledBack];
         let outcome = outcomes[self.rng.usize(0..outcomes.len())];
         self.record(Event::RunEnded { outcome, output: RunOutput::Errors(failures) });
+    }
+
+    fn roll_back(&mut self) {
+        let cause = if self.rng.bool() { RollbackCause::Failure } else { RollbackCause::Cancel };
+        self.record(Event::RollbackStarted { cause });
+        for step in self.to_be_undone().into_iter().take(4) {
+            self.record(Event::StepStarted { step, attempt: 1, phase: Phase::Undo });
+            let error = records::random_failure(&mut self.rng, self.data.path(step), 1);
+            match self.rng.u8(0..4) {
+                0 => {
+                    let retry_at = self.at + self.rng.i64(0..10_000_000_000);
+                    self.record(Event::AttemptFailed { step, attempt: 1, phase: Phase::Undo, error, retry_at });
+                }
+                1 => self.record(Event::UndoFailed { step, error }),
+                _ => self.record(Event::UndoCompleted { step }),
+            }
+        }
+    }
+
+    fn to_be_undone(&self) -> Vec<StepRef> {
+        let of = |(instance, region): (u32, u32)| {
+            self.data.plan.region(region).locals().map(move |local| StepRef::new(instance, local))
+        };
+        let regions = self.data.instances.iter().map(|instance| instance.region);
+        (0..).zip(regions).flat_map(of).filter(|&step| self.data.is_to_be_undone(step)).collect()
     }
 
     /// That steps run again in a run that has ended.
@@ -314,7 +337,8 @@ mod tests {
         let error = records::random_failure(rng, String::new(), attempt);
         let payload = records::random_payload(rng);
         let first_instance = instances;
-        match rng.u8(0..14) {
+        match rng.u8(0..15) {
+            14 => Event::RollbackStarted { cause: RollbackCause::Failure },
             13 => {
                 let mode = if rng.bool() { ResetMode::Failed } else { ResetMode::From };
                 Event::StepsReset { roots: (0..rng.usize(0..3)).map(|_| step).collect(), mode }
@@ -375,8 +399,8 @@ mod tests {
                 statuses.extend(after.steps.iter().map(|step| step.status));
             }
         }
-        // RollbackStarted is refused by this version, and Bypassed is derived.
-        assert_eq!(events.len(), 15, "{events:?}");
+        // Bypassed is derived.
+        assert_eq!(events.len(), 16, "{events:?}");
         assert_eq!(statuses.len(), 9, "{statuses:?}");
     }
 
