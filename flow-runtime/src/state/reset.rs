@@ -81,9 +81,11 @@ impl WorkflowData {
         self.remove(&is_gone, &plan);
     }
 
-    /// Lets a step be complete whose undo failed: its effect is there, and its output.
+    /// Lets a step be complete whose undo failed: its effect is there, and its output. Attempts to undo it that came to no
+    /// end are forgotten.
     fn keep(&mut self, step: StepRef) {
         let state = self.step_mut(step);
+        state.undo = None;
         if state.status == StepStatus::CompensationFailed {
             (state.status, state.error) = (StepStatus::Completed, None);
         }

@@ -63,6 +63,11 @@ impl Lab {
         if is_broken { Err("broken".to_owned()) } else { Ok(()) }
     }
 
+    fn undoes(&self, x: u32) -> Result<(), String> {
+        let is_broken = self.0.broken.lock().unwrap().contains(&format!("undo {x}"));
+        if is_broken { Err("cannot be undone".to_owned()) } else { Ok(()) }
+    }
+
     /// The steps that ran since this was asked last, sorted.
     fn ran(&self) -> Vec<String> {
         self.ran_under().into_iter().map(|(step, _)| step).collect()

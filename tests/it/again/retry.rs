@@ -8,9 +8,28 @@ use flow_runtime::state::{Request, RequestKind, ResetMode, StepStatus, WorkflowS
 use flow_runtime::testing::Graph;
 use flow_runtime::{AskError, WorkflowId, WorkflowStore};
 
-use super::{World, add, on_every_store, recall, soon, work, write};
+use super::{Lab, World, add, on_every_store, recall, soon, work, write};
+
+#[node(undo = unmake)]
+async fn make(#[state] lab: &Lab, cx: &NodeContext, x: u32) -> Result<u32, String> {
+    lab.begins(cx).await?;
+    Ok(x)
+}
+
+#[node]
+async fn unmake(#[state] lab: &Lab, x: &u32) -> Result<(), String> {
+    lab.undoes(*x)
+}
 
 workflow! {
+    fn makes(x: u32) -> u32 {
+        let first = make(x);
+        let second = make(first + 1);
+        let beside = work(first);
+        let last = add(second, beside);
+        last
+    }
+
     fn chain(x: u32) -> u32 {
         let first = work(x);
         let beside = work(x);
@@ -225,6 +244,41 @@ async fn b13_b14_a_step_that_runs_again_has_all_its_time_and_all_its_retries(sto
     assert_eq!(soon(patient().run(&engine, "run")).await.unwrap(), 2);
 }
 
+async fn b18_b57_what_was_undone_is_done_again_under_another_key(store: impl WorkflowStore + Clone) {
+    let world = World::new(store);
+    let engine = world.engine();
+    world.lab.breaks(&["last"]);
+    let error = soon(makes(1).run(&engine, "run")).await.unwrap_err();
+    assert!(matches!(error, RunError::RolledBack { .. }), "{error}");
+    let before = world.lab.ran_under();
+    assert_eq!(before.len(), 4);
+    assert_eq!(world.stored("run").await.status, WorkflowStatus::RolledBack);
+    world.lab.breaks(&[]);
+    engine.retry_failed("run").await.unwrap();
+    assert_eq!(soon(makes(1).run(&engine, "run")).await.unwrap(), 4);
+    let after = world.lab.ran_under();
+    assert_eq!(after.iter().map(|(step, _)| step.as_str()).collect::<Vec<_>>(), ["beside", "first", "last", "second"]);
+    for ((step, was), (_, is)) in before.iter().zip(&after) {
+        assert_eq!(was == is, step == "last", "`{step}`: only what failed may have its effect already");
+    }
+    let stored = world.stored("run").await;
+    assert_eq!((stored.status, stored.cause), (WorkflowStatus::Completed, None));
+}
+
+async fn b18_b59_what_could_not_be_undone_stays_done(store: impl WorkflowStore + Clone) {
+    let world = World::new(store);
+    let engine = world.engine();
+    world.lab.breaks(&["last", "undo 1"]);
+    let error = soon(makes(1).run(&engine, "run")).await.unwrap_err();
+    assert!(matches!(error, RunError::Failed { .. }), "{error}");
+    assert_eq!(world.stored("run").await.status_of("first"), Some(StepStatus::CompensationFailed));
+    world.lab.breaks(&[]);
+    world.lab.ran();
+    engine.retry_failed("run").await.unwrap();
+    assert_eq!(soon(makes(1).run(&engine, "run")).await.unwrap(), 4);
+    assert_eq!(world.lab.ran(), ["last", "second"]);
+}
+
 async fn who_orders_what_cannot_be_is_told(store: impl WorkflowStore + Clone) {
     let world = World::new(store);
     let engine = world.engine();
@@ -260,6 +314,8 @@ on_every_store! {
     b16_b18_a_cancelled_run_goes_on_where_it_was
     b69_what_a_step_wrote_goes_when_it_runs_again
     b13_b14_a_step_that_runs_again_has_all_its_time_and_all_its_retries
+    b18_b57_what_was_undone_is_done_again_under_another_key
+    b18_b59_what_could_not_be_undone_stays_done
     who_orders_what_cannot_be_is_told
 }
 
