@@ -2,6 +2,7 @@
 //! load, to resume and to open.
 
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -89,12 +90,14 @@ pub(crate) async fn all<S: WorkflowStore + Clone>(
 ) -> anyhow::Result<Vec<Figure>> {
     let figure = |name, value, unit, target| Figure { store, name, value, unit, target };
     let resume_target = if store == "sqlite" { "at most 300" } else { "at most 100" };
-    let (open_ms, list_ms) = reopen(sizes, &dir.join("open"), &open).await?;
+    let (open_ms, list_ms) = reopen(sizes, &dir.join("open"), &open, begin_one).await?;
+    let (open_kept_ms, _) = reopen(sizes, &dir.join("kept"), &open, begin_kept).await?;
     Ok(vec![
         figure("late step / early step", late_over_early(sizes, &open(&dir.join("long"))?).await?, "", "at most 1.2"),
         figure("load 1 000 steps", load(&open(&dir.join("load"))?).await?, "us", "at most 200"),
         figure("resume after all committed", resume(sizes, &dir.join("resume"), &open).await?, "ms", resume_target),
         figure("open", open_ms, "ms", "at most 150 at 100 000 runs"),
+        figure("open, input and output of 4 KiB", open_kept_ms, "ms", "at most 150 at 100 000 runs"),
         figure("open and list the newest 50", list_ms, "ms", "at most 200 at 100 000 runs"),
     ])
 }
@@ -181,20 +184,35 @@ async fn resume<S: WorkflowStore + Clone>(
     Ok((reached - start).as_secs_f64() * 1e3)
 }
 
+/// A run that was begun, until it ends.
+type Run = Pin<Box<dyn Future<Output = Result<(), RunError>> + Send>>;
+
+fn begin_one(engine: &Engine, run: u64) -> Result<Run, RunError> {
+    let handle = one(run).start(engine, format!("run-{run}"))?;
+    Ok(Box::pin(async { handle.result().await.map(drop) }))
+}
+
+fn begin_kept(engine: &Engine, run: u64) -> Result<Run, RunError> {
+    let bytes = latency::bytes(&mut { run });
+    let handle = latency::kept(bytes).start(engine, format!("run-{run}"))?;
+    Ok(Box::pin(async { handle.result().await.map(drop) }))
+}
+
 /// How long it takes to open a store that holds many ended runs, and to open it and list the newest, in milliseconds.
 async fn reopen<S: WorkflowStore + Clone>(
     sizes: Sizes,
     dir: &Path,
     open: &impl Fn(&Path) -> anyhow::Result<S>,
+    begin: impl Fn(&Engine, u64) -> Result<Run, RunError>,
 ) -> anyhow::Result<(f64, f64)> {
     let engine = Engine::builder(open(dir)?).durability(Durability::OnSuspend).concurrency(AT_ONCE).build();
     let room = Arc::new(Semaphore::new(AT_ONCE));
     for run in 0..sizes.runs {
-        let (permit, handle) = (room.clone().acquire_owned().await?, one(run).start(&engine, format!("run-{run}"))?);
+        let (permit, run) = (room.clone().acquire_owned().await?, begin(&engine, run)?);
         tokio::spawn(async move {
-            let output = handle.result().await;
+            let ended = run.await;
             drop(permit);
-            output
+            ended
         });
     }
     drop(room.acquire_many(AT_ONCE as u32).await?);

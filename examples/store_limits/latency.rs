@@ -40,7 +40,8 @@ async fn keep(bytes: &[u8]) -> Vec<u8> {
 }
 
 workflow! {
-    fn kept(bytes: Vec<u8>) -> Vec<u8> { keep(bytes) }
+    /// Keeps its input, and gives it.
+    pub(crate) fn kept(bytes: Vec<u8>) -> Vec<u8> { keep(bytes) }
 }
 
 /// The time that one in a hundred commits exceeds while runs are made and deleted.
@@ -64,8 +65,7 @@ async fn come_and_go(engine: Engine, task: usize, end: Instant) -> anyhow::Resul
             break;
         }
         let id = format!("run-{task}-{run}");
-        let bytes = std::iter::repeat_with(|| next(&mut noise)).take(BYTES).collect();
-        kept(bytes).run(&engine, &id).await?;
+        kept(bytes(&mut noise)).run(&engine, &id).await?;
         // One in ten stays for a while, so that there is something to be copied.
         let last = if run % 10 == 0 { run.checked_sub(50) } else { Some(run) };
         if let Some(last) = last {
@@ -75,10 +75,13 @@ async fn come_and_go(engine: Engine, task: usize, end: Instant) -> anyhow::Resul
     Ok(())
 }
 
-/// Bytes that cannot be compressed.
-fn next(noise: &mut u64) -> u8 {
-    *noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-    (*noise >> 56) as u8
+/// What a run keeps, which cannot be compressed.
+pub(crate) fn bytes(noise: &mut u64) -> Vec<u8> {
+    let next = || {
+        *noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (*noise >> 56) as u8
+    };
+    std::iter::repeat_with(next).take(BYTES).collect()
 }
 
 #[cfg(test)]
