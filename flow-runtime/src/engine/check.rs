@@ -143,7 +143,7 @@ impl<W: Workflow> Invocation<W> {
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), RunError> {
+    /// # async fn main() -> Result<(), flow_runtime::RunError> {
     /// use flow_runtime::engine::{StepFate, Verdict};
     /// use flow_runtime::prelude::*;
     ///

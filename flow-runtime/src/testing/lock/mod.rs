@@ -104,9 +104,6 @@ pub fn hold_to_lock(folder: &str, plans: &[&Plan]) {
 /// from [`lock!`](crate::testing::lock).
 ///
 /// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let folder = tempfile::tempdir()?;
-/// # let folder = folder.path();
 /// use flow_runtime::prelude::*;
 /// use flow_runtime::testing::{LockError, LockMode, check_lock};
 ///
@@ -114,10 +111,19 @@ pub fn hold_to_lock(folder: &str, plans: &[&Plan]) {
 /// async fn ship(order: &str) {}
 /// #[node]
 /// async fn bill(order: &str) {}
-/// mod before { use super::*; workflow! { pub fn fulfil(order: String) -> () { ship(order) } } }
-/// mod after { use super::*; workflow! { pub fn fulfil(order: String) -> () { bill(order); ship(order) } } }
-/// # use after as _;
 ///
+/// mod before {
+///     use super::*;
+///     workflow! { pub fn fulfil(order: String) -> () { ship(order) } }
+/// }
+/// mod after {
+///     use super::*;
+///     workflow! { pub fn fulfil(order: String) -> () { bill(order); ship(order) } }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
 /// check_lock(folder, &[before::fulfil::plan()], LockMode::New)?;
 /// let changed = check_lock(folder, &[after::fulfil::plan()], LockMode::New).unwrap_err();
 /// assert!(matches!(&changed, LockError::Changed { changes, .. } if changes.added == ["bill"]));
