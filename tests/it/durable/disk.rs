@@ -1,11 +1,10 @@
-//! Disks under a durable store, and a store that fails where a test says so.
+//! Disks under a durable store, and a store to which all is sent twice.
 //!
 //! In: how a store is opened. Out: the store, and the disks that the next process may find if this one died now.
 
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use flow_runtime::disk::{CrashModel, SimFs};
 use flow_runtime::state::Delta;
@@ -103,47 +102,14 @@ impl<S: WorkflowStore> Disk for Folder<S> {
     }
 }
 
-/// What is wrong with a store.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Fault {
-    /// The commit of this number, from 0, fails, and nothing is kept.
-    Refused(u64),
-    /// It fails, although everything was kept.
-    Ambiguous(u64),
-    /// Each commit is sent twice.
-    Twice,
-}
+/// A store to which each commit is sent twice.
+pub(super) struct Twice<S>(pub(super) S);
 
-/// A store with a fault.
-pub(super) struct Faulty<S> {
-    store: S,
-    fault: Fault,
-    commits: AtomicU64,
-}
-
-impl<S> Faulty<S> {
-    pub(super) fn new(store: S, fault: Fault) -> Self {
-        Self { store, fault, commits: AtomicU64::new(0) }
-    }
-}
-
-impl<S: WorkflowStore> WorkflowStore for Faulty<S> {
-    store::hand_on!(|own| &own.store; all but commit);
+impl<S: WorkflowStore> WorkflowStore for Twice<S> {
+    store::hand_on!(|own| &own.0; all but commit);
 
     async fn commit(&self, after: &WorkflowData, delta: &Delta) -> Result<(), StoreError> {
-        let number = self.commits.fetch_add(1, Ordering::SeqCst);
-        let gone = || Err(StoreError::Other("the disk is gone".into()));
-        match self.fault {
-            Fault::Refused(at) if at == number => gone(),
-            Fault::Ambiguous(at) if at == number => {
-                self.store.commit(after, delta).await?;
-                gone()
-            }
-            Fault::Twice => {
-                self.store.commit(after, delta).await?;
-                self.store.commit(after, delta).await
-            }
-            _ => self.store.commit(after, delta).await,
-        }
+        self.0.commit(after, delta).await?;
+        self.0.commit(after, delta).await
     }
 }

@@ -1,10 +1,11 @@
 //! Behaviour 45: the code is edited between a crash and the resume, and a stored output is of no use to it.
 
 use flow_runtime::prelude::*;
+use flow_runtime::testing::FailingStore;
 use flow_runtime::{WorkflowData, WorkflowStore};
 use serde::{Deserialize, Serialize};
 
-use super::disk::{Disk, Fault, Faulty};
+use super::disk::Disk;
 use super::{Begun, found};
 
 /// What `open` gives in the code that the run began with.
@@ -66,7 +67,8 @@ fn engine(store: impl WorkflowStore, begun: &Begun) -> Engine<Begun> {
 /// The run dies between its two steps, and the second cannot read the first any more.
 pub(super) async fn an_output_of_another_type_is_named<D: Disk>(disk: D) {
     let begun = Begun::default();
-    let dying = Faulty::new(disk.open(), Fault::Refused(2));
+    let dying = FailingStore::new(disk.open());
+    dying.fail_commit(2);
     before::greeting(77).run(&engine(dying, &begun), "run").await.unwrap_err();
     assert_eq!(begun.take(), ["account", "greet"]);
     let account = |data: &WorkflowData| data.steps[0].clone();

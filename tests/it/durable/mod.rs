@@ -13,10 +13,10 @@ use std::time::Duration;
 use flow_runtime::plan::Policy;
 use flow_runtime::prelude::*;
 use flow_runtime::state::{StepStatus, WorkflowStatus, decode};
-use flow_runtime::testing::Graph;
+use flow_runtime::testing::{FailingStore, Graph};
 use flow_runtime::{Durability, SqliteStore, StoreError, WorkflowData, WorkflowId, WorkflowStore};
 
-use disk::{Disk, Fault, Faulty, Folder, Simulated};
+use disk::{Disk, Folder, Simulated, Twice};
 
 const STEPS: u32 = 6;
 
@@ -65,9 +65,12 @@ async fn found<D: Disk>(disk: &D) -> WorkflowData {
 /// Whichever commit fails, whether it was kept or not, the run stops with the store's error, and goes on from what was
 /// kept.
 async fn a_commit_that_fails_stops_the_run<D: Disk>(kind: D) {
-    for fault in (0..=u64::from(STEPS)).flat_map(|at| [Fault::Refused(at), Fault::Ambiguous(at)]) {
-        let (disk, begun) = (kind.fresh(), Begun::default());
-        let engine = Engine::new(Faulty::new(disk.open(), fault));
+    for (at, is_kept) in (0..=u64::from(STEPS)).flat_map(|at| [(at, false), (at, true)]) {
+        let (disk, begun, context) = (kind.fresh(), Begun::default(), format!("commit {at}, kept: {is_kept}"));
+        let store = FailingStore::new(disk.open());
+        store.fail_commit(at);
+        store.though_kept(is_kept);
+        let engine = Engine::new(store);
         let error = chain(&begun).run(&engine, "run").await.unwrap_err();
         assert!(
             matches!(&error, RunError::Store { source, .. } if matches!(**source, StoreError::Other(_))),
@@ -77,16 +80,15 @@ async fn a_commit_that_fails_stops_the_run<D: Disk>(kind: D) {
         let done = match disk.open().load(&id()).await {
             Ok(data) => completed(&data),
             Err(StoreError::NotFound { .. }) => 0,
-            Err(error) => panic!("{fault:?}: {error}"),
+            Err(error) => panic!("{context}: {error}"),
         };
-        let (Fault::Refused(at) | Fault::Ambiguous(at)) = fault else { unreachable!("the others do not fail") };
-        let kept = at as usize - usize::from(at > 0 && matches!(fault, Fault::Refused(_)));
-        assert_eq!(done, kept, "{fault:?}");
+        let kept = at as usize - usize::from(at > 0 && !is_kept);
+        assert_eq!(done, kept, "{context}");
         let before = begun.take();
-        assert_eq!(before.len(), at as usize, "nothing begins after {fault:?}: {before:?}");
+        assert_eq!(before.len(), at as usize, "nothing begins after {context}: {before:?}");
         assert_eq!(chain(&begun).run(&Engine::new(disk.open()), "run").await.unwrap(), STEPS);
         let rest: Vec<String> = (done as u32..STEPS).map(|step| format!("s{step}")).collect();
-        assert_eq!(begun.take(), rest, "after {fault:?}");
+        assert_eq!(begun.take(), rest, "after {context}");
     }
 }
 
@@ -182,7 +184,7 @@ async fn no_effect_saw_what_may_be_lost<D: Disk>(kind: D) {
 async fn a_change_sent_twice_is_applied_once<D: Disk>(kind: D) {
     for durability in [Durability::Strict, Durability::OnSuspend] {
         let (disk, begun) = (kind.fresh(), Begun::default());
-        let engine = Engine::builder(Faulty::new(disk.open(), Fault::Twice)).durability(durability).build();
+        let engine = Engine::builder(Twice(disk.open())).durability(durability).build();
         assert_eq!(chain(&begun).run(&engine, "run").await.unwrap(), STEPS);
         drop(engine);
         let data = found(&disk).await;
