@@ -148,6 +148,7 @@ async fn an_order_waits_for_who_knows_the_workflow_and_then_it_is_done_at_once(s
     world.lab.ran();
     // An engine that has stopped takes nothing up.
     engine.retry_failed("one").await.unwrap();
+    engine.shutdown(Duration::ZERO).await;
     assert_eq!(world.stored("one").await.status, WorkflowStatus::Failed);
     // This engine does not know the workflow: it leaves word.
     world.engine().retry_failed("one").await.unwrap();

@@ -4,10 +4,14 @@
 
 use std::collections::BTreeMap;
 
+use super::plans::{self, Item};
 use super::records;
 use super::walk::Walk;
 use crate::plan::StepKind;
-use crate::state::{Event, ResetMode, StepRef, StepState, StepStatus, WorkflowData, WorkflowStatus};
+use crate::state::{
+    CompletedBy, Encoding, Event, Payload, Phase, RegionKind, ResetMode, RunCreated, RunOutcome, RunOutput, StepRef,
+    StepState, StepStatus, WorkflowData, WorkflowStatus,
+};
 
 /// A run that has ended, and what a reset makes of it.
 struct Case {
@@ -62,6 +66,17 @@ fn dependencies(data: &WorkflowData, step: StepRef) -> Vec<StepRef> {
     let used = plan.inputs.iter().chain(plan.after.iter());
     let at = |&local: &u32| Some(StepRef::new(data.enclosing(step.instance, data.plan.step(local).region)?, local));
     used.filter_map(at).collect()
+}
+
+/// The steps that the value of a branch or a fan-out is made of.
+fn values(data: &WorkflowData, head: StepRef) -> Vec<StepRef> {
+    let opened = data.opened_by(head).filter(|&instance| !data.instances[instance as usize].failed);
+    let tail = |instance: u32| {
+        let region = data.plan.region(data.instances[instance as usize].region);
+        let at = move |&local: &u32| Some(StepRef::new(data.enclosing(instance, data.plan.step(local).region)?, local));
+        region.tail.iter().filter_map(at)
+    };
+    opened.flat_map(tail).collect()
 }
 
 /// Whether a failure of a region around this step was caught.
@@ -125,6 +140,11 @@ fn b18_what_ends_before_a_reset_and_follows_from_nothing_that_runs_again_stays_a
                 assert!(reason || Some(path) == root.as_ref(), "seed {seed}: {path:?} need not run again: {reset:?}");
             }
         }
+        for head in steps(&after).into_iter().filter(|&step| !is_call(&after, step)) {
+            let is_kept = after.step(head).status == StepStatus::Completed;
+            let unmet = values(&after, head).into_iter().find(|&used| is_kept && !after.satisfies(used));
+            assert_eq!(unmet, None, "seed {seed}: {} is kept, and its value runs again", after.path(head));
+        }
         // What was opened is there, or its head is evaluated again.
         for path in were.keys().filter(|path| !are.contains_key(*path)) {
             let gone = were[path].instance;
@@ -162,6 +182,69 @@ fn b70_a_step_whose_effect_is_to_happen_once_more_has_another_key() {
         }
     }
     assert!(raised > 300, "{raised}");
+}
+
+/// A branch, or what stands in an item, that completed, was reset, and fails then has had its effect once.
+#[test]
+fn b70_a_head_whose_steps_have_run_before_gives_them_other_keys() {
+    let mut data = new_run(vec![Item::each("ys", vec![Item::call("print")])]);
+    let (head, inner) = (StepRef::new(0, 0), StepRef::new(1, 1));
+    let open = Event::RegionOpened { step: head, first_instance: 1, kind: RegionKind::Items(1) };
+    let from = |step| Event::StepsReset { roots: vec![step], mode: ResetMode::From };
+    apply_all(&mut data, vec![open, started(inner, 1), completed(inner, 1), end(RunOutcome::Completed)]);
+    apply_all(&mut data, vec![from(inner), started(inner, 2), failed(inner, 2), end(RunOutcome::Failed), from(head)]);
+    assert_eq!((data.step(head).status, data.step(head).resets), (StepStatus::Pending, 1));
+    // Without an effect before, the key stays as it was.
+    let open = Event::RegionOpened { step: head, first_instance: 1, kind: RegionKind::Items(1) };
+    apply_all(&mut data, vec![open, started(inner, 1), failed(inner, 1), end(RunOutcome::Failed), from(head)]);
+    assert_eq!(data.step(head).resets, 1);
+}
+
+/// The run was cut off in the middle of an item whose failure was caught already: there is nothing to wait for.
+#[test]
+fn b15_b18_a_fan_out_of_which_nothing_runs_again_has_its_value() {
+    let item = vec![Item::call("one"), Item::call("two")];
+    let mut data = new_run(vec![Item::each("ys", item).caught(), Item::call("other")]);
+    let (head, other, one, two) = (StepRef::new(0, 0), StepRef::new(0, 1), StepRef::new(1, 2), StepRef::new(1, 3));
+    let open = Event::RegionOpened { step: head, first_instance: 1, kind: RegionKind::Items(1) };
+    let starts = [one, two, other].map(|step| started(step, 1));
+    let failures = [one, other].map(|step| failed(step, 1));
+    apply_all(&mut data, [vec![open], starts.to_vec(), failures.to_vec(), vec![end(RunOutcome::Failed)]].concat());
+    assert_eq!((data.step(head).status, data.step(two).status), (StepStatus::Cancelled, StepStatus::Cancelled));
+    apply_all(&mut data, vec![Event::StepsReset { roots: Vec::new(), mode: ResetMode::Failed }]);
+    assert_eq!((data.step(head).status, data.step(other).status), (StepStatus::Completed, StepStatus::Pending));
+    assert_eq!((data.step(one).status, data.step(two).status), (StepStatus::Failed, StepStatus::Cancelled));
+}
+
+/// A run of these items of which nothing but its creation has happened.
+fn new_run(items: Vec<Item>) -> WorkflowData {
+    let created = RunCreated::new(records::id("run"), plans::plan("run", &items), payload());
+    WorkflowData::new(7, &created, 1)
+}
+
+fn apply_all(data: &mut WorkflowData, events: Vec<Event>) {
+    events.iter().for_each(|event| records::apply(data, event, 1));
+}
+
+fn payload() -> Payload {
+    Payload::new(Encoding::Raw, b"output".to_vec())
+}
+
+fn started(step: StepRef, attempt: u32) -> Event {
+    Event::StepStarted { step, attempt, phase: Phase::Do }
+}
+
+fn completed(step: StepRef, attempt: u32) -> Event {
+    Event::StepCompleted { step, attempt, payload: payload(), data: Vec::new(), by: CompletedBy::Body }
+}
+
+fn failed(step: StepRef, attempt: u32) -> Event {
+    let error = records::random_failure(&mut fastrand::Rng::with_seed(1), String::new(), attempt);
+    Event::StepFailed { step, attempt, error }
+}
+
+fn end(outcome: RunOutcome) -> Event {
+    Event::RunEnded { outcome, output: RunOutput::Errors(Vec::new()) }
 }
 
 #[test]
