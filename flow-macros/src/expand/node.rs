@@ -259,6 +259,26 @@ fn called(model: &NodeModel) -> TokenStream {
 
 /// Checks that only the compiler can make.
 fn checks(model: &NodeModel) -> TokenStream {
+    let (undo, output) = (undo_is_repeatable(model), output_is_no_result(model));
+    quote!(#undo #output)
+}
+
+/// An undo is attempted until it succeeds, and again after a crash.
+fn undo_is_repeatable(model: &NodeModel) -> Option<TokenStream> {
+    let Undo { path, .. } = model.options.undo.as_ref()?;
+    if !model.function.sig.generics.params.is_empty() {
+        return None;
+    }
+    let flow = super::runtime(model.options.krate.as_ref());
+    let message =
+        "an undo is attempted again after a crash, which `at_most_once` forbids: name a node that may be repeated";
+    let at = path.segments.last().map_or_else(Span::call_site, |last| last.ident.span());
+    let assertion = quote_spanned!(at=> ::core::assert!(!<#path as #flow::Node>::POLICY.at_most_once, #message););
+    Some(quote!(const _: () = { #assertion };))
+}
+
+/// A `Result` under another name would be taken for an output.
+fn output_is_no_result(model: &NodeModel) -> TokenStream {
     if !model.function.sig.generics.params.is_empty() || !matches!(model.output.failure, Failure::Never) {
         return TokenStream::new();
     }

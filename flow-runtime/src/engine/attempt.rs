@@ -13,9 +13,10 @@ use std::task::{Context, Poll, Waker};
 use tracing::{Instrument, Span};
 
 use super::NodeContext;
+use super::layer::{AttemptOutcome, Layers, Passed};
 use super::parts::{Cut, cut};
 use super::tree::{Body, BodyError, Tree, Value, WaitFor};
-use crate::state::{Cause, Encoding, FailureKind, NodeFailure, Packing, Payload, StepRef};
+use crate::state::{BoxError, Cause, Encoding, FailureKind, NodeFailure, Packing, Payload, StepRef, is_permanent};
 
 /// An attempt that has its permit and may begin.
 pub(crate) struct Attempt {
@@ -33,6 +34,8 @@ pub(crate) struct Attempt {
     pub(crate) strict_roundtrip: bool,
     /// What is done to payloads before they are stored, and how long they may be.
     pub(crate) packing: Arc<Packing>,
+    /// What stands around it.
+    pub(crate) layers: Layers,
 }
 
 /// How an attempt ended.
@@ -72,6 +75,10 @@ impl Attempt {
 
     /// Runs a body that blocks its thread; to be called where that is allowed.
     pub(crate) fn run_blocking(self) -> AttemptEnd {
+        if !self.layers.is_empty() {
+            let result = tokio::runtime::Handle::current().block_on(self.body().instrument(self.span.clone()));
+            return self.end(result);
+        }
         let entered = self.span.enter();
         let mut body = Caught::new(&*self.tree, &self.cx);
         let result = match body.poll(&mut Context::from_waker(Waker::noop())) {
@@ -84,7 +91,19 @@ impl Attempt {
 
     async fn body(&self) -> Result<Value, AttemptError> {
         let mut body = Caught::new(&*self.tree, &self.cx);
-        poll_fn(|task| body.poll(task)).await
+        if self.layers.is_empty() {
+            return poll_fn(|task| body.poll(task)).await;
+        }
+        let mut passed = Passed::none(&self.layers, &self.cx);
+        passed.ask().await?;
+        let result = poll_fn(|task| body.poll(task)).await;
+        passed.tell(match &result {
+            Ok(_) => AttemptOutcome::Succeeded,
+            Err(AttemptError { kind, message, permanent, .. }) => {
+                AttemptOutcome::Failed { kind: *kind, message, permanent: *permanent }
+            }
+        });
+        result
     }
 
     fn end(self, result: Result<Value, AttemptError>) -> AttemptEnd {
@@ -179,6 +198,12 @@ impl AttemptError {
     pub(crate) fn new(kind: FailureKind, message: String) -> Self {
         let permanent = kind == FailureKind::Encode;
         Self { kind, message, cause: None, permanent, gave_up: false, live: None }
+    }
+
+    /// An error that says itself whether another attempt is pointless.
+    pub(crate) fn of_node(error: BoxError) -> Self {
+        let permanent = is_permanent(error.as_ref());
+        Self::from_body(BodyError::Failed { error, permanent })
     }
 
     fn from_body(failed: BodyError) -> Self {

@@ -9,6 +9,7 @@ use super::clock::{Clock, SystemClock};
 use super::durability::Durability;
 use super::hold::Hold;
 use super::invocation::AnyState;
+use super::layer::Layer;
 use super::observers::Observers;
 use super::retention::{Retention, keep_removing};
 use super::runner::Runner;
@@ -34,6 +35,7 @@ const DEFAULT_INTERRUPTIONS: u32 = 10;
 pub(super) struct Options {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) observers: Observers,
+    pub(super) layers: Vec<Arc<dyn Layer>>,
     pub(super) concurrency: usize,
     pub(super) strict_roundtrip: bool,
     pub(super) packing: Packing,
@@ -52,6 +54,7 @@ impl Options {
         Self {
             clock: Arc::new(SystemClock),
             observers: Observers::default(),
+            layers: Vec::new(),
             concurrency: DEFAULT_CONCURRENCY,
             strict_roundtrip: false,
             packing: Packing::default(),
@@ -157,6 +160,13 @@ impl<S: Send + Sync + 'static> EngineBuilder<S> {
     /// If it is 0.
     pub fn concurrency(mut self, attempts: usize) -> Self {
         self.options.concurrency(attempts);
+        self
+    }
+
+    /// Puts a layer around every attempt, inside of those that were added before: for logs, limits, circuit breakers. See
+    /// [`Layer`].
+    pub fn layer(mut self, layer: impl Layer) -> Self {
+        self.options.layers.push(Arc::new(layer));
         self
     }
 
@@ -298,6 +308,21 @@ impl<S: Send + Sync + 'static> EphemeralBuilder<S> {
     /// If it is 0.
     pub fn concurrency(mut self, attempts: usize) -> Self {
         self.options.concurrency(attempts);
+        self
+    }
+
+    /// The longest time that all attempts to undo one step may take together, in wall time from the first; an hour by
+    /// default. A node that undoes and has a `deadline` of its own keeps that. What takes longer has failed to be undone,
+    /// and the rest of the rollback goes on.
+    pub fn undo_deadline(mut self, deadline: Duration) -> Self {
+        self.options.undo_deadline = deadline;
+        self
+    }
+
+    /// Puts a layer around every attempt, inside of those that were added before: for logs, limits, circuit breakers. See
+    /// [`Layer`].
+    pub fn layer(mut self, layer: impl Layer) -> Self {
+        self.options.layers.push(Arc::new(layer));
         self
     }
 

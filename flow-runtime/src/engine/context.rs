@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::observers::Observers;
 use super::position::{Position, idempotency_key};
 use super::tree::{At, Value, output_of};
-use crate::plan::{Plan, Providers};
+use crate::plan::{Plan, Providers, StepKind};
 use crate::state::{DecodeError, EncodeError, Encoding, Key, Output, Packing, Payload, WorkflowId, decode, encode};
 
 /// What all attempts of one run share.
@@ -107,7 +107,7 @@ impl NodeContext {
     }
 
     fn stopping(&self) -> &watch::Receiver<bool> {
-        if self.undone.is_some() { &self.run.stopping_undo } else { &self.run.stopping }
+        if self.is_undo() { &self.run.stopping_undo } else { &self.run.stopping }
     }
 
     pub(crate) fn at(&self) -> At<'_> {
@@ -143,6 +143,21 @@ impl NodeContext {
         self.position.path(&self.run.plan)
     }
 
+    /// The name of the node that is run: the step's own, or that of the one that undoes it.
+    pub fn node(&self) -> &str {
+        let step = self.run.plan.step(self.position.local);
+        match (&step.undo, &step.kind) {
+            (Some(undo), _) if self.is_undo() => &undo.node,
+            (_, StepKind::Call { node, .. }) => node,
+            _ => &step.id,
+        }
+    }
+
+    /// Whether this undoes the step.
+    pub fn is_undo(&self) -> bool {
+        self.undone.is_some()
+    }
+
     /// The attempt, from 1; it goes on counting after a crash, and when the step runs again in a run that had ended.
     pub fn attempt(&self) -> u32 {
         self.attempt
@@ -156,7 +171,7 @@ impl NodeContext {
     /// Give it to the system that the node changes, so that an attempt that runs again has its effect once.
     pub fn idempotency_key(&self) -> String {
         let mut path = self.position.path_of_key(&self.run.plan);
-        if self.undone.is_some() {
+        if self.is_undo() {
             path.push_str("\0undo");
         }
         if let Some(id) = &self.run.id {

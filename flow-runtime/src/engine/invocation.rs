@@ -291,9 +291,7 @@ pub(crate) fn run_tree<T: Output, S>(
 /// Waits for the output of a run.
 pub(crate) async fn result_of<T: Output>(live: &Live, id: WorkflowId) -> Result<T, RunError> {
     let workflow = live.workflow.plan.workflow.to_string();
-    let Some(ended) = live.ended().await else {
-        return Err(RunError::Interrupted { workflow, id: Some(id) });
-    };
+    let ended = live.ended().await;
     let (value, payload, read_from) = match &*ended {
         Ended::Error(error) => return Err(error.clone()),
         Ended::Output { value, payload, read_from } => (value, payload, read_from.as_ref()),

@@ -3,10 +3,11 @@
 //! In: runs that begin, park, wake, end. Out: who waits is told, and who looks for runs that are due finds them.
 
 use std::collections::{BTreeSet, HashMap};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use super::drive::{Finished, Park, ReadFrom};
 use super::durability::Durability;
@@ -24,7 +25,6 @@ pub(crate) enum Ended {
 }
 
 /// What becomes of a run.
-#[derive(Clone)]
 pub(crate) enum Phase {
     /// A task drives it.
     Driven,
@@ -42,7 +42,9 @@ pub(crate) struct Live {
     pub(crate) packing: Arc<Packing>,
     pub(crate) durability: Durability,
     pub(crate) bell: Bell,
-    phase: watch::Sender<Phase>,
+    phase: Mutex<Phase>,
+    /// Told when it is in another phase. There may be very many runs, so this and the phase are as small as they can be.
+    changed: Notify,
 }
 
 /// Tells a driver that something was asked of its run.
@@ -105,25 +107,45 @@ impl Live {
         packing: Arc<Packing>,
         durability: Durability,
     ) -> Self {
-        let phase = watch::Sender::new(Phase::Driven);
-        Self { workflow, input, packing, durability, bell: Bell::default(), phase }
+        let (phase, changed) = (Mutex::new(Phase::Driven), Notify::new());
+        Self { workflow, input, packing, durability, bell: Bell::default(), phase, changed }
     }
 
     /// Waits for the end.
-    pub(crate) async fn ended(&self) -> Option<Arc<Ended>> {
-        let mut phase = self.phase.subscribe();
-        let ended = phase.wait_for(|phase| matches!(phase, Phase::Ended(_))).await.ok()?;
-        match &*ended {
+    pub(crate) async fn ended(&self) -> Arc<Ended> {
+        self.until(|phase| match phase {
             Phase::Ended(ended) => Some(ended.clone()),
-            _ => None,
-        }
+            Phase::Driven | Phase::Parked => None,
+        })
+        .await
     }
 
     /// Waits until it is parked or has ended; says whether it is parked.
     pub(crate) async fn rested(&self) -> bool {
-        let mut phase = self.phase.subscribe();
-        let rested = phase.wait_for(|phase| !matches!(phase, Phase::Driven)).await;
-        rested.is_ok_and(|phase| matches!(*phase, Phase::Parked))
+        self.until(|phase| match phase {
+            Phase::Driven => None,
+            Phase::Parked => Some(true),
+            Phase::Ended(_) => Some(false),
+        })
+        .await
+    }
+
+    async fn until<T>(&self, wanted: impl Fn(&Phase) -> Option<T>) -> T {
+        loop {
+            // It is told of what happens from here on, and looks at what has happened before.
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let found = wanted(&self.phase.lock().unwrap_or_else(PoisonError::into_inner));
+            if let Some(found) = found {
+                return found;
+            }
+            changed.await;
+        }
+    }
+
+    fn enter_phase(&self, phase: Phase) {
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = phase;
+        self.changed.notify_waiters();
     }
 
     fn interrupted(&self, id: &WorkflowId) -> Ended {
@@ -154,7 +176,7 @@ impl LiveRuns {
         if runs.by_id.contains_key(id) {
             return false;
         }
-        new.phase.send_replace(Phase::Parked);
+        new.enter_phase(Phase::Parked);
         runs.by_id.insert(id.clone(), Entry { live: Arc::new(new), parked: None });
         runs.park(id, park);
         true
@@ -180,7 +202,7 @@ impl LiveRuns {
         if let Some(due) = park.due {
             runs.due.remove(&(due, id.clone()));
         }
-        live.phase.send_replace(Phase::Driven);
+        live.enter_phase(Phase::Driven);
         Some(live)
     }
 
@@ -207,7 +229,7 @@ impl LiveRuns {
         let parked: Vec<(WorkflowId, Entry)> = runs.by_id.extract_if(|_, entry| entry.parked.is_some()).collect();
         drop(runs);
         for (id, Entry { live, .. }) in parked {
-            live.phase.send_replace(Phase::Ended(Arc::new(live.interrupted(&id))));
+            live.enter_phase(Phase::Ended(Arc::new(live.interrupted(&id))));
         }
     }
 }
@@ -247,7 +269,7 @@ impl LiveGuard {
             return Err(self);
         }
         runs.park(&self.id, park);
-        self.live.phase.send_replace(Phase::Parked);
+        self.live.enter_phase(Phase::Parked);
         drop(runs);
         self.is_done = true;
         Ok(())
@@ -257,7 +279,7 @@ impl LiveGuard {
         self.is_done = true;
         // First out of the table, then told: who is told may start the run again at once.
         self.runs.lock().by_id.remove(&self.id);
-        self.live.phase.send_replace(Phase::Ended(Arc::new(ended)));
+        self.live.enter_phase(Phase::Ended(Arc::new(ended)));
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! In: the store. Out: those that were under way are driven, those that wait are parked until their time comes.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -13,7 +14,7 @@ use super::live::Live;
 use super::requests::fingerprint_of;
 use super::run::{check_shape, unreadable_input};
 use super::shared::Stop;
-use super::values::unpacked;
+use super::values::{detached, unpacked};
 use super::workflows::Registered;
 use crate::state::{Asked, RunCreated, Timestamp, WaitingOn, WorkflowData, WorkflowId, WorkflowStatus};
 use crate::store::{Damaged, Query, StoreError, Summary};
@@ -85,13 +86,14 @@ impl<S: Send + Sync + 'static> Engine<S> {
         self.runner.watches.store(true, Ordering::Relaxed);
         self.runner.keep();
         let mut recovered = Vec::new();
+        let asked: HashSet<WorkflowId> = self.runner.hold.store.asked().await?.into_iter().collect();
         let statuses = [WorkflowStatus::Running, WorkflowStatus::Suspended, WorkflowStatus::RollingBack];
         let mut query = statuses.into_iter().fold(Query::new(), Query::status).page(1000);
         loop {
             let page = self.runner.hold.store.query(&query).await?;
             tell(&page.damaged);
             for run in page.runs {
-                let what = self.recover_run(&run).await;
+                let what = self.recover_run(&run, &asked).await;
                 let Summary { id, workflow, version, .. } = run;
                 recovered.push(Recovered { id, workflow, version, what });
             }
@@ -100,20 +102,25 @@ impl<S: Send + Sync + 'static> Engine<S> {
         }
     }
 
-    async fn recover_run(&self, run: &Summary) -> Recovery {
+    async fn recover_run(&self, run: &Summary, asked: &HashSet<WorkflowId>) -> Recovery {
         if self.runner.live.contains(&run.id) {
             return Recovery::Live;
         }
         let Some(workflow) = self.runner.workflows.find(&run.workflow, run.version) else {
             return Recovery::Unregistered;
         };
-        match self.take_up_run(&run.id, workflow).await {
+        match self.take_up_run(&run.id, workflow, asked).await {
             Ok(what) => what,
             Err(error) => Recovery::Failed(error),
         }
     }
 
-    async fn take_up_run(&self, id: &WorkflowId, workflow: Arc<Registered>) -> Result<Recovery, RunError> {
+    async fn take_up_run(
+        &self,
+        id: &WorkflowId,
+        workflow: Arc<Registered>,
+        asked: &HashSet<WorkflowId>,
+    ) -> Result<Recovery, RunError> {
         let runner = &self.runner;
         let store_error = |error| RunError::Store {
             workflow: workflow.plan.workflow.to_string(),
@@ -125,13 +132,19 @@ impl<S: Send + Sync + 'static> Engine<S> {
             .map_err(|error| unreadable_input(id, &data.plan, &workflow.plan, error))?;
         check_shape(&data, &workflow.plan, runner.shared.adopt_changed_plans)?;
         let created = RunCreated::new(id.clone(), workflow.plan.clone(), input.clone());
-        let live = Live::new(workflow.clone(), input, runner.shared.packing.clone(), runner.shared.durability);
+        let live =
+            Live::new(workflow.clone(), detached(&input), runner.shared.packing.clone(), runner.shared.durability);
         if *runner.shared.stop.borrow() != Stop::No {
             return Ok(Recovery::Live);
         }
         let now = runner.shared.clock.now();
         if rests(&data, now) {
-            let requests = runner.hold.store.requests(id).await.map_err(store_error)?;
+            // For most runs nothing is asked, and each look for it is one at the disk. What comes meanwhile is news later.
+            let requests = if asked.contains(id) {
+                runner.hold.store.requests(id).await.map_err(store_error)?
+            } else {
+                Vec::new()
+            };
             let seen = fingerprint_of(&requests);
             // What was asked of it while nobody was there is news to it.
             let due = if seen == fingerprint_of(&[]) { next_wait(&data) } else { Some(now) };

@@ -23,7 +23,7 @@ use super::shared::{EngineShared, Stop};
 use super::tasks;
 use super::tree::Tree;
 use super::unattended::Passed;
-use super::values::unpacked;
+use super::values::{detached, unpacked};
 use super::workflows::Workflows;
 use crate::state::{RunCreated, Timestamp, WorkflowId};
 use crate::store::StoreError;
@@ -155,7 +155,7 @@ impl Runner {
             return;
         }
         let created = RunCreated::new(id.clone(), workflow.plan.clone(), input.clone());
-        let live = Live::new(workflow, input, self.shared.packing.clone(), self.shared.durability);
+        let live = Live::new(workflow, detached(&input), self.shared.packing.clone(), self.shared.durability);
         let (live, is_new) = self.live.enter(id, live);
         live.bell.ring();
         if is_new { self.drive(live, created, None) } else { self.wake(id, true) }

@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, watch};
 use super::builder::Options;
 use super::clock::Clock;
 use super::durability::Durability;
+use super::layer::Layers;
 use super::observers::Observers;
 use crate::state::Packing;
 
@@ -26,6 +27,8 @@ pub(crate) enum Stop {
 pub(crate) struct EngineShared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) observers: Observers,
+    /// What stands around every attempt.
+    pub(crate) layers: Layers,
     /// How many attempts may run at once.
     pub(crate) concurrency: usize,
     /// One permit for each attempt that may run at once.
@@ -53,6 +56,7 @@ impl EngineShared {
         Self {
             clock: options.clock,
             observers: options.observers,
+            layers: options.layers.into(),
             concurrency: options.concurrency,
             permits: semaphore(options.concurrency),
             nodes: Mutex::default(),

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::attempt::catch;
 use super::tree::{At, Tree, Value};
 use crate::plan::StepKind;
@@ -145,6 +147,12 @@ impl Values {
 pub(crate) fn unpacked(packing: &Packing, payload: &Payload) -> Result<Payload, DecodeError> {
     let payload = catch(|| packing.unpack(payload)).flatten();
     payload.map_err(|reason| DecodeError { expected: "encoded value", reason })
+}
+
+/// The payload with bytes of its own: those of a loaded run are a part of all that was read of it, which would stay in
+/// memory as long as they do.
+pub(crate) fn detached(payload: &Payload) -> Payload {
+    Payload { bytes: Bytes::copy_from_slice(&payload.bytes), ..payload.clone() }
 }
 
 /// The item of each `for` around the steps of this instance, the outermost first.

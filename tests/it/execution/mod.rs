@@ -12,6 +12,7 @@ mod data;
 mod failure;
 mod hosting;
 mod identity;
+mod layers;
 mod limits;
 mod observers;
 mod panics;

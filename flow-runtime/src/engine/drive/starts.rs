@@ -137,6 +137,7 @@ impl Driver {
             strict_roundtrip: self.engine.strict_roundtrip,
             inline_bytes: self.inline_bytes(),
             packing: self.engine.packing.clone(),
+            layers: self.engine.layers.clone(),
         }
     }
 
