@@ -234,7 +234,7 @@ fn a_chain_tells_each_cause_once() {
 fn a_failed_run_tells_all_failures_with_their_causes() {
     let error = run_error_after(None).unwrap();
     let expected = "run `r` of `order` failed: step `charge` failed at attempt 2: in between: the root of it; \
-                    step `ship` failed at attempt 2: in between: the root of it";
+                    step `ship` failed at attempt 2: in between: the root of it; left as they are: pack";
     assert_eq!(error.to_string(), expected);
     assert!(error.source().is_none());
     // Each by itself says the same, whether the node's own error is at hand or not.

@@ -227,7 +227,9 @@ fn b38_an_event_of_a_newer_version_is_refused_by_name() {
 /// The error of a record of which these bytes, counted from the beginning of its first step, were changed.
 fn with_first_step(at: usize, bytes: &[u8]) -> CodecError {
     use super::generated::flow as fb;
-    let mut record = write_record(&some_record(), Plans::Inline).unwrap();
+    let mut record = some_record();
+    record.steps[0].output = Some(crate::state::Payload::new(crate::state::Encoding::Raw, vec![1, 2, 3]));
+    let mut record = write_record(&record, Plans::Inline).unwrap();
     let steps = flatbuffers::root::<fb::Record<'_>>(&record).unwrap().steps().unwrap();
     let at = steps.bytes().as_ptr() as usize - record.as_ptr() as usize + at;
     record[at..at + bytes.len()].copy_from_slice(bytes);
