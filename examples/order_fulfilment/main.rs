@@ -18,9 +18,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use flow_examples::in_workspace;
-use flow_runtime::engine::AskError;
 use flow_runtime::observe::LineProgress;
 use flow_runtime::prelude::*;
+use flow_runtime::state::WorkflowStatus;
+use flow_runtime::{StoreError, WorkflowId};
 use serde::{Deserialize, Serialize};
 
 use ledger::{Effect, Ledger};
@@ -137,7 +138,7 @@ struct Args {
     /// The file that stands for the world outside
     #[arg(long, default_value_os_t = in_workspace("target/order-fulfilment/ledger.jsonl"))]
     ledger: PathBuf,
-    /// Let runs go on that have failed
+    /// Run orders once more whose run has failed
     #[arg(long)]
     retry_failed: bool,
     /// Keep progress in JSON to look at, one file for each run
@@ -170,7 +171,7 @@ async fn fulfil_all(args: Args) -> anyhow::Result<ExitCode> {
     for order in orders {
         let id = order.id.clone();
         if args.retry_failed {
-            go_on(&engine, &id).await?;
+            forget_failed(&engine, &WorkflowId::new(&id)?).await?;
         }
         runs.push((id.clone(), fulfil(order).start(&engine, &id)?));
     }
@@ -191,7 +192,7 @@ async fn fulfil_all(args: Args) -> anyhow::Result<ExitCode> {
                 let is_ended = matches!(error, RunError::Failed { .. });
                 eprintln!("error: {:#}", anyhow::Error::from(error));
                 if is_ended {
-                    eprintln!("  once the cause is gone, --retry-failed lets it go on");
+                    eprintln!("  once the cause is gone, --retry-failed begins it again");
                 }
             }
         }
@@ -200,10 +201,12 @@ async fn fulfil_all(args: Args) -> anyhow::Result<ExitCode> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Lets a run go on that failed: with what failed, under the same keys, so what was done in the world is not done twice.
-async fn go_on(engine: &Engine<Ledger>, id: &str) -> Result<(), AskError> {
-    match engine.retry_failed(id).await {
-        Err(AskError::Unknown { .. } | AskError::NotEnded { .. } | AskError::NothingToRetry { .. }) => Ok(()),
-        asked => asked,
+/// Removes the record of a run that failed, so that it can begin again. Its steps get the same keys as before, so what
+/// they did in the world is not done twice.
+async fn forget_failed(engine: &Engine<Ledger>, id: &WorkflowId) -> Result<(), StoreError> {
+    match engine.load(id).await {
+        Ok(run) if run.status == WorkflowStatus::Failed => engine.delete(id).await,
+        Ok(_) | Err(StoreError::NotFound { .. }) => Ok(()),
+        Err(error) => Err(error),
     }
 }
