@@ -49,6 +49,14 @@ async fn held_undo(#[state] app: &App, what: &str) {
     app.log.note(format!("undo {what}"));
 }
 
+/// Ends when it is told to.
+#[node(undo = unbook)]
+async fn book_until_told(#[state] app: &App, cx: &NodeContext) -> String {
+    app.begun.notify_one();
+    cx.cancelled().await;
+    "last".to_owned()
+}
+
 #[node]
 async fn fails(_what: &str) -> Result<u32, String> {
     Err("no".to_owned())
@@ -59,6 +67,11 @@ workflow! {
         let flight = book("flight");
         #[after(flight)]
         wait_for::<bool>("go")
+    }
+
+    fn has_no_output() -> u8 {
+        let last = book_until_told();
+        last.as_bytes()[7]
     }
 
     fn held() -> u32 {
@@ -121,6 +134,25 @@ async fn b58_a_shutdown_during_a_rollback_loses_nothing(store: impl WorkflowStor
     assert_eq!(app.log.all(), ["book first", "book second", "undo second", "undo first"]);
 }
 
+async fn b17_a_shutdown_undoes_nothing_when_the_output_cannot_be_made(store: impl WorkflowStore + Clone) {
+    let app = App::default();
+    let engine = engine_of(store.clone(), &app);
+    let run = has_no_output().start(&engine, "run").unwrap();
+    soon(app.begun.notified()).await;
+    soon(engine.shutdown(Duration::from_secs(60))).await;
+    assert!(matches!(soon(run.result()).await, Err(RunError::Interrupted { .. })));
+    drop(engine);
+    let stored = store.load(&WorkflowId::new("run").unwrap()).await.unwrap();
+    assert_eq!((stored.status, stored.status_of("last")), (WorkflowStatus::Running, Some(StepStatus::Completed)));
+    assert_eq!(app.log.undone(), Vec::<String>::new());
+
+    let error = soon(has_no_output().run(&engine_of(store.clone(), &app), "run")).await.unwrap_err();
+    assert!(matches!(&error, RunError::RolledBack { .. }), "{error}");
+    assert_eq!((&*error.failures()[0].failure.step, app.log.undone()), ("output", vec!["last".to_owned()]));
+    let again = soon(has_no_output().run(&engine_of(store, &app), "run")).await.unwrap_err();
+    assert_eq!(again.to_string(), error.to_string());
+}
+
 async fn an_undo_that_ends_within_the_grace_of_a_shutdown_is_kept(store: impl WorkflowStore + Clone) {
     let app = App::default();
     let engine = engine_of(store.clone(), &app);
@@ -169,6 +201,7 @@ async fn b16_a_run_in_a_rollback_is_taken_up_again(store: impl WorkflowStore + C
 on_every_store! {
     b16_a_cancel_undoes_and_a_terminate_does_not
     b58_a_shutdown_during_a_rollback_loses_nothing
+    b17_a_shutdown_undoes_nothing_when_the_output_cannot_be_made
     an_undo_that_ends_within_the_grace_of_a_shutdown_is_kept
     who_terminates_a_rollback_leaves_the_rest
     b16_a_run_in_a_rollback_is_taken_up_again

@@ -164,8 +164,12 @@ impl Driver {
         self.journal.as_ref().and_then(Journal::inline_bytes)
     }
 
-    /// The end of a run that cannot go on, unless it has something to undo first.
+    /// The end of a run that cannot go on, unless it has something to undo first. A shutdown undoes nothing, and leaves
+    /// this to whoever takes the run up.
     fn stop(&mut self, cause: RollbackCause) -> Result<Option<End>, RunError> {
+        if self.mode == Mode::ShuttingDown {
+            return Ok(Some(Err(self.interrupted())));
+        }
         self.cancel_leftovers(|_, _| true);
         self.cancel_waits();
         if self.roll_back(cause) { Ok(None) } else { self.end().map(Some) }
