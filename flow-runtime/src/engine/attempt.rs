@@ -69,14 +69,16 @@ pub(crate) struct AttemptError {
 impl Attempt {
     /// Runs the body to its end.
     pub(crate) async fn run(self) -> AttemptEnd {
-        let result = self.body().instrument(self.span.clone()).await;
+        let result = self.body(|| true).instrument(self.span.clone()).await;
         self.end(result)
     }
 
-    /// Runs a body that blocks its thread; to be called where that is allowed.
-    pub(crate) fn run_blocking(self) -> AttemptEnd {
+    /// Runs a body that blocks its thread; to be called where that is allowed. It cannot be dropped while it waits for its
+    /// layers, so it is asked after them whether anybody still wants it.
+    pub(crate) fn run_blocking(self, is_wanted: impl Fn() -> bool) -> AttemptEnd {
         if !self.layers.is_empty() {
-            let result = tokio::runtime::Handle::current().block_on(self.body().instrument(self.span.clone()));
+            let body = self.body(is_wanted).instrument(self.span.clone());
+            let result = tokio::runtime::Handle::current().block_on(body);
             return self.end(result);
         }
         let entered = self.span.enter();
@@ -89,13 +91,16 @@ impl Attempt {
         self.end(result)
     }
 
-    async fn body(&self) -> Result<Value, AttemptError> {
+    async fn body(&self, is_wanted: impl Fn() -> bool) -> Result<Value, AttemptError> {
         let mut body = Caught::new(&*self.tree, &self.cx);
         if self.layers.is_empty() {
             return poll_fn(|task| body.poll(task)).await;
         }
         let mut passed = Passed::none(&self.layers, &self.cx);
         passed.ask().await?;
+        if !is_wanted() {
+            return Err(AttemptError::new(FailureKind::Error, "nobody waits for it any more".to_owned()));
+        }
         let result = poll_fn(|task| body.poll(task)).await;
         passed.tell(match &result {
             Ok(_) => AttemptOutcome::Succeeded,

@@ -17,21 +17,27 @@ use crate::state::{FailureKind, StepRef};
 
 type Outbox = mpsc::UnboundedSender<Message>;
 
-/// A task that is stopped when this is dropped.
-pub(crate) struct Task(AbortHandle);
+/// A task that is stopped when this is dropped; a blocking body that has begun goes on.
+pub(crate) struct Task {
+    handle: AbortHandle,
+    /// Goes with this, so that who cannot be stopped can see it.
+    _wanted: Arc<()>,
+}
 
 impl Drop for Task {
     fn drop(&mut self) {
-        self.0.abort();
+        self.handle.abort();
     }
 }
 
 /// Runs an attempt beside the driver. A blocking body keeps its permits to its end, even if it is abandoned.
 pub(crate) fn run_attempt(attempt: Attempt, blocking: bool, permits: (Option<Permit>, Permit), outbox: Outbox) -> Task {
     let report = Report { step: attempt.step, number: attempt.number, outbox, sent: false };
+    let wanted = Arc::new(());
     let handle = if blocking {
+        let wanted = Arc::downgrade(&wanted);
         tokio::task::spawn_blocking(move || {
-            let end = attempt.run_blocking();
+            let end = attempt.run_blocking(|| wanted.strong_count() > 0);
             hand_over(report, end, permits);
         })
         .abort_handle()
@@ -42,7 +48,7 @@ pub(crate) fn run_attempt(attempt: Attempt, blocking: bool, permits: (Option<Per
         })
         .abort_handle()
     };
-    Task(handle)
+    Task { handle, _wanted: wanted }
 }
 
 /// Reports the end before the permits go back, so that the start they make room for never overtakes it: a shutdown

@@ -315,6 +315,28 @@ impl Event {
         matches!(self, Self::StepCompleted { .. } | Self::StepFailed { .. } | Self::AttemptFailed { .. })
     }
 
+    /// The step that this is about, if it is about one.
+    pub const fn step(&self) -> Option<StepRef> {
+        match self {
+            Self::RegionOpened { step, .. }
+            | Self::StepStarted { step, .. }
+            | Self::AttemptFailed { step, .. }
+            | Self::StepWaiting { step, .. }
+            | Self::StepCompleted { step, .. }
+            | Self::StepFailed { step, .. }
+            | Self::StepCancelled { step, .. }
+            | Self::StepReleased { step }
+            | Self::UndoCompleted { step }
+            | Self::UndoFailed { step, .. } => Some(*step),
+            Self::RunCreated(_)
+            | Self::PlanAdopted { .. }
+            | Self::StepsReset { .. }
+            | Self::Asked { .. }
+            | Self::RollbackStarted { .. }
+            | Self::RunEnded { .. } => None,
+        }
+    }
+
     /// The event's name, as documents and errors write it.
     pub const fn name(&self) -> &'static str {
         match self {

@@ -86,7 +86,34 @@ async fn fails(_work: &u32) -> Result<u32, NodeError> {
     Err(NodeError::permanent("no"))
 }
 
+#[node(blocking, timeout = "20ms")]
+fn blocks_in_time(#[state] notes: &Notes) -> u32 {
+    notes.note("blocks".to_owned());
+    2
+}
+
+/// Lets attempts pass when the door is open.
+struct Door {
+    open: Arc<tokio::sync::Notify>,
+    told: tokio::sync::mpsc::UnboundedSender<String>,
+}
+
+impl Layer for Door {
+    fn before<'a>(&'a self, _: &'a NodeContext) -> Admission<'a> {
+        Box::pin(async {
+            self.open.notified().await;
+            Ok(())
+        })
+    }
+
+    fn after(&self, _: &NodeContext, outcome: &AttemptOutcome<'_>) {
+        self.told.send(format!("{outcome:?}")).unwrap();
+    }
+}
+
 workflow! {
+    fn blocks_too_late() -> u32 { blocks_in_time() }
+
     fn works() -> u32 { work() }
 
     fn fails_then() -> u32 {
@@ -168,6 +195,19 @@ async fn a_body_that_blocks_passes_layers_that_wait() {
     let notes = Notes::default();
     assert_eq!(waits_in_blocks().run(&engine(&notes, &[("l", Does::Passes)]), "r").await.unwrap(), 2);
     assert_eq!(notes.all(), ["l before blocks 1", "blocks", "l after blocks Succeeded"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn b13_a_blocking_body_whose_time_was_up_before_it_was_let_pass_does_not_begin() {
+    let (notes, open) = (Notes::default(), Arc::new(tokio::sync::Notify::new()));
+    let (told, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    let door = Door { open: open.clone(), told };
+    let engine = Engine::builder(InMemoryStore::default()).state(notes.clone()).layer(door).build();
+    let error = blocks_too_late().run(&engine, "r").await.unwrap_err();
+    assert_eq!(error.failures()[0].failure.kind, FailureKind::Timeout);
+    open.notify_one();
+    assert_eq!(hears.recv().await.unwrap(), "Abandoned");
+    assert_eq!(notes.all(), Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]

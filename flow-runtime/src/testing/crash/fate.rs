@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use crate::state::{Delta, Event, Phase, Request, StepRef, WorkflowData, WorkflowId};
+use crate::state::{Delta, Event, Phase, Request, WorkflowData, WorkflowId};
 use crate::store::{PartKey, StoreError, WorkflowStore, hand_on};
 
 /// Where a process was killed.
@@ -162,23 +162,6 @@ fn gone() -> StoreError {
     StoreError::Other("the process was killed".into())
 }
 
-/// The step that an event is about.
-fn step_of(event: &Event) -> Option<StepRef> {
-    match event {
-        Event::RegionOpened { step, .. }
-        | Event::StepStarted { step, .. }
-        | Event::AttemptFailed { step, .. }
-        | Event::StepWaiting { step, .. }
-        | Event::StepCompleted { step, .. }
-        | Event::StepFailed { step, .. }
-        | Event::StepCancelled { step, .. }
-        | Event::StepReleased { step }
-        | Event::UndoCompleted { step }
-        | Event::UndoFailed { step, .. } => Some(*step),
-        _ => None,
-    }
-}
-
 fn started(data: &WorkflowData, event: &Event) -> Option<String> {
     match event {
         Event::StepStarted { step, phase: Phase::Do, .. } => Some(data.path(*step)),
@@ -187,11 +170,11 @@ fn started(data: &WorkflowData, event: &Event) -> Option<String> {
 }
 
 fn ends(data: &WorkflowData, event: &Event, path: &str) -> bool {
-    event.is_end_of_attempt() && step_of(event).is_some_and(|step| data.path(step) == path)
+    event.is_end_of_attempt() && event.step().is_some_and(|step| data.path(step) == path)
 }
 
 fn named(data: &WorkflowData, event: &Event) -> String {
-    match step_of(event) {
+    match event.step() {
         Some(step) => format!("{} of `{}`", event.name(), data.path(step)),
         None => event.name().to_owned(),
     }

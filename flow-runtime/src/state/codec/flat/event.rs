@@ -18,7 +18,7 @@ use crate::state::{CompletedBy, Event, Payload, RegionKind, RunCreated, StepRef,
 type Written = WIPOffset<fb::Event<'static>>;
 
 pub(super) fn write(to: &mut Builder, event: &Event, plans: Plans) -> Result<Written, CodecError> {
-    let step = step_of(event).map(write_step);
+    let step = event.step().map(write_step);
     let mut args = fb::EventArgs { step: step.as_ref(), ..Default::default() };
     let fingerprint;
     let roots: Vec<fb::StepRef>;
@@ -96,28 +96,6 @@ pub(super) fn write(to: &mut Builder, event: &Event, plans: Plans) -> Result<Wri
         }
     }
     Ok(fb::Event::create(to, &args))
-}
-
-/// The step that an event is about, if it is about one.
-fn step_of(event: &Event) -> Option<StepRef> {
-    match event {
-        Event::RegionOpened { step, .. }
-        | Event::StepStarted { step, .. }
-        | Event::AttemptFailed { step, .. }
-        | Event::StepWaiting { step, .. }
-        | Event::StepCompleted { step, .. }
-        | Event::StepFailed { step, .. }
-        | Event::StepCancelled { step, .. }
-        | Event::StepReleased { step }
-        | Event::UndoCompleted { step }
-        | Event::UndoFailed { step, .. } => Some(*step),
-        Event::RunCreated(_)
-        | Event::PlanAdopted { .. }
-        | Event::StepsReset { .. }
-        | Event::Asked { .. }
-        | Event::RollbackStarted { .. }
-        | Event::RunEnded { .. } => None,
-    }
 }
 
 fn write_created(to: &mut Builder, created: &RunCreated, plans: Plans) -> WIPOffset<fb::RunCreated<'static>> {
