@@ -25,17 +25,18 @@ pub use crate::engine::place::{
     place, take,
 };
 pub use crate::engine::tree::{
-    At, Body, BodyError, Choice, Slot, TailSlot, Tree, Value, Workflow, run_fallible, run_plain,
+    At, Body, BodyError, Called, Choice, Slot, TailSlot, Tree, Value, Workflow, run_fallible, run_plain,
 };
 pub use crate::engine::{Approval, Invocation, NodeContext, Signal};
 pub use crate::plan::{
-    Backoff, Fingerprint, Node, Plan, Policy, Provide, Providers, Region, Requires, Retry, Source, Step, StepKind, Undo,
+    Backoff, Fingerprint, Node, Parts, Plan, Policy, Provide, Providers, Region, Requires, Retry, Source, Step,
+    StepKind, Undo,
 };
 pub use crate::state::{
     DecodeError, EncodeError, Encoding, FailureKind, NodeError, NodeFailure, Output, Payload, decode, encode,
 };
 
-/// A plan whose parts stand in static memory.
+/// A plan whose parts stand in static memory: its own, or if it calls other workflows all of these steps and regions.
 #[allow(clippy::too_many_arguments)]
 pub const fn plan(
     workflow: &'static str,
@@ -44,9 +45,11 @@ pub const fn plan(
     input: &'static str,
     output: &'static str,
     source: Source,
+    own: Parts,
     steps: &'static [Step],
     regions: &'static [Region],
 ) -> Plan {
+    let (steps, regions) = if steps.is_empty() { (own.steps, own.regions) } else { (steps, regions) };
     Plan {
         workflow: Cow::Borrowed(workflow),
         version,
@@ -87,9 +90,12 @@ pub const fn step(
     }
 }
 
-/// A call of this node.
+/// A call of this node, or of this workflow, whose region is found when the plan is put together.
 pub const fn call<N: Node>() -> StepKind {
-    StepKind::Call { node: Cow::Borrowed(N::NAME), output: Cow::Borrowed(N::OUTPUT), awaits: N::AWAITS }
+    match N::PLAN {
+        Some(_) => StepKind::Sub { workflow: Cow::Borrowed(N::NAME), output: Cow::Borrowed(N::OUTPUT), body: 0 },
+        None => StepKind::Call { node: Cow::Borrowed(N::NAME), output: Cow::Borrowed(N::OUTPUT), awaits: N::AWAITS },
+    }
 }
 
 /// What undoes a step: this node.
@@ -122,6 +128,36 @@ pub const fn region(
 /// A body whose arguments live inside it.
 pub fn later<'a>(body: impl Future<Output = Result<Value, BodyError>> + Send + 'a) -> Body<'a> {
     Box::pin(body)
+}
+
+/// How deep workflows nest in one that calls these. Of workflows that call each other in a circle it has no value, which
+/// is what the compiler says of them.
+pub const fn depth<const N: usize>(called: [u32; N]) -> u32 {
+    let (mut deepest, mut i) = (0, 0);
+    while i < N {
+        if called[i] > deepest {
+            deepest = called[i];
+        }
+        i += 1;
+    }
+    deepest + 1
+}
+
+/// What a step says that calls a workflow: the workflow, with its input.
+pub fn enter<'a, W: Workflow>(input: W::Input) -> Body<'a> {
+    Box::pin(std::future::ready(Err(BodyError::Calls(Called(W::tree(input))))))
+}
+
+/// What a called workflow takes of an argument: a clone, since its input is its own.
+pub trait Given<'c>: Sized {
+    /// The clone.
+    fn given(&self) -> Self;
+}
+
+impl<T: Clone> Given<'_> for T {
+    fn given(&self) -> T {
+        self.clone()
+    }
 }
 
 /// A workflow's output without its type.

@@ -4,6 +4,7 @@ mod adopted_shapes;
 mod again;
 mod branching;
 mod caught_regions;
+mod composition;
 mod conformance;
 mod conformance_mutants;
 mod crash;

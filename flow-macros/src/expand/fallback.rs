@@ -4,7 +4,7 @@
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 
-use super::workflow::{as_node, cfg, front, node_aliases, output_type};
+use super::workflow::{AsNode, as_node, cfg, front, node_aliases, output_type};
 use crate::model::workflow::{Kind, Model};
 
 /// A workflow with errors, and the errors.
@@ -14,7 +14,8 @@ pub(crate) fn workflow(model: &Model, errors: &syn::Error) -> TokenStream {
     let names = model.params.iter().map(|param| &param.ident);
     let front = front(model, rt, &quote!(let _ = (#(#names,)*); #rt::no_such_place()));
     let output = if model.borrows() { quote!(()) } else { output_type(model) };
-    let as_node = as_node(model, rt, &output);
+    let parts = AsNode { depth: TokenStream::new(), called: quote!({ #rt::no_such_place() }) };
+    let as_node = as_node(model, rt, &output, &parts);
     let nodes = node_aliases(model.steps.iter().enumerate().filter_map(|(index, step)| match &step.kind {
         Kind::Call(call) => Some((format_ident!("__Node{index}"), call.path.to_token_stream())),
         _ => None,
@@ -31,7 +32,9 @@ pub(crate) fn workflow(model: &Model, errors: &syn::Error) -> TokenStream {
             #nodes
 
             // Constants may be made from the plan, so there is one.
-            static __PLAN: #rt::Plan = #rt::plan("", 1, "", "", "", #rt::Source::new("", 0, 0), &[], &[]);
+            const __PARTS: #rt::Parts = #rt::Parts { steps: &[], regions: &[], called: &[] };
+            static __PLAN: #rt::Plan =
+                #rt::plan("", 1, "", "", "", #rt::Source::new("", 0, 0), __PARTS, &[], &[]);
 
             impl #rt::Workflow for #ident {
                 type Input = ();

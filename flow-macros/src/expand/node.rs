@@ -11,7 +11,7 @@ use super::policy::policy;
 use crate::check::Checked;
 use crate::model::bounds::{depends, is_relaxed, needs_bounds, without_bounds};
 use crate::model::node::{Failure, NodeModel, Parameter, Role};
-use crate::model::policy::Undo;
+use crate::model::policy::{NO_NODE, NO_REPEAT, Undo};
 use crate::parse::language::plain_name;
 
 /// The code of a node.
@@ -270,11 +270,12 @@ fn undo_is_repeatable(model: &NodeModel) -> Option<TokenStream> {
         return None;
     }
     let flow = super::runtime(model.options.krate.as_ref());
-    let message =
-        "an undo is attempted again after a crash, which `at_most_once` forbids: name a node that may be repeated";
     let at = path.segments.last().map_or_else(Span::call_site, |last| last.ident.span());
-    let assertion = quote_spanned!(at=> ::core::assert!(!<#path as #flow::Node>::POLICY.at_most_once, #message););
-    Some(quote!(const _: () = { #assertion };))
+    let assertions = quote_spanned! {at=>
+        ::core::assert!(!<#path as #flow::Node>::POLICY.at_most_once, #NO_REPEAT);
+        ::core::assert!(<#path as #flow::Node>::PLAN.is_none(), #NO_NODE);
+    };
+    Some(quote!(const _: () = { #assertions };))
 }
 
 /// A `Result` under another name would be taken for an output.

@@ -30,6 +30,8 @@ pub(crate) enum Place {
 /// What options say. `None` means that they do not say.
 #[derive(Default)]
 pub(crate) struct Options {
+    /// The first of them as written, to point at.
+    pub(crate) first: Option<Ident>,
     pub(crate) retry: Option<Retry>,
     pub(crate) timeout: Option<Duration>,
     pub(crate) deadline: Option<Duration>,
@@ -77,12 +79,20 @@ const IN_RETRY: &[&str] = &["times", "backoff", "factor", "jitter", "if"];
 /// What is said of `retry` where a step is attempted once.
 pub(crate) const ONCE: &str = "an `at_most_once` step is not tried again\nhelp: remove `retry`, or `at_most_once`";
 
+/// What is said of an undo that must not be repeated.
+pub(crate) const NO_REPEAT: &str =
+    "an undo is attempted again after a crash, which `at_most_once` forbids: name a node that may be repeated";
+
+/// What is said of an undo that is no node.
+pub(crate) const NO_NODE: &str = "a workflow cannot undo a step: name a node";
+
 /// What these options mean at this place.
 pub(crate) fn options(errors: &mut Errors, items: Vec<Item>, place: Place) -> Options {
     let mut read = Options::default();
     let mut seen: Vec<String> = Vec::new();
     for item in items {
         if is_known(errors, &item.name, &mut seen, place) {
+            read.first.get_or_insert_with(|| item.name.clone());
             option(errors, item, &mut read, place);
         }
     }

@@ -15,7 +15,7 @@ use tracing::{Instrument, Span};
 use super::NodeContext;
 use super::layer::{AttemptOutcome, Layers, Passed};
 use super::parts::{Cut, cut};
-use super::tree::{Body, BodyError, Tree, Value, WaitFor};
+use super::tree::{Body, BodyError, Called, Tree, Value, WaitFor};
 use crate::state::{BoxError, Cause, Encoding, FailureKind, NodeFailure, Packing, Payload, StepRef, is_permanent};
 
 /// An attempt that has its permit and may begin.
@@ -152,12 +152,27 @@ impl Attempt {
 
 /// What a step waits for whose output something outside gives.
 pub(crate) fn wait_of(tree: &dyn Tree, cx: &NodeContext) -> Result<WaitFor, AttemptError> {
+    match said(tree, cx)? {
+        BodyError::Waits(wait) => Ok(wait),
+        failed => Err(AttemptError::from_body(failed)),
+    }
+}
+
+/// The workflow that a step calls, with its input.
+pub(crate) fn called_by(tree: &dyn Tree, cx: &NodeContext) -> Result<Arc<dyn Tree>, AttemptError> {
+    match said(tree, cx)? {
+        BodyError::Calls(Called(tree)) => Ok(tree),
+        failed => Err(AttemptError::from_body(failed)),
+    }
+}
+
+/// What a step says that has no body of its own.
+fn said(tree: &dyn Tree, cx: &NodeContext) -> Result<BodyError, AttemptError> {
     let said = catch(|| tree.start(cx.at(), cx).as_mut().poll(&mut Context::from_waker(Waker::noop())));
     match said.map_err(|panic| AttemptError::new(FailureKind::Panic, panic))? {
-        Poll::Ready(Err(BodyError::Waits(wait))) => Ok(wait),
-        Poll::Ready(Err(failed)) => Err(AttemptError::from_body(failed)),
+        Poll::Ready(Err(said)) => Ok(said),
         Poll::Ready(Ok(_)) | Poll::Pending => {
-            Err(AttemptError::new(FailureKind::Error, "the plan says that it waits, and it has a body".to_owned()))
+            Err(AttemptError::new(FailureKind::Error, "the plan says that it has no body, and it has one".to_owned()))
         }
     }
 }
@@ -221,7 +236,9 @@ impl AttemptError {
                 gave_up: false,
                 live: Some(error.into()),
             },
-            BodyError::Waits(_) => Self::new(FailureKind::Error, "the plan does not say that it waits".to_owned()),
+            BodyError::Waits(_) | BodyError::Calls(_) => {
+                Self::new(FailureKind::Error, "the plan does not say that it has no body".to_owned())
+            }
         }
     }
 

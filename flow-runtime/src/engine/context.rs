@@ -110,6 +110,10 @@ impl NodeContext {
         if self.is_undo() { &self.run.stopping_undo } else { &self.run.stopping }
     }
 
+    pub(crate) fn position(&self) -> &Position {
+        &self.position
+    }
+
     pub(crate) fn at(&self) -> At<'_> {
         self.position.at()
     }

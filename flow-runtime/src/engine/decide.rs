@@ -20,7 +20,7 @@ pub(crate) struct Schedule {
     fans: HashMap<StepRef, Fan>,
     /// Calls that may start, oldest first.
     pub(crate) ready: VecDeque<StepRef>,
-    /// Branches, fan-outs and waits whose head may be evaluated, oldest first.
+    /// Branches, fan-outs, called workflows and waits whose head may be evaluated, oldest first.
     pub(crate) heads: VecDeque<StepRef>,
 }
 
@@ -117,7 +117,7 @@ impl Schedule {
     fn enqueue(&mut self, data: &WorkflowData, step: StepRef) {
         match data.plan.step(step.local).kind {
             StepKind::Call { awaits: None, .. } => self.ready.push_back(step),
-            StepKind::Call { .. } | StepKind::Branch { .. } | StepKind::Each { .. } => self.heads.push_back(step),
+            _ => self.heads.push_back(step),
         }
     }
 

@@ -9,7 +9,7 @@ use super::durability::Durability;
 use super::parts::{self, Cut};
 use crate::plan::{Plan, StepKind};
 use crate::state::{
-    Ack, CompletedBy, Delta, Event, Payload, Phase, Request, StepRef, Timestamp, WorkflowData, WorkflowId,
+    Ack, CompletedBy, Delta, Event, Payload, Phase, Request, StepRef, StepStatus, Timestamp, WorkflowData, WorkflowId,
 };
 use crate::store::{AnyStore, StoreError};
 
@@ -69,9 +69,15 @@ impl Journal {
     ) -> Result<Vec<Event>, StoreError> {
         let plan = &after.plan;
         let matters = events.iter().any(dependents_rely_on);
-        let starts_effect = { starts }.any(|step| has_effects(plan, step));
+        let (mut starts_effect, mut starts_undo) = (false, false);
+        for step in starts {
+            starts_effect |= has_effects(plan, step);
+            starts_undo |= after.step(step).status == StepStatus::Completed;
+        }
         let ended = events.iter().filter(|event| ends_effect(event, plan)).count() as u32;
+        // What is undone is known to be done, whatever else may be lost.
         let sync = events.iter().any(|event| must_be_durable(event, plan, after.updated_at))
+            || (starts_undo && (matters || self.lagging))
             || match self.durability {
                 Durability::Strict => ended > 0 || (starts_effect && (matters || self.lagging)),
                 Durability::Batched { steps, interval } => self.is_due(ended, steps, interval, after.updated_at),

@@ -36,6 +36,7 @@ mod runner;
 mod shared;
 mod tasks;
 mod tested;
+mod trees;
 mod unattended;
 mod values;
 mod waits;

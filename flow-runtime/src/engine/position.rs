@@ -8,6 +8,7 @@ use std::fmt::Write;
 use sha2::{Digest, Sha256};
 
 use super::tree::At;
+use super::trees::Spot;
 use crate::plan::{Plan, StepKind};
 use crate::state::{StepRef, WorkflowData};
 
@@ -18,8 +19,8 @@ pub(crate) struct Position {
     pub(crate) local: u32,
     /// The steps that opened the regions around it with the item each stands for, the outermost first.
     around: Box<[(u32, u32)]>,
-    /// The items of the fan-outs among them.
-    items: Box<[u32]>,
+    /// The step as its tree knows it.
+    pub(crate) spot: Spot,
     /// How often each of those steps, and then this one, was reset after it had completed; empty if none was.
     resets: Box<[u32]>,
 }
@@ -36,12 +37,11 @@ impl Position {
         around.reverse();
         resets.reverse();
         resets.truncate(if resets.iter().any(|resets| *resets > 0) { resets.len() } else { 0 });
-        let items = super::values::items(data, step.instance);
-        Self { local: step.local, around: around.into(), items: items.into(), resets: resets.into() }
+        Self { local: step.local, around: around.into(), spot: Spot::of(data, step), resets: resets.into() }
     }
 
     pub(crate) fn at(&self) -> At<'_> {
-        At { step: self.local, items: &self.items }
+        self.spot.at()
     }
 
     /// The path: `charge`, `parcel.ship`, `ys[17].print`.

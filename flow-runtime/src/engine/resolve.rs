@@ -9,9 +9,10 @@ use super::attempt::{catch, check_len, encode_value};
 use super::drive::reopen;
 use super::requests::{AskError, drawn_id, ended, without_modules};
 use super::reset::unknown_step;
-use super::tree::{At, Value};
-use super::values::{items, unpacked};
-use crate::plan::StepKind;
+use super::run::output_type;
+use super::tree::Value;
+use super::trees::{Spot, Trees};
+use super::values::unpacked;
 use crate::state::{EncodeError, Output, Payload, RequestKind, StepRef, Verdict, WaitingOn, WorkflowData, WorkflowId};
 
 /// How an attempt ended of which nobody knows: who runs the system has looked, and says.
@@ -109,7 +110,7 @@ impl<S> Engine<S> {
             .and_then(|payload| check_len("it", &payload, packing.limit).map(|()| payload))
             .map_err(|reason| unstorable(data, at, given, reason))?;
         if !self.fits(data, at, given, &payload) {
-            let expected = written_output(data, at);
+            let expected = output_type(&data.plan, at.local);
             let (id, step) = (data.id.clone(), data.path(at));
             return Err(AskError::OtherOutput { id, step, expected, sent: given.type_name.to_owned() });
         }
@@ -122,23 +123,17 @@ impl<S> Engine<S> {
         let workflow = workflow.filter(|workflow| workflow.plan.fingerprint == data.plan.fingerprint);
         let input = unpacked(&self.runner.shared.packing, &data.input).ok();
         let tree = workflow.zip(input).and_then(|(workflow, input)| workflow.revive(&input).ok());
-        let Some(tree) = tree else {
+        // What a called workflow was given is known when its caller is driven, and not here.
+        let spot = Spot::of(data, at);
+        let Some(tree) = tree.filter(|_| spot.called.is_none()) else {
             let short = |name: &str| without_modules(name).split_whitespace().collect::<String>();
-            return short(&written_output(data, at)) == short(given.type_name);
+            return short(&output_type(&data.plan, at.local)) == short(given.type_name);
         };
         let opener = |step: &StepRef| data.instances[step.instance as usize].opened_by;
         let around: Vec<StepRef> = std::iter::successors(opener(&at), opener).collect();
-        around.into_iter().rev().for_each(|opener| reopen(&*tree, data, opener));
-        let items = items(data, at.instance);
-        tree.decode(At { step: at.local, items: &items }, payload).is_ok()
-    }
-}
-
-/// The type of the step's output, as it is written at the node.
-fn written_output(data: &WorkflowData, step: StepRef) -> String {
-    match &data.plan.step(step.local).kind {
-        StepKind::Call { output, .. } => output.to_string(),
-        StepKind::Branch { .. } | StepKind::Each { .. } => String::new(),
+        let trees = Trees::new(tree);
+        around.into_iter().rev().for_each(|opener| reopen(&trees, data, opener));
+        trees.of(&spot).decode(spot.at(), payload).is_ok()
     }
 }
 

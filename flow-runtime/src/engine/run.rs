@@ -221,6 +221,7 @@ fn described(plan: &Plan) -> Vec<(String, String)> {
                 format!("branch {arms:?}")
             }
             StepKind::Each { body } => format!("each {:?}", value(*body)),
+            StepKind::Sub { workflow, body, .. } => format!("workflow {workflow} {:?}", value(*body)),
         };
         let (inputs, after) = (paths(&step.inputs), paths(&step.after));
         let arm = &plan.region(step.region).label;
@@ -290,9 +291,9 @@ pub(crate) fn undecodable(data: &WorkflowData, stored: &Plan, step: StepRef, sou
 }
 
 /// The type of a call's output as it is written.
-fn output_type(plan: &Plan, local: u32) -> String {
+pub(crate) fn output_type(plan: &Plan, local: u32) -> String {
     match &plan.step(local).kind {
-        StepKind::Call { output, .. } => output.to_string(),
+        StepKind::Call { output, .. } | StepKind::Sub { output, .. } => output.to_string(),
         StepKind::Branch { .. } | StepKind::Each { .. } => String::new(),
     }
 }

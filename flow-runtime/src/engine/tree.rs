@@ -5,6 +5,7 @@
 //! [`Value`]s; only the tree knows their types.
 
 use std::any::Any;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -116,6 +117,17 @@ pub enum BodyError {
     },
     /// It has no body: something outside gives the output, and this says what.
     Waits(WaitFor),
+    /// It has no body: it is a workflow, which gives the output.
+    Calls(Called),
+}
+
+/// A workflow that a step calls, with its input and the slots of its steps.
+pub struct Called(pub Arc<dyn Tree>);
+
+impl fmt::Debug for Called {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Called").field("workflow", &self.0.plan().workflow).finish_non_exhaustive()
+    }
 }
 
 /// What a step waits for, as its arguments say it.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::attempt::catch;
-use super::tree::{At, Tree, Value};
+use super::tree::Value;
+use super::trees::{Spot, Trees};
 use crate::plan::StepKind;
 use crate::state::{DecodeError, Packing, Payload, StepRef, StepStatus, WorkflowData};
 
@@ -55,88 +56,104 @@ impl Values {
     }
 
     /// Fills the slots that the arguments or the head of this step borrow from.
-    pub(crate) fn fill_inputs(
-        &mut self,
-        tree: &dyn Tree,
-        data: &WorkflowData,
-        step: StepRef,
-    ) -> Result<(), ValueError> {
+    pub(crate) fn fill_inputs(&mut self, trees: &Trees, data: &WorkflowData, step: StepRef) -> Result<(), ValueError> {
         let plan = data.plan.step(step.local);
-        plan.inputs.iter().try_for_each(|&input| self.fill_from(tree, data, step.instance, input))
+        plan.inputs.iter().try_for_each(|&input| self.fill_from(trees, data, step.instance, input))
     }
 
     /// Fills the slots that the workflow's output is made from.
-    pub(crate) fn fill_output(&mut self, tree: &dyn Tree, data: &WorkflowData) -> Result<(), ValueError> {
-        self.fill_tail(tree, data, 0)
+    pub(crate) fn fill_output(&mut self, trees: &Trees, data: &WorkflowData) -> Result<(), ValueError> {
+        self.fill_tail(trees, data, 0)
     }
 
-    fn fill_tail(&mut self, tree: &dyn Tree, data: &WorkflowData, instance: u32) -> Result<(), ValueError> {
+    fn fill_tail(&mut self, trees: &Trees, data: &WorkflowData, instance: u32) -> Result<(), ValueError> {
         let region = data.plan.region(data.instances[instance as usize].region);
-        region.tail.iter().try_for_each(|&input| self.fill_from(tree, data, instance, input))
+        region.tail.iter().try_for_each(|&input| self.fill_from(trees, data, instance, input))
     }
 
-    fn fill_from(&mut self, tree: &dyn Tree, data: &WorkflowData, instance: u32, local: u32) -> Result<(), ValueError> {
+    fn fill_from(&mut self, trees: &Trees, data: &WorkflowData, instance: u32, local: u32) -> Result<(), ValueError> {
         match data.enclosing(instance, data.plan.step(local).region) {
-            Some(instance) => self.fill(tree, data, StepRef::new(instance, local)),
+            Some(instance) => self.fill(trees, data, StepRef::new(instance, local)),
             None => Ok(()),
         }
     }
 
-    fn fill(&mut self, tree: &dyn Tree, data: &WorkflowData, step: StepRef) -> Result<(), ValueError> {
+    fn fill(&mut self, trees: &Trees, data: &WorkflowData, step: StepRef) -> Result<(), ValueError> {
         if self.is_filled(data, step) {
             return Ok(());
         }
-        let items = items(data, step.instance);
-        let at = At { step: step.local, items: &items };
+        let (spot, has_opened) = (Spot::of(data, step), data.step(step).opened_len > 0);
         match data.plan.step(step.local).kind {
-            StepKind::Call { .. } => self.restore(tree, data, step, at)?,
-            StepKind::Branch { .. } | StepKind::Each { .. } => self.join(tree, data, step, at)?,
+            StepKind::Sub { .. } if has_opened => self.give(trees, data, step, &spot)?,
+            StepKind::Branch { .. } if has_opened => self.join(trees, data, step, &spot)?,
+            StepKind::Each { .. } => self.join(trees, data, step, &spot)?,
+            _ => self.restore(trees, data, step, &spot)?,
         }
         self.set_filled(data, step);
         Ok(())
     }
 
-    fn join(&mut self, tree: &dyn Tree, data: &WorkflowData, step: StepRef, at: At<'_>) -> Result<(), ValueError> {
+    fn join(&mut self, trees: &Trees, data: &WorkflowData, step: StepRef, spot: &Spot) -> Result<(), ValueError> {
+        let tree = trees.of(spot);
         for instance in data.opened_by(step) {
             let state = &data.instances[instance as usize];
             if !state.failed {
-                self.fill_tail(tree, data, instance)?;
+                self.fill_tail(trees, data, instance)?;
                 continue;
             }
             let is_fan = matches!(data.plan.step(step.local).kind, StepKind::Each { .. });
             if let Some(failure) = data.failures_in(instance).into_iter().next() {
-                tree.caught(at, is_fan.then_some(state.item), failure);
+                tree.caught(spot.at(), is_fan.then_some(state.item), failure);
             }
             if !is_fan {
                 return Ok(());
             }
         }
-        catch(|| tree.join(at)).map_err(ValueError::Panic)
+        catch(|| tree.join(spot.at())).map_err(ValueError::Panic)
+    }
+
+    /// Gives a step that has called a workflow that one's output, or its failure.
+    fn give(&mut self, trees: &Trees, data: &WorkflowData, step: StepRef, spot: &Spot) -> Result<(), ValueError> {
+        let instance = data.step(step).opened;
+        let (tree, called) = (trees.of(spot), trees.called(instance));
+        if data.instances[instance as usize].failed {
+            if let Some(failure) = data.failures_in(instance).into_iter().next() {
+                tree.caught(spot.at(), None, failure);
+            }
+        } else if let Some(called) = called {
+            self.fill_tail(trees, data, instance)?;
+            tree.fill(spot.at(), catch(|| called.output()).map_err(ValueError::Panic)?);
+        }
+        Ok(())
     }
 
     /// The value that this payload of a call holds.
     pub(crate) fn decode(
         &self,
-        tree: &dyn Tree,
+        trees: &Trees,
         data: &WorkflowData,
         step: StepRef,
         payload: &Payload,
     ) -> Result<Value, DecodeError> {
-        let items = items(data, step.instance);
-        let at = At { step: step.local, items: &items };
-        unpacked(&self.packing, payload).and_then(|payload| tree.decode(at, &payload))
+        self.decode_at(trees, &Spot::of(data, step), payload)
     }
 
-    /// Fills the slot of a call from the record.
-    fn restore(&mut self, tree: &dyn Tree, data: &WorkflowData, step: StepRef, at: At<'_>) -> Result<(), ValueError> {
+    fn decode_at(&self, trees: &Trees, spot: &Spot, payload: &Payload) -> Result<Value, DecodeError> {
+        unpacked(&self.packing, payload).and_then(|payload| trees.of(spot).decode(spot.at(), &payload))
+    }
+
+    /// Fills the slot of a step from the record: with its own output, or with its own failure.
+    fn restore(&mut self, trees: &Trees, data: &WorkflowData, step: StepRef, spot: &Spot) -> Result<(), ValueError> {
         let state = data.step(step);
         match (&state.output, &state.error) {
             (Some(payload), _) => {
                 let brought = self.brought.remove(&step);
-                let value = self.decode(tree, data, step, brought.as_ref().unwrap_or(payload));
-                tree.fill(at, value.map_err(|error| ValueError::Decode { step, error })?);
+                let value = self.decode_at(trees, spot, brought.as_ref().unwrap_or(payload));
+                trees.of(spot).fill(spot.at(), value.map_err(|error| ValueError::Decode { step, error })?);
             }
-            (None, Some(error)) if state.status == StepStatus::Failed => tree.caught(at, None, (**error).clone()),
+            (None, Some(error)) if state.status == StepStatus::Failed => {
+                trees.of(spot).caught(spot.at(), None, (**error).clone());
+            }
             _ => {}
         }
         Ok(())
@@ -153,18 +170,4 @@ pub(crate) fn unpacked(packing: &Packing, payload: &Payload) -> Result<Payload, 
 /// memory as long as they do.
 pub(crate) fn detached(payload: &Payload) -> Payload {
     Payload { bytes: Bytes::copy_from_slice(&payload.bytes), ..payload.clone() }
-}
-
-/// The item of each `for` around the steps of this instance, the outermost first.
-pub(crate) fn items(data: &WorkflowData, instance: u32) -> Vec<u32> {
-    let mut items = Vec::new();
-    let mut state = &data.instances[instance as usize];
-    while let Some(opener) = state.opened_by {
-        if matches!(data.plan.step(opener.local).kind, StepKind::Each { .. }) {
-            items.push(state.item);
-        }
-        state = &data.instances[opener.instance as usize];
-    }
-    items.reverse();
-    items
 }

@@ -8,7 +8,7 @@ use super::{Awaited, Region, Step, StepKind};
 /// The identity of a workflow's shape. It changes when one of these changes, and only then:
 ///
 /// * the workflow's name or version;
-/// * a step: its id, its node, whether its failures are caught, and its place among the others, since records number
+/// * a step: its id, its node or the workflow that it calls, with all of that one's steps, whether its failures are caught, and its place among the others, since records number
 ///   steps in the order in which they are written;
 /// * an edge: what a step uses or comes after, and what the value of the workflow, of an arm or of an item is made of;
 /// * an arm: its label.
@@ -65,6 +65,7 @@ const fn step(hash: u128, step: &Step) -> u128 {
         StepKind::Call { node, awaits, .. } => text(number(hash, call_number(*awaits)), borrowed(node)),
         StepKind::Branch { arms } => numbers(number(hash, 2), list(arms)),
         StepKind::Each { body } => number(number(hash, 3), *body),
+        StepKind::Sub { workflow, body, .. } => number(text(number(hash, 6), borrowed(workflow)), *body),
     };
     hash = numbers(numbers(hash, list(&step.inputs)), list(&step.after));
     number(hash, step.catch as u32)

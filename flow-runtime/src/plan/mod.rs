@@ -4,6 +4,7 @@
 //! of a workflow that the engine runs, the stores keep and the tools draw. Nothing here runs, waits or serializes.
 
 mod fingerprint;
+mod nest;
 mod node;
 mod policy;
 mod render;
@@ -11,6 +12,8 @@ mod render;
 use std::borrow::Cow;
 
 pub use fingerprint::Fingerprint;
+#[doc(hidden)]
+pub use nest::{Parts, Room};
 pub use node::{Node, Provide, Providers, Requires};
 pub use policy::{Backoff, Policy, Retry};
 pub use render::Format;
@@ -24,7 +27,8 @@ pub type Local = u32;
 /// The static DAG of one workflow: its steps, edges, regions, policies and source locations.
 ///
 /// Steps and regions stand in flat tables. The steps of one region are neighbours, in source order, and the steps of
-/// a region stand behind those of the region around it; so region 0, the workflow itself, comes first.
+/// a region stand behind those of the region around it; so region 0, the workflow itself, comes first. Those of
+/// workflows that it calls come last, in the order of the steps that call them.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Plan {
@@ -48,7 +52,7 @@ pub struct Plan {
     pub fingerprint: Fingerprint,
 }
 
-/// One use of a node, or one branch or fan-out, in a workflow.
+/// One use of a node or of another workflow, or one branch or fan-out, in a workflow.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Step {
@@ -108,6 +112,15 @@ pub enum StepKind {
         /// The region of the body.
         body: u32,
     },
+    /// Calls a workflow, which runs as a part of this run.
+    Sub {
+        /// The workflow's name.
+        workflow: Text,
+        /// The workflow's return type as written.
+        output: Text,
+        /// The region that the workflow is here.
+        body: u32,
+    },
 }
 
 /// What a step waits for that has no body of its own.
@@ -120,7 +133,8 @@ pub enum Awaited {
     Signal,
 }
 
-/// A nested plan with values of its own: the workflow itself, an arm of a branch, or the body of a fan-out.
+/// A nested plan with values of its own: the workflow itself, an arm of a branch, the body of a fan-out, or a workflow
+/// that is called.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Region {

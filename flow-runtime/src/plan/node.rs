@@ -4,7 +4,7 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
 
-use super::{Awaited, Policy, Undo};
+use super::{Awaited, Plan, Policy, Undo};
 
 /// A function marked `#[node]`: what a plan and a workflow's types need to know of it.
 ///
@@ -30,9 +30,13 @@ pub trait Node: Sized {
     /// What gives the output if the node has no body that does.
     #[doc(hidden)]
     const AWAITS: Option<Awaited> = None;
-    /// Whether this is a workflow, which cannot be called as a step.
+    /// How deep workflows nest in this one; 0 if it is none. Where they call each other in a circle the compiler finds no
+    /// value for it, and its name is what one reads.
     #[doc(hidden)]
-    const IS_WORKFLOW: bool = false;
+    const NO_CIRCLE_OF_WORKFLOWS: u32 = 0;
+    /// The plan, if this is a workflow that is called as a step.
+    #[doc(hidden)]
+    const PLAN: Option<&'static Plan> = None;
 }
 
 /// Application state that holds a `T`, for nodes with a `#[state] x: &T` parameter.

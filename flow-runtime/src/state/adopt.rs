@@ -122,7 +122,7 @@ impl Moves {
                 let label = &old.region(region).label;
                 arms.iter().copied().find(|&arm| new.region(arm).label == *label)
             }
-            StepKind::Each { body } => Some(*body),
+            StepKind::Each { body } | StepKind::Sub { body, .. } => Some(*body),
             StepKind::Call { .. } => None,
         }
     }
@@ -134,6 +134,7 @@ impl Moves {
             (StepKind::Call { node: old, awaits: before, .. }, StepKind::Call { node: new, awaits: after, .. }) => {
                 (old, before) == (new, after)
             }
+            (StepKind::Sub { workflow: old, .. }, StepKind::Sub { workflow: new, .. }) => old == new,
             (StepKind::Branch { .. }, StepKind::Branch { .. }) | (StepKind::Each { .. }, StepKind::Each { .. }) => true,
             _ => false,
         };

@@ -69,6 +69,7 @@ impl WorkflowData {
             created_at: at,
             updated_at: at,
             waiting: 0,
+            scopes: 0,
         };
         data.open_instance(None, 0, 0);
         data
@@ -125,8 +126,8 @@ impl WorkflowData {
             Event::StepReleased { step } => self.release(*step),
             Event::StepsReset { roots, mode } => self.reset(roots, *mode, at, ended),
             Event::RollbackStarted { cause } => self.start_rollback(*cause),
-            Event::UndoCompleted { step } => self.undone(*step, StepStatus::Compensated, None),
-            Event::UndoFailed { step, error } => self.undone(*step, StepStatus::CompensationFailed, Some(error)),
+            Event::UndoCompleted { step } => self.undone(*step, None, at, ended),
+            Event::UndoFailed { step, error } => self.undone(*step, Some(error), at, ended),
             Event::Asked { kind } => {
                 self.asked = (*kind != Asked::Resume).then_some(*kind);
                 Ok(())
@@ -154,7 +155,7 @@ impl WorkflowData {
     fn suspend_or_resume(&mut self) {
         if matches!(self.status, WorkflowStatus::Running | WorkflowStatus::Suspended) {
             let has_to_wait = self.waiting > 0 || self.asked == Some(Asked::Pause);
-            let is_idle = self.instances[0].active == 0;
+            let is_idle = self.instances[0].active == 0 && self.scopes == 0;
             self.status = if is_idle && has_to_wait { WorkflowStatus::Suspended } else { WorkflowStatus::Running };
         }
     }
@@ -184,6 +185,10 @@ impl WorkflowData {
                 self.steps.reserve(*len as usize * plan.region(*body).len as usize);
                 (0..*len).for_each(|item| self.open_instance(Some(step), *body, item));
                 *len
+            }
+            (RegionKind::Sub, StepKind::Sub { body, .. }) => {
+                self.open_instance(Some(step), *body, 0);
+                1
             }
             _ => return Err("the step opens no such region".to_owned()),
         };

@@ -52,6 +52,8 @@ pub struct WorkflowData {
     pub updated_at: Timestamp,
     /// How many steps wait for something outside. Derived; see [`WorkflowData::recount`].
     pub(crate) waiting: u32,
+    /// How many called workflows are undone by themselves. Derived.
+    pub(crate) scopes: u32,
 }
 
 /// One opened region of a run.
@@ -74,6 +76,8 @@ pub struct InstanceState {
     pub(crate) active: u32,
     /// Whether a step in it failed and nothing in it caught that. Derived.
     pub(crate) failed: bool,
+    /// How many undos its failure waits for, if it is a called workflow that is undone by itself. Derived.
+    pub(crate) to_undo: u32,
     /// Whether the step that opened it knows that nothing more happens in it. Derived.
     pub(crate) closed: bool,
 }
@@ -247,7 +251,7 @@ impl WorkflowData {
         &self.steps[self.index(step)]
     }
 
-    /// The instances that a branch or a fan-out opened.
+    /// The instances that a branch, a fan-out or the call of a workflow opened.
     pub fn opened_by(&self, step: StepRef) -> std::ops::Range<u32> {
         let state = self.step(step);
         state.opened..state.opened + state.opened_len
@@ -302,8 +306,9 @@ impl WorkflowData {
         self.statuses().into_iter().find(|(step, _)| step == path).map(|(_, status)| status)
     }
 
-    /// The paths and statuses of all steps: those of opened regions, and those of arms that were not taken or whose
-    /// branch is not decided. What is in a fan-out is known when its number of items is.
+    /// The paths and statuses of all steps: those of opened regions, those of arms that were not taken or whose branch is
+    /// not decided, and those of workflows that are not called yet. What is in a fan-out is known when its number of items
+    /// is.
     pub fn statuses(&self) -> Vec<(String, StepStatus)> {
         let mut all = Vec::with_capacity(self.steps.len());
         self.collect_statuses(0, &mut all);
@@ -316,7 +321,9 @@ impl WorkflowData {
             let path = self.path(step);
             all.push((path.clone(), self.step(step).status));
             let opened = self.opened_by(step);
-            if let StepKind::Branch { arms } = &self.plan.step(local).kind {
+            if let (StepKind::Sub { body, .. }, true) = (&self.plan.step(local).kind, opened.is_empty()) {
+                self.collect_closed(*body, self.step(step).status.of_closed_arms(), &path, all);
+            } else if let StepKind::Branch { arms } = &self.plan.step(local).kind {
                 let taken = opened.clone().next().map(|taken| self.instances[taken as usize].region);
                 let status =
                     if taken.is_some() { StepStatus::Bypassed } else { self.step(step).status.of_closed_arms() };
@@ -327,14 +334,19 @@ impl WorkflowData {
         }
     }
 
-    /// The steps of an arm that was not taken, or of one whose branch has not been decided.
+    /// The steps of an arm that was not taken, of one whose branch has not been decided, or of a workflow that was not
+    /// called.
     fn collect_closed(&self, region: u32, status: StepStatus, prefix: &str, all: &mut Vec<(String, StepStatus)>) {
         for local in self.plan.region(region).locals() {
             let step = self.plan.step(local);
             let path = format!("{prefix}.{}", step.id);
             all.push((path.clone(), status));
-            if let StepKind::Branch { arms } = &step.kind {
-                arms.iter().for_each(|&arm| self.collect_closed(arm, status, &path, all));
+            match &step.kind {
+                StepKind::Branch { arms } => {
+                    arms.iter().for_each(|&arm| self.collect_closed(arm, status, &path, all));
+                }
+                StepKind::Sub { body, .. } => self.collect_closed(*body, status, &path, all),
+                StepKind::Call { .. } | StepKind::Each { .. } => {}
             }
         }
     }

@@ -20,6 +20,7 @@ mod reference;
 mod regions;
 mod request;
 mod reset;
+mod scopes;
 mod transform;
 mod undo;
 

@@ -13,9 +13,10 @@ impl InstanceState {
         self.is_idle() && (self.failed || self.held == 0)
     }
 
-    /// Whether nothing more runs in this instance: all its steps have ended, or it failed and came to rest.
+    /// Whether nothing more runs in this instance: all its steps have ended, or it failed, came to rest and is undone if
+    /// that is to be.
     pub(crate) fn is_idle(&self) -> bool {
-        if self.failed { self.active == 0 } else { self.open == 0 }
+        if self.failed { self.active == 0 && self.to_undo == 0 } else { self.open == 0 }
     }
 }
 
@@ -33,6 +34,7 @@ impl WorkflowData {
             held,
             active: 0,
             failed: false,
+            to_undo: 0,
             closed: false,
         });
     }
@@ -91,14 +93,16 @@ impl WorkflowData {
         opened.filter(|&opened| self.instances[opened as usize].region == region).collect()
     }
 
-    /// Marks what an uncaught failure of this step reaches: its dependents, and the regions around it up to a catch.
+    /// Marks what an uncaught failure of this step reaches: its dependents, and the regions around it up to a catch, or up
+    /// to a called workflow that is undone first.
     pub(super) fn fail_around(&mut self, step: StepRef) {
         let plan = self.plan.clone();
         self.skip_after(step, &plan);
         let instance = &mut self.instances[step.instance as usize];
         instance.failed = true;
         let Some(opener) = instance.opened_by else { return };
-        if !plan.step(opener.local).catch && self.step(opener).status == StepStatus::Running {
+        let goes_on = !plan.step(opener.local).catch && !self.is_scope(opener);
+        if goes_on && self.step(opener).status == StepStatus::Running {
             self.step_mut(opener).status = StepStatus::Failed;
             self.fail_around(opener);
         }
@@ -190,8 +194,13 @@ impl WorkflowData {
 
     /// Closes an instance if it has come to its end, or has failed and come to rest; and those around it.
     pub(super) fn settle(&mut self, instance: u32, at: Timestamp, ended: &mut Vec<StepRef>) {
-        let state = &mut self.instances[instance as usize];
+        let state = &self.instances[instance as usize];
         let Some(opener) = state.opened_by else { return };
+        if !state.closed && state.to_undo == 0 {
+            self.instances[instance as usize].to_undo = self.undos_before_failure(instance);
+            self.scopes += u32::from(self.instances[instance as usize].to_undo > 0);
+        }
+        let state = &mut self.instances[instance as usize];
         // What still waits in an instance that has failed is cancelled after it was closed, and closes it only once.
         if state.is_idle() && !state.closed {
             state.closed = true;
@@ -209,11 +218,21 @@ impl WorkflowData {
     /// Ends the step that opened this instance if it was the last to come to its end.
     fn close(&mut self, instance: u32, opener: StepRef, at: Timestamp, ended: &mut Vec<StepRef>) {
         let (open, status) = (self.step(opener).open + self.step(opener).held, self.step(opener).status);
-        if status == StepStatus::Running && open == 0 {
+        if status == StepStatus::Running && self.instances[instance as usize].failed && self.is_scope(opener) {
+            self.finish_scope(opener, at, ended);
+        } else if status == StepStatus::Running && open == 0 {
             self.finish(opener, self.status_at_end(opener, instance), at, ended);
         } else if status == StepStatus::Failed && self.step(opener).ended_at == 0 {
             self.finish_failed_region(opener, at, ended);
         }
+    }
+
+    /// Lets the failure of a called workflow, which is undone, reach the one that called it.
+    fn finish_scope(&mut self, caller: StepRef, at: Timestamp, ended: &mut Vec<StepRef>) {
+        if !self.plan.step(caller.local).catch {
+            self.fail_around(caller);
+        }
+        self.finish(caller, StepStatus::Failed, at, ended);
     }
 
     /// How a branch or a fan-out ends of which this instance was the last to come to its end.
@@ -234,6 +253,10 @@ impl WorkflowData {
             let Some(opener) = self.instances[instance].opened_by else { continue };
             let state = self.step(opener);
             if state.status == StepStatus::Running && state.open + state.held == 0 {
+                if self.instances[instance].failed && self.is_scope(opener) {
+                    self.finish_scope(opener, at, ended);
+                    continue;
+                }
                 self.finish(opener, self.status_at_end(opener, instance as u32), at, ended);
             }
         }
@@ -272,6 +295,7 @@ impl WorkflowData {
     /// by a decoder after it has filled the rest.
     pub(crate) fn recount(&mut self) {
         self.waiting = self.steps.iter().filter(|step| step.status == StepStatus::Waiting).count() as u32;
+        self.scopes = 0;
         let plan = self.plan.clone();
         for index in (0..self.instances.len()).rev() {
             self.recount_instance(&plan, index);
@@ -301,6 +325,10 @@ impl WorkflowData {
         let state = &mut self.instances[index];
         (state.open, state.active, state.failed) = (open, active, failed);
         state.held = held.unwrap_or(0);
+        let to_undo = self.undos_before_failure(index as u32);
+        self.scopes += u32::from(to_undo > 0);
+        let state = &mut self.instances[index];
+        state.to_undo = to_undo;
         state.closed = state.opened_by.is_some() && state.is_idle();
     }
 }

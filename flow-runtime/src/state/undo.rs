@@ -90,18 +90,27 @@ impl WorkflowData {
         Ok(())
     }
 
-    pub(super) fn undone(&mut self, step: StepRef, status: StepStatus, error: Option<&NodeFailure>) -> Applied {
+    /// The undo of a step has come to its end, well if there is no error.
+    pub(super) fn undone(
+        &mut self,
+        step: StepRef,
+        error: Option<&NodeFailure>,
+        at: Timestamp,
+        ended: &mut Vec<StepRef>,
+    ) -> Applied {
         self.undo_mut(step)?;
         let state = self.step_mut(step);
-        state.status = status;
+        state.status = if error.is_some() { StepStatus::CompensationFailed } else { StepStatus::Compensated };
         state.undo = None;
         state.error = error.cloned().map(Box::new);
+        self.pass_failures(step, at, ended);
         Ok(())
     }
 
     fn undo_mut(&mut self, step: StepRef) -> Result<&mut UndoState, String> {
         self.check(step, &[StepStatus::Completed])?;
-        if self.status != WorkflowStatus::RollingBack || !self.is_to_be_undone(step) {
+        let is_undoing = self.status == WorkflowStatus::RollingBack || self.undoing_around(step).is_some();
+        if !is_undoing || !self.is_to_be_undone(step) {
             return Err(format!("step `{}` of a run that is {:?} is not to be undone", self.path(step), self.status));
         }
         Ok(self.step_mut(step).undo.get_or_insert_default())

@@ -39,4 +39,4 @@ macro_rules! on_every_durable_store {
         }
     };
 }
-use on_every_durable_store;
+pub(super) use on_every_durable_store;

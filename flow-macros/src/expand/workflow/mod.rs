@@ -129,8 +129,16 @@ fn spanned_input(model: &Model) -> TokenStream {
     input_type(model).into_iter().map(respan).collect()
 }
 
-/// What lets a workflow stand where a node is called, so that this mistake is one error with its own words.
-pub(crate) fn as_node(model: &Model, rt: &TokenStream, output: &TokenStream) -> TokenStream {
+/// What lets a workflow stand where a node is called: how deep workflows nest in it, and what a call of it does, with
+/// what that asks of the arguments.
+pub(crate) struct AsNode {
+    pub(crate) depth: TokenStream,
+    pub(crate) called: TokenStream,
+}
+
+/// A workflow as the node that it may be called as.
+pub(crate) fn as_node(model: &Model, rt: &TokenStream, output: &TokenStream, parts: &AsNode) -> TokenStream {
+    let AsNode { depth, called } = parts;
     let Model { ident, params, .. } = model;
     let (names, types): (Vec<_>, Vec<_>) = params.iter().map(|param| (&param.ident, &param.ty)).unzip();
     let (name, text) = (key(ident), text(output));
@@ -140,7 +148,11 @@ pub(crate) fn as_node(model: &Model, rt: &TokenStream, output: &TokenStream) -> 
             const NAME: &'static str = #name;
             const OUTPUT: &'static str = #text;
             const POLICY: #rt::Policy = #rt::Policy::DEFAULT;
-            const IS_WORKFLOW: bool = true;
+            #depth
+            const PLAN: #rt::Option<&'static #rt::Plan> = {
+                let _ = <Self as #rt::Node>::NO_CIRCLE_OF_WORKFLOWS;
+                #rt::Some(&__PLAN)
+            };
         }
 
         #[doc(hidden)]
@@ -153,7 +165,30 @@ pub(crate) fn as_node(model: &Model, rt: &TokenStream, output: &TokenStream) -> 
 
         impl<'c> __Call<'c> {
             #[doc(hidden)]
-            pub fn call(self, #(#names: &#types),*) -> #rt::Body<'c> { #rt::no_such_place() }
+            pub fn call(self, #(#names: &#types),*) -> #rt::Body<'c> #called
+        }
+    }
+}
+
+/// How deep workflows nest in this one. Each is named where it is called, so that a circle of them shows.
+fn depth(layout: &Layout<'_>, nodes: &[Ident]) -> TokenStream {
+    let rt = &layout.rt;
+    let depths = nodes.iter().map(|node| quote_spanned!(node.span()=> <#node as #rt::Node>::NO_CIRCLE_OF_WORKFLOWS));
+    let depths = quote!(#(#depths),*);
+    quote_spanned!(layout.model.ident.span()=> const NO_CIRCLE_OF_WORKFLOWS: u32 = #rt::depth([#depths]);)
+}
+
+/// What a call of the workflow does as a step of another: it begins with clones of the arguments. That they can be
+/// cloned is asked where it is called.
+fn called(model: &Model, rt: &TokenStream) -> TokenStream {
+    let (names, types): (Vec<_>, Vec<_>) = model.params.iter().map(|param| (&param.ident, &param.ty)).unzip();
+    let given: Vec<_> = names.iter().map(|name| quote!(#rt::Given::given(#name))).collect();
+    let (ident, input) = (&model.ident, input::tuple(&given));
+    quote! {
+        where
+            #(#types: #rt::Given<'c>,)*
+        {
+            #rt::enter::<#ident>(#input)
         }
     }
 }
@@ -179,12 +214,9 @@ fn facts(layout: &Layout<'_>) -> TokenStream {
     nodes.extend(undos.map(|(step, undo)| layout.undo(step, undo)));
     let state = Ident::new("S", Span::mixed_site());
     let (input, output) = (spanned_input(layout.model), output_type(layout.model));
-    let as_node = as_node(layout.model, rt, &output);
+    let parts = AsNode { depth: depth(layout, &nodes), called: called(layout.model, rt) };
+    let as_node = as_node(layout.model, rt, &output, &parts);
     let signals = signals::expand(layout);
-    let are_nodes = nodes.iter().map(|node| {
-        let help = "a workflow cannot be called as a step yet; call its nodes";
-        quote_spanned!(node.span()=> const _: () = ::core::assert!(!<#node as #rt::Node>::IS_WORKFLOW, #help);)
-    });
     quote! {
         impl #rt::Workflow for #ident {
             type Input = #input;
@@ -206,7 +238,6 @@ fn facts(layout: &Layout<'_>) -> TokenStream {
             }
         }
 
-        #(#are_nodes)*
         #as_node
         #signals
 

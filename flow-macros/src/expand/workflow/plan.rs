@@ -1,4 +1,4 @@
-//! The workflow's plan as constants. In: the layout. Out: `__STEPS`, `__REGIONS` and `__PLAN`.
+//! The workflow's plan as constants. In: the layout. Out: `__PLAN`, and what it is made of.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use syn::{Expr, Lit, Meta};
 
 use super::super::policy;
 use super::layout::Layout;
-use crate::model::policy::ONCE;
+use crate::model::policy::{NO_NODE, NO_REPEAT, ONCE};
 use crate::model::text::text;
 use crate::model::workflow::{Kind, Model, RegionIx, StepIx};
 
@@ -18,7 +18,11 @@ pub(super) fn expand(layout: &Layout<'_>) -> TokenStream {
     let next = successors(model);
     let steps = model.step_order.iter().zip(&next).map(|(index, next)| step(layout, *index, next));
     let regions = model.region_order.iter().map(|index| region(layout, *index));
+    let called = model.step_order.iter().map(|index| called(layout, *index));
+    let whole = whole(rt);
     let attempts = model.step_order.iter().filter_map(|index| attempts(layout, *index));
+    let bare = model.step_order.iter().filter_map(|index| options_are_for_nodes(layout, *index));
+    let undos = model.step_order.iter().filter_map(|index| undo_is_a_node(layout, *index));
     let (name, version, doc) = (crate::model::names::key(&model.ident), model.version, doc(model));
     let params: Vec<String> =
         model.params.iter().map(|param| format!("{}: {}", param.ident, text(&param.ty))).collect();
@@ -26,10 +30,41 @@ pub(super) fn expand(layout: &Layout<'_>) -> TokenStream {
     let source = source(layout, model.ident.span());
     quote! {
         #(#attempts)*
-        static __STEPS: &[#rt::Step] = &[#(#steps),*];
-        static __REGIONS: &[#rt::Region] = &[#(#regions),*];
+        #(#bare)*
+        #(#undos)*
+        const __PARTS: #rt::Parts = #rt::Parts {
+            steps: &[#(#steps),*],
+            regions: &[#(#regions),*],
+            called: &[#(#called),*],
+        };
+        #whole
         #[allow(long_running_const_eval)]
-        static __PLAN: #rt::Plan = #rt::plan(#name, #version, #doc, #input, #output, #source, __STEPS, __REGIONS);
+        static __PLAN: #rt::Plan =
+            #rt::plan(#name, #version, #doc, #input, #output, #source, __PARTS, &__STEPS, &__REGIONS);
+    }
+}
+
+/// The parts of a plan with those of the workflows that it calls, in static memory.
+fn whole(rt: &TokenStream) -> TokenStream {
+    quote! {
+        #[allow(long_running_const_eval)]
+        static __LISTS: [u32; __PARTS.room().numbers] = __PARTS.numbers();
+        #[allow(long_running_const_eval)]
+        static __STEPS: [#rt::Step; __PARTS.room().steps] = __PARTS.steps(&__LISTS);
+        #[allow(long_running_const_eval)]
+        static __REGIONS: [#rt::Region; __PARTS.room().regions] = __PARTS.regions(&__LISTS);
+    }
+}
+
+/// The plan of the workflow that a step calls, if it calls one.
+fn called(layout: &Layout<'_>, index: StepIx) -> TokenStream {
+    let rt = &layout.rt;
+    match &layout.model.step(index).kind {
+        Kind::Call(call) => {
+            let node = layout.node(index, call);
+            quote_spanned!(node.span()=> <#node as #rt::Node>::PLAN)
+        }
+        Kind::Branch(_) | Kind::Each(_) => quote!(#rt::None),
     }
 }
 
@@ -77,6 +112,29 @@ fn attempts(layout: &Layout<'_>, index: StepIx) -> Option<TokenStream> {
     let policy = policy::policy(rt, quote!(<#node as #rt::Node>::POLICY), &step.with);
     Some(quote_spanned! {name.span()=>
         const _: () = ::core::assert!(#policy.is_tried_again_or_once(), #ONCE);
+    })
+}
+
+/// That a step that calls a workflow has no options, which are about attempts.
+fn options_are_for_nodes(layout: &Layout<'_>, index: StepIx) -> Option<TokenStream> {
+    let (rt, step) = (&layout.rt, layout.model.step(index));
+    let Kind::Call(call) = &step.kind else { return None };
+    let (name, node) = (step.with.first.as_ref()?, layout.node(index, call));
+    let message = format!(
+        "`{name}` is for attempts, and a workflow that is called has none: put it before the steps of that workflow"
+    );
+    Some(quote_spanned!(name.span()=> const _: () = ::core::assert!(<#node as #rt::Node>::PLAN.is_none(), #message);))
+}
+
+/// That what undoes a step is a node, and one that may be repeated.
+fn undo_is_a_node(layout: &Layout<'_>, index: StepIx) -> Option<TokenStream> {
+    let (rt, undo) = (&layout.rt, layout.model.step(index).undo.as_ref()?);
+    let by = layout.undo(index, undo);
+    Some(quote_spanned! {by.span()=>
+        const _: () = {
+            ::core::assert!(!<#by as #rt::Node>::POLICY.at_most_once, #NO_REPEAT);
+            ::core::assert!(<#by as #rt::Node>::PLAN.is_none(), #NO_NODE);
+        };
     })
 }
 

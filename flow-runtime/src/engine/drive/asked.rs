@@ -8,8 +8,6 @@ use crate::engine::error::RunError;
 use crate::engine::parts::cut;
 use crate::engine::position::Position;
 use crate::engine::run::store_error;
-use crate::engine::tree::At;
-use crate::engine::values::{items, unpacked};
 use crate::state::{Asked, CompletedBy, Event, Payload, Request, RequestKind, StepRef, StepStatus};
 
 impl Driver {
@@ -93,6 +91,9 @@ impl Driver {
             Mode::Going | Mode::Paused => {
                 self.mode = Mode::Cancelling;
                 self.record(Event::Asked { kind });
+                if kind == Asked::Terminate {
+                    self.stopping_undo.send_replace(true);
+                }
                 self.start_nothing_more();
                 self.stop_running();
                 self.cancel_waits();
@@ -112,9 +113,7 @@ impl Driver {
         let waiting = self.waits.for_signal(name).iter().copied();
         let waiting = waiting.filter(|&step| self.data.step(step).status == StepStatus::Waiting);
         let Some(step) = waiting.min_by_key(|&step| Position::of(&self.data, step).order()) else { return false };
-        let items = items(&self.data, step.instance);
-        let at = At { step: step.local, items: &items };
-        match unpacked(&self.engine.packing, payload).and_then(|payload| self.tree.decode(at, &payload)) {
+        match self.values.decode(&self.trees, &self.data, step, payload) {
             Ok(value) => {
                 let (payload, cut) = cut(payload.clone(), self.inline_bytes());
                 self.waited_for(step);

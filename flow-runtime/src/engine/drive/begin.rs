@@ -1,7 +1,7 @@
 //! How a run begins: with an empty record, or where a loaded one stands.
 
 use std::any::Any;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock, RwLock};
 
 use tokio::sync::{mpsc, watch};
@@ -17,10 +17,10 @@ use crate::engine::journal::Journal;
 use crate::engine::live::Live;
 use crate::engine::position::Position;
 use crate::engine::reset::Again;
-use crate::engine::rollback::Rollback;
 use crate::engine::shared::{EngineShared, Stop};
-use crate::engine::tree::{At, Choice, Tree};
-use crate::engine::values::{Values, items};
+use crate::engine::tree::{Choice, Tree};
+use crate::engine::trees::{Spot, Trees};
+use crate::engine::values::Values;
 use crate::plan::{Plan, Providers, StepKind};
 use crate::state::{Asked, Encoding, Event, RunCreated, StepRef, StepStatus, WorkflowData, WorkflowStatus};
 
@@ -119,7 +119,8 @@ impl Driver {
             gates: Gates::new(engine.clone(), outbox.clone()),
             timers: Timers::default(),
             waits: Waits::default(),
-            rollback: Rollback::default(),
+            rollbacks: BTreeMap::new(),
+            undoing: BTreeSet::new(),
             undoes_parts: false,
             held_back: Vec::new(),
             has_to_look: false,
@@ -133,7 +134,7 @@ impl Driver {
             stop,
             outbox,
             inbox,
-            tree,
+            trees: Trees::new(tree),
             data,
             engine,
         }
@@ -141,18 +142,7 @@ impl Driver {
 
     /// Makes the slots of the regions that are open, and finds what may happen next.
     pub(super) async fn restore(&mut self) -> Result<(), RunError> {
-        let mut opened = Vec::new();
-        for instance in 1..self.data.instances.len() {
-            let state = &self.data.instances[instance];
-            let Some(step) = state.opened_by else { continue };
-            if self.data.step(step).opened as usize == instance {
-                opened.push(step);
-            }
-        }
-        let empty = self.empty_fan_outs();
-        for &step in opened.iter().chain(&empty) {
-            reopen(&*self.tree, &self.data, step);
-        }
+        self.reopen_in(0);
         if self.is_rolling_back() {
             // Nothing is done any more, and what an undo needs is had when it starts.
             self.restore_rollback();
@@ -167,25 +157,29 @@ impl Driver {
         Ok(())
     }
 
-    /// The fan-outs that opened no item, which no instance tells of.
-    fn empty_fan_outs(&self) -> Vec<StepRef> {
-        let mut empty = Vec::new();
-        for (instance, state) in self.data.instances.iter().enumerate() {
-            for local in self.data.plan.region(state.region).locals() {
-                let step = StepRef::new(instance as u32, local);
-                let is_each = matches!(self.data.plan.step(local).kind, StepKind::Each { .. });
+    /// Makes the slots of all regions that are open inside this instance, up to the workflows that are called in it.
+    pub(super) fn reopen_in(&self, instance: u32) {
+        let mut rest = vec![instance];
+        while let Some(instance) = rest.pop() {
+            for local in self.data.plan.region(self.data.instances[instance as usize].region).locals() {
+                let (step, is_each) = match self.data.plan.step(local).kind {
+                    StepKind::Call { .. } | StepKind::Sub { .. } => continue,
+                    StepKind::Branch { .. } => (StepRef::new(instance, local), false),
+                    StepKind::Each { .. } => (StepRef::new(instance, local), true),
+                };
                 let state = self.data.step(step);
-                if is_each && state.status == StepStatus::Completed && state.opened_len == 0 {
-                    empty.push(step);
+                // A fan-out without items has opened none.
+                if state.opened_len > 0 || (is_each && state.status == StepStatus::Completed) {
+                    reopen(&self.trees, &self.data, step);
+                    rest.extend(self.data.opened_by(step));
                 }
             }
         }
-        empty
     }
 }
 
 /// Makes the slots of what a branch or a fan-out had opened.
-pub(crate) fn reopen(tree: &dyn Tree, data: &WorkflowData, step: StepRef) {
+pub(crate) fn reopen(trees: &Trees, data: &WorkflowData, step: StepRef) {
     let state = data.step(step);
     let choice = match &data.plan.step(step.local).kind {
         StepKind::Branch { arms } => {
@@ -194,8 +188,8 @@ pub(crate) fn reopen(tree: &dyn Tree, data: &WorkflowData, step: StepRef) {
         }
         _ => Choice::Items(state.opened_len),
     };
-    let items = items(data, step.instance);
-    tree.open(At { step: step.local, items: &items }, choice);
+    let spot = Spot::of(data, step);
+    trees.of(&spot).open(spot.at(), choice);
 }
 
 /// The key-value data of a record, as nodes read it.

@@ -7,8 +7,6 @@
 use super::{Driver, Mode};
 use crate::engine::attempt::{AttemptError, Done};
 use crate::engine::parts::cut;
-use crate::engine::tree::At;
-use crate::engine::values::{items, unpacked};
 use crate::state::{Asked, CompletedBy, Event, FailureKind, Payload, StepRef, StepStatus, Verdict, WaitingOn};
 
 impl Driver {
@@ -90,9 +88,7 @@ impl Driver {
     }
 
     fn is_done(&mut self, step: StepRef, attempt: u32, payload: &Payload) {
-        let items = items(&self.data, step.instance);
-        let at = At { step: step.local, items: &items };
-        match unpacked(&self.engine.packing, payload).and_then(|payload| self.tree.decode(at, &payload)) {
+        match self.values.decode(&self.trees, &self.data, step, payload) {
             Ok(value) => {
                 let (payload, cut) = cut(payload.clone(), self.inline_bytes());
                 let done = Done { value, payload: Some(payload), cut, writes: Vec::new() };

@@ -7,8 +7,7 @@ use super::{Driver, Mode, Timer};
 use crate::engine::attempt::{AttemptEnd, AttemptError, Done, discard};
 use crate::engine::decide::{self, Next};
 use crate::engine::position::Position;
-use crate::engine::tree::At;
-use crate::engine::values::items;
+use crate::engine::trees::Spot;
 use crate::plan::StepKind;
 use crate::state::{CompletedBy, Event, FailureKind, Payload, Phase, StepRef, StepStatus};
 
@@ -25,7 +24,7 @@ impl Driver {
             return discard(result);
         }
         match result {
-            result if self.is_rolling_back() => self.take_undo_end(step, number, result),
+            result if self.phase(step) == Phase::Undo => self.take_undo_end(step, number, result),
             Ok(done) => self.complete(step, number, done, CompletedBy::Body),
             Err(error) if self.mode == Mode::ShuttingDown || error.gave_up => {
                 discard(error);
@@ -38,8 +37,8 @@ impl Driver {
     pub(super) fn complete(&mut self, step: StepRef, attempt: u32, done: Done, by: CompletedBy) {
         let Done { value, payload, cut, writes } = done;
         self.cuts.extend(cut);
-        let items = items(&self.data, step.instance);
-        self.tree.fill(At { step: step.local, items: &items }, value);
+        let spot = Spot::of(&self.data, step);
+        self.trees.of(&spot).fill(spot.at(), value);
         self.values.set_filled(&self.data, step);
         if !writes.is_empty() {
             let position = Position::of(&self.data, step);
@@ -70,8 +69,8 @@ impl Driver {
         let failure = error.to_failure(self.data.path(step), attempt);
         if self.data.plan.step(step.local).catches_own_failure() {
             discard(error);
-            let items = items(&self.data, step.instance);
-            self.tree.caught(At { step: step.local, items: &items }, None, failure.clone());
+            let spot = Spot::of(&self.data, step);
+            self.trees.of(&spot).caught(spot.at(), None, failure.clone());
             self.values.set_filled(&self.data, step);
         } else if let Some(live) = error.live {
             self.errors.insert(step, live);
@@ -88,12 +87,12 @@ impl Driver {
             return;
         }
         self.running.remove(&step);
-        let is_once = self.phase() == Phase::Do && self.is_at_most_once(step);
+        let is_once = self.phase(step) == Phase::Do && self.is_at_most_once(step);
         if self.mode == Mode::ShuttingDown || is_once {
             return self.give_up(step, attempt);
         }
         let error = self.out_of_time(step, kind);
-        match self.phase() {
+        match self.phase(step) {
             Phase::Do => self.take_failure(step, attempt, error),
             Phase::Undo => self.take_undo_failure(step, attempt, error),
         }
@@ -116,20 +115,29 @@ impl Driver {
         self.starts_back();
         let steps: Vec<(StepRef, u32)> = self.running.iter().map(|(&step, running)| (step, running.attempt)).collect();
         for (step, attempt) in steps {
-            if self.data.plan.step(step.local).policy.pure {
+            if self.phase(step) == Phase::Do && self.data.plan.step(step.local).policy.pure {
                 self.running.remove(&step);
                 self.record(Event::StepCancelled { step, attempt });
             }
         }
-        if !self.running.is_empty() {
+        if self.is_working() {
             self.timers.stop_within(GRACE);
         }
     }
 
-    /// Gives up on what still runs at the end of the grace.
+    /// Whether bodies run that do the work of a step, and do not undo one.
+    pub(super) fn is_working(&self) -> bool {
+        self.running.keys().any(|&step| self.phase(step) == Phase::Do)
+    }
+
+    /// Gives up on what still runs at the end of the grace. What is undone is not, unless the engine shuts down.
     pub(super) fn abandon_running(&mut self) {
         for (step, running) in std::mem::take(&mut self.running) {
-            self.give_up(step, running.attempt);
+            if self.phase(step) == Phase::Undo && self.mode != Mode::ShuttingDown {
+                self.running.insert(step, running);
+            } else {
+                self.give_up(step, running.attempt);
+            }
         }
     }
 
@@ -137,7 +145,7 @@ impl Driver {
     /// failure has stopped the step nobody will, and what the attempt did is not known. Where it must not be done twice,
     /// somebody has to say.
     pub(super) fn give_up(&mut self, step: StepRef, attempt: u32) {
-        if self.is_rolling_back() {
+        if self.phase(step) == Phase::Undo {
             // It counts as begun, and is made again.
             return;
         }
@@ -151,7 +159,9 @@ impl Driver {
     /// Gives back what was about to begin.
     pub(super) fn starts_back(&mut self) {
         for start in std::mem::take(&mut self.starts) {
-            self.record(Event::StepReleased { step: start.step() });
+            if self.phase(start.step()) == Phase::Do {
+                self.record(Event::StepReleased { step: start.step() });
+            }
         }
     }
 

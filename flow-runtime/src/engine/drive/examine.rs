@@ -7,8 +7,6 @@ use super::Driver;
 use crate::engine::attempt::{catch, discard};
 use crate::engine::error::RunError;
 use crate::engine::run::undecodable;
-use crate::engine::tree::At;
-use crate::engine::values::{items, unpacked};
 use crate::state::{DecodeError, StepRef, WorkflowData};
 
 /// What a driver would meet.
@@ -41,12 +39,8 @@ impl Driver {
     async fn read(&self, step: StepRef) -> Result<(), RunError> {
         let Some(payload) = &self.data.step(step).output else { return Ok(()) };
         let payload = self.fetch(payload, &format!("the output of step `{}`", self.data.path(step))).await?;
-        let items = items(&self.data, step.instance);
-        let at = At { step: step.local, items: &items };
-        let decoded = unpacked(&self.engine.packing, &payload).and_then(|payload| {
-            let decoded = catch(|| self.tree.decode(at, &payload).map(discard));
-            decoded.unwrap_or_else(|reason| Err(DecodeError { expected: "an output", reason }))
-        });
+        let decoded = catch(|| self.values.decode(&self.trees, &self.data, step, &payload).map(discard));
+        let decoded = decoded.unwrap_or_else(|reason| Err(DecodeError { expected: "an output", reason }));
         decoded.map_err(|error| undecodable(&self.data, &self.stored_plan, step, error))
     }
 }

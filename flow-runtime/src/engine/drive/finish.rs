@@ -22,7 +22,10 @@ type End = Result<Drove, RunError>;
 impl Driver {
     /// The end of the run, if it has come to it. The event that says so is recorded, to be committed with the rest.
     pub(super) fn finish(&mut self) -> Result<Option<End>, RunError> {
-        if !self.running.is_empty() || !self.starts.is_empty() {
+        // What is undone in a called workflow when the run comes to a stop goes on with all that the run undoes.
+        let is_stopping = matches!(self.mode, Mode::Failing | Mode::Cancelling);
+        let is_busy = if is_stopping { self.is_working() } else { !self.running.is_empty() };
+        if is_busy || !self.starts.is_empty() {
             return Ok(None);
         }
         if let Some(error) = self.refusal.take() {
@@ -34,7 +37,7 @@ impl Driver {
         }
         match self.mode {
             Mode::ShuttingDown => return Ok(Some(Err(self.interrupted()))),
-            Mode::RollingBack if !self.rollback.is_over() => return Ok(None),
+            Mode::RollingBack if !self.is_rolled_back() => return Ok(None),
             Mode::RollingBack => return self.end().map(Some),
             Mode::Cancelling => return self.stop(RollbackCause::Cancel),
             _ if self.data.instances[0].failed => return self.stop(RollbackCause::Failure),
@@ -83,11 +86,11 @@ impl Driver {
 
     /// The workflow's output, and how it is stored.
     fn evaluate_output(&mut self) -> Result<Result<(Value, RunOutput), AttemptError>, RunError> {
-        if let Err(error) = self.values.fill_output(&*self.tree, &self.data) {
+        if let Err(error) = self.values.fill_output(&self.trees, &self.data) {
             let message = self.value_error(error)?;
             return Ok(Err(AttemptError::new(FailureKind::Panic, message)));
         }
-        let value = match catch(|| self.tree.output()) {
+        let value = match catch(|| self.trees.own().output()) {
             Ok(value) => value,
             Err(panic) => return Ok(Err(AttemptError::new(FailureKind::Panic, panic))),
         };
@@ -124,7 +127,7 @@ impl Driver {
         let at = StepRef::new(self.data.enclosing(instance, step.region)?, local);
         match step.kind {
             StepKind::Call { .. } => Some(at),
-            StepKind::Branch { .. } => self.output_step(self.data.opened_by(at).next()?),
+            StepKind::Branch { .. } | StepKind::Sub { .. } => self.output_step(self.data.opened_by(at).next()?),
             StepKind::Each { .. } => None,
         }
     }

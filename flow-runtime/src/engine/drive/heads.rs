@@ -58,6 +58,9 @@ impl Driver {
     }
 
     fn check_head(&mut self, step: StepRef) -> Result<(), RunError> {
+        if self.is_workflow(step) {
+            return self.enter_again(step);
+        }
         let recorded = opened_kind(&self.data, step);
         let now = match self.evaluate_head(step) {
             Ok(choice) => region_kind(&self.data.plan, step, choice),
@@ -82,6 +85,7 @@ pub(crate) fn opened_kind(data: &WorkflowData, step: StepRef) -> RegionKind {
             let index = arms.iter().position(|&arm| arm == region).unwrap_or_default() as u32;
             RegionKind::Arm { index, label: data.plan.region(region).label.to_string() }
         }
+        StepKind::Sub { .. } => RegionKind::Sub,
         _ => RegionKind::Items(state.opened_len),
     }
 }
@@ -166,7 +170,7 @@ impl<'a> Needed<'a> {
         let regions: &[u32] = match &plan.step(local).kind {
             StepKind::Call { .. } => &[],
             StepKind::Branch { arms } => arms,
-            StepKind::Each { body } => std::slice::from_ref(body),
+            StepKind::Each { body } | StepKind::Sub { body, .. } => std::slice::from_ref(body),
         };
         for &region in regions {
             self.by_values_of(instance, &plan.region(region).tail);

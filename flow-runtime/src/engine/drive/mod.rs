@@ -6,6 +6,7 @@
 
 mod asked;
 mod begin;
+mod calls;
 mod doubt;
 mod ends;
 mod examine;
@@ -17,7 +18,7 @@ mod starts;
 mod timers;
 mod waits;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::error::Error;
 use std::sync::Arc;
 
@@ -34,11 +35,12 @@ use super::live::Live;
 use super::parts::Cut;
 use super::rollback::Rollback;
 use super::shared::{EngineShared, Stop};
-use super::tree::{Tree, Value};
+use super::tree::Value;
+use super::trees::Trees;
 use super::values::{ValueError, Values};
 use crate::observe::spans;
 use crate::plan::Plan;
-use crate::state::{Event, NodeFailure, Payload, Request, StepRef, StepStatus, Timestamp, WorkflowData};
+use crate::state::{Event, NodeFailure, Payload, Phase, Request, StepRef, StepStatus, Timestamp, WorkflowData};
 
 pub(crate) use begin::{Setup, reopen};
 use ends::GRACE;
@@ -105,7 +107,7 @@ enum Mode {
 
 /// One run in this process.
 pub(crate) struct Driver {
-    tree: Arc<dyn Tree>,
+    trees: Trees,
     data: WorkflowData,
     /// The plan as it was stored; its texts may be older than those of the record's plan, and if that was adopted it
     /// may be of another shape.
@@ -130,8 +132,10 @@ pub(crate) struct Driver {
     gates: Gates,
     timers: Timers,
     waits: Waits,
-    /// What is to be undone, once that has begun.
-    rollback: Rollback,
+    /// What is to be undone, once that has begun: in the run as a whole, or in called workflows, by their instances.
+    rollbacks: BTreeMap<u32, Rollback>,
+    /// The steps that are undone now, or wait for a permit or a retry.
+    undoing: BTreeSet<StepRef>,
     /// Whether what is undone may have used outputs that are kept beside the record.
     undoes_parts: bool,
     /// Retries that came due while the run was paused.
@@ -205,26 +209,32 @@ impl Driver {
     async fn look_and_decide(&mut self) -> Result<(), RunError> {
         loop {
             self.take_requests().await?;
-            self.decide()?;
-            self.decide_undos().await?;
+            self.decide().await?;
             if !self.has_to_look {
                 return Ok(());
             }
         }
     }
 
-    /// Evaluates the heads that can be, and gives permits to the steps that can start.
-    fn decide(&mut self) -> Result<(), RunError> {
-        while self.mode == Mode::Going {
-            if let Some(step) = self.schedule.heads.pop_front() {
-                if self.is_wait(step) { self.begin_wait(step)? } else { self.open_region(step)? }
-            } else if let Some(step) = self.schedule.ready.pop_front() {
+    /// Evaluates the heads that can be, and gives permits to the steps that can start or be undone.
+    async fn decide(&mut self) -> Result<(), RunError> {
+        loop {
+            let is_going = self.mode == Mode::Going;
+            if is_going && let Some(step) = self.schedule.heads.pop_front() {
+                self.open(step)?;
+            } else if is_going && let Some(step) = self.schedule.ready.pop_front() {
                 self.admit(step);
-            } else if !self.start_admitted()? {
-                break;
+            } else if let Some(step) = self.next_undo() {
+                self.admit(step);
+            } else if let Some(admitted) = self.next_admitted() {
+                match self.phase(admitted.step) {
+                    Phase::Do => self.start(admitted)?,
+                    Phase::Undo => self.start_undo(admitted).await?,
+                }
+            } else {
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     /// Makes this round's events durable as their kind demands, then shows them to the observers.
@@ -267,6 +277,7 @@ impl Driver {
         self.refusal = Some(error);
         self.mode = Mode::ShuttingDown;
         self.start_nothing_more();
+        self.stopping_undo.send_replace(true);
         self.starts_back();
         self.timers.stop_within(GRACE);
         Ok(())
@@ -280,7 +291,7 @@ impl Driver {
             self.stop_running();
             self.cancel_waits();
         }
-        !self.events.is_empty() || !self.rollback.ready.is_empty()
+        !self.events.is_empty() || self.has_undos()
     }
 
     /// Takes in that the engine shuts down, or that it is to do so sooner.
@@ -289,15 +300,17 @@ impl Driver {
         if self.mode != Mode::ShuttingDown {
             self.mode = Mode::ShuttingDown;
             self.start_nothing_more();
+            self.stopping_undo.send_replace(true);
         }
         self.timers.stop_within(grace);
     }
 
+    /// Nothing more starts. What is undone now is undone to its end, unless the engine shuts down.
     fn start_nothing_more(&mut self) {
-        let told = if self.is_rolling_back() { &self.stopping_undo } else { &self.stopping };
-        told.send_replace(true);
+        self.stopping.send_replace(true);
         self.timers.forget_retries();
         self.gates.clear();
+        self.undoing.retain(|step| self.running.contains_key(step));
     }
 
     fn tick(&mut self) {
@@ -359,7 +372,10 @@ impl Driver {
             Timer::Retry(step) if self.may_start(step) => self.queue(step),
             Timer::Retry(step) if self.mode == Mode::Paused => self.held_back.push(step),
             Timer::Retry(_) => {}
-            Timer::Limit(step, attempt, kind) => self.take_limit(step, attempt, kind),
+            Timer::Limit(step, attempt, kind, phase) if phase == self.phase(step) => {
+                self.take_limit(step, attempt, kind)
+            }
+            Timer::Limit(..) => {}
         }
     }
 
@@ -386,12 +402,14 @@ impl Driver {
     }
 
     fn may_start(&self, step: StepRef) -> bool {
-        let status = self.data.step(step).status;
-        if self.mode == Mode::RollingBack {
-            return status == StepStatus::Completed;
+        match self.data.step(step).status {
+            StepStatus::Completed => {
+                matches!(self.mode, Mode::Going | Mode::RollingBack) && self.undoing.contains(&step)
+            }
+            StepStatus::Pending | StepStatus::Running => {
+                self.mode == Mode::Going && !decide::is_stopped(&self.data, step)
+            }
+            _ => false,
         }
-        matches!(status, StepStatus::Pending | StepStatus::Running)
-            && self.mode == Mode::Going
-            && !decide::is_stopped(&self.data, step)
     }
 }

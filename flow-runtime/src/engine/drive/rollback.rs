@@ -1,7 +1,8 @@
-//! A run that undoes what it did: after a failure or a cancel, once nothing is in flight.
+//! What a run undoes: all that it did, after a failure or a cancel, once nothing is in flight; or what one called
+//! workflow did, whose failure is caught, while the rest of the run goes on.
 //!
-//! In: a record whose run cannot go on. Out: each completed step that something undoes is undone, in reverse order, in
-//! parallel where that allows; what failed to be is told with the rest. Forward work never starts again.
+//! In: a record whose run, or part of it, cannot go on. Out: each completed step that something undoes is undone, in
+//! reverse order, in parallel where that allows; what failed to be is told with the rest. Forward work never starts again.
 
 use super::gates::Admitted;
 use super::timers::after;
@@ -20,20 +21,20 @@ use crate::state::{
 };
 
 impl Driver {
-    /// Whether completed steps are undone, also while the engine shuts down.
+    /// Whether the run undoes what it did, also while the engine shuts down.
     pub(super) fn is_rolling_back(&self) -> bool {
         self.data.status == WorkflowStatus::RollingBack
     }
 
-    /// What is attempted now: the work of a step, or its undo.
-    pub(super) fn phase(&self) -> Phase {
-        if self.is_rolling_back() { Phase::Undo } else { Phase::Do }
+    /// What is attempted of this step, if anything is: its work, or its undo once that is complete.
+    pub(super) fn phase(&self, step: StepRef) -> Phase {
+        if self.data.step(step).status == StepStatus::Completed { Phase::Undo } else { Phase::Do }
     }
 
     /// How what is attempted of this step now is attempted.
     pub(super) fn policy(&self, step: StepRef) -> Policy {
         let plan = self.data.plan.step(step.local);
-        match (&plan.undo, self.phase()) {
+        match (&plan.undo, self.phase(step)) {
             (Some(undo), Phase::Undo) => {
                 undo.policy.with_deadline(Some(undo.policy.deadline.unwrap_or(self.engine.undo_deadline)))
             }
@@ -44,7 +45,7 @@ impl Driver {
     /// How far what is attempted of this step now has come.
     pub(super) fn tries(&self, step: StepRef) -> Tries {
         let state = self.data.step(step);
-        match self.phase() {
+        match self.phase(step) {
             Phase::Do => Tries::of(state),
             Phase::Undo => Tries::to_undo(state),
         }
@@ -52,56 +53,85 @@ impl Driver {
 
     /// Begins to undo, if the run is one that does and something is to be undone; says whether it has begun.
     pub(super) fn roll_back(&mut self, cause: RollbackCause) -> bool {
-        let rollback = Rollback::new(&self.data);
+        let rollback = Rollback::new(&self.data, 0);
         if rollback.is_over() || self.data.asked == Some(Asked::Terminate) {
             return false;
         }
         self.start_nothing_more();
         self.record(Event::RollbackStarted { cause });
         self.timers.forget_grace();
-        (self.rollback, self.mode, self.undoes_parts) = (rollback, Mode::RollingBack, self.has_parts());
+        self.mode = Mode::RollingBack;
+        self.undo_by(0, rollback);
         true
     }
 
-    /// Takes up a rollback where the record stands.
+    /// Takes up a rollback of the run where the record stands.
     pub(super) fn restore_rollback(&mut self) {
         // Who terminates a run while it is undone wants the rest to be left.
         if self.data.asked != Some(Asked::Terminate) {
-            self.rollback = Rollback::new(&self.data);
-            self.undoes_parts = self.has_parts();
+            self.undo_by(0, Rollback::new(&self.data, 0));
         }
+    }
+
+    /// Undoes the run or a called workflow in this order, and what is inside it with it.
+    fn undo_by(&mut self, scope: u32, rollback: Rollback) {
+        self.rollbacks.retain(|inner, _| !rollback.is_about(StepRef::new(*inner, 0)));
+        self.rollbacks.insert(scope, rollback);
+        self.undoes_parts = self.has_parts();
     }
 
     /// Leaves what is not undone yet.
     pub(super) fn leave_rollback(&mut self) {
         self.start_nothing_more();
+        self.stopping_undo.send_replace(true);
         self.running.clear();
-        self.rollback = Rollback::default();
+        self.rollbacks.clear();
     }
 
-    /// Lets the undos that can start queue for their permits, and starts those that have them.
-    pub(super) async fn decide_undos(&mut self) -> Result<(), RunError> {
-        while self.mode == Mode::RollingBack {
-            if let Some(step) = self.rollback.ready.pop_front() {
-                self.admit(step);
-            } else if let Some(admitted) = self.gates.pop(|_| true) {
-                self.start_undo(admitted).await?;
-            } else {
-                break;
+    /// Whether all that the run is to undo has been tried.
+    pub(super) fn is_rolled_back(&self) -> bool {
+        self.rollbacks.values().all(Rollback::is_over)
+    }
+
+    /// Whether undos could start at once.
+    pub(super) fn has_undos(&self) -> bool {
+        self.mode == Mode::RollingBack && self.rollbacks.values().any(|rollback| !rollback.ready.is_empty())
+    }
+
+    /// The next step whose undo may queue for its permits.
+    pub(super) fn next_undo(&mut self) -> Option<StepRef> {
+        if !matches!(self.mode, Mode::Going | Mode::RollingBack) {
+            return None;
+        }
+        if self.data.scopes > 0 && self.mode == Mode::Going {
+            for scope in self.data.undoing() {
+                if !self.rollbacks.contains_key(&scope) {
+                    let rollback = Rollback::new(&self.data, scope);
+                    self.undo_by(scope, rollback);
+                }
             }
         }
-        Ok(())
+        for rollback in self.rollbacks.values_mut() {
+            while let Some(step) = rollback.ready.pop_front() {
+                // One that was begun as part of what is inside goes on.
+                if self.undoing.insert(step) {
+                    return Some(step);
+                }
+            }
+        }
+        None
     }
 
-    async fn start_undo(&mut self, Admitted { step, permits }: Admitted) -> Result<(), RunError> {
+    pub(super) async fn start_undo(&mut self, Admitted { step, permits }: Admitted) -> Result<(), RunError> {
         let (policy, tries) = (self.policy(step), self.tries(step));
         if tries.attempts > 0 && decide::due(&policy, tries).is_some_and(|due| due <= self.now) {
             self.fail_undo(step, tries.attempts, self.out_of_time(step, FailureKind::Deadline));
             return Ok(());
         }
         let number = tries.attempts + 1;
+        self.enter_around(step).await?;
         let output = self.output_to_undo(step).await?;
-        let filled = self.values.fill_inputs(&*self.tree, &self.data, step);
+        let filled = self.values.fill_inputs(&self.trees, &self.data, step);
         let panic = filled.err().map(|error| self.value_error(error)).transpose()?;
         self.record(Event::StepStarted { step, attempt: number, phase: Phase::Undo });
         if let Some(message) = panic {
@@ -122,7 +152,7 @@ impl Driver {
         let payload = self.data.step(step).output.clone().unwrap_or_else(Payload::empty);
         let what = format!("the output of step `{}`", self.data.path(step));
         let payload = self.fetch(&payload, &what).await?;
-        let value = self.values.decode(&*self.tree, &self.data, step, &payload);
+        let value = self.values.decode(&self.trees, &self.data, step, &payload);
         value.map_err(|error| match self.value_error(ValueError::Decode { step, error }) {
             Err(error) => error,
             Ok(reason) => self.stuck(reason),
@@ -134,8 +164,7 @@ impl Driver {
         match result {
             Ok(done) => {
                 discard(done);
-                self.record(Event::UndoCompleted { step });
-                self.rollback.ended(&self.data, step);
+                self.end_undo(step, Event::UndoCompleted { step });
             }
             Err(error) if self.mode == Mode::ShuttingDown || error.gave_up => discard(error),
             Err(error) => self.take_undo_failure(step, attempt, error),
@@ -145,22 +174,40 @@ impl Driver {
     pub(super) fn take_undo_failure(&mut self, step: StepRef, attempt: u32, error: AttemptError) {
         let (policy, tries) = (self.policy(step), self.tries(step));
         match decide::after_failure(&policy, tries, error.kind, error.permanent, self.now, fastrand::f64()) {
-            Next::Retry(delay) if self.mode == Mode::RollingBack => {
+            Next::Retry(delay) => {
                 let retry_at = self.now.saturating_add(decide::nanos(delay));
                 let failure = error.to_failure(self.data.path(step), attempt);
                 discard(error);
                 self.record(Event::AttemptFailed { step, attempt, phase: Phase::Undo, error: failure, retry_at });
-                self.timers.add(after(delay), Timer::Retry(step));
+                if matches!(self.mode, Mode::Failing | Mode::Cancelling) {
+                    // It goes on with all that the run undoes then.
+                    self.undoing.remove(&step);
+                } else {
+                    self.timers.add(after(delay), Timer::Retry(step));
+                }
             }
-            _ => self.fail_undo(step, attempt, error),
+            Next::Fail => self.fail_undo(step, attempt, error),
         }
     }
 
     fn fail_undo(&mut self, step: StepRef, attempt: u32, error: AttemptError) {
         let failure = error.to_failure(self.data.path(step), attempt);
         discard(error);
-        self.record(Event::UndoFailed { step, error: failure });
-        self.rollback.ended(&self.data, step);
+        self.end_undo(step, Event::UndoFailed { step, error: failure });
+    }
+
+    /// Records that an undo has come to its end, and finds those that follow.
+    fn end_undo(&mut self, step: StepRef, end: Event) {
+        self.record(end);
+        self.undoing.remove(&step);
+        for rollback in self.rollbacks.values_mut().filter(|rollback| rollback.is_about(step)) {
+            rollback.ended(&self.data, step);
+        }
+        if self.mode != Mode::RollingBack {
+            self.rollbacks.retain(|_, rollback| !rollback.is_over());
+            // The failure of a called workflow may have gone on, to where something waits.
+            self.cancel_waits();
+        }
     }
 
     /// How a run ends that was rolled back, or that was not since there was nothing to undo.

@@ -5,15 +5,16 @@ use std::time::Duration;
 use super::gates::Admitted;
 use super::timers::{after, until};
 use super::waits::told;
-use super::{Driver, Permit, Timer};
+use super::{Driver, Mode, Permit, Timer};
 use crate::engine::attempt::{Attempt, AttemptEnd, AttemptError, catch};
 use crate::engine::context::NodeContext;
 use crate::engine::decide;
 use crate::engine::error::RunError;
 use crate::engine::position::Position;
 use crate::engine::tasks::{self, Task};
-use crate::engine::tree::{At, Choice};
-use crate::engine::values::{ValueError, items};
+use crate::engine::tree::Choice;
+use crate::engine::trees::Spot;
+use crate::engine::values::ValueError;
 use crate::observe::spans;
 use crate::plan::{Plan, StepKind};
 use crate::state::{Encoding, Event, FailureKind, Phase, RegionKind, StepRef};
@@ -42,8 +43,17 @@ impl Start {
 }
 
 impl Driver {
+    /// Does what a step says that has no body of its own.
+    pub(super) fn open(&mut self, step: StepRef) -> Result<(), RunError> {
+        match self.data.plan.step(step.local).kind {
+            StepKind::Sub { .. } => self.begin_workflow(step),
+            StepKind::Call { .. } => self.begin_wait(step),
+            StepKind::Branch { .. } | StepKind::Each { .. } => self.open_region(step),
+        }
+    }
+
     /// Evaluates the head of a branch or a fan-out, and opens what it says.
-    pub(super) fn open_region(&mut self, step: StepRef) -> Result<(), RunError> {
+    fn open_region(&mut self, step: StepRef) -> Result<(), RunError> {
         if !self.may_start(step) {
             return Ok(());
         }
@@ -61,8 +71,8 @@ impl Driver {
             self.fail(step, 0, AttemptError::new(FailureKind::Error, reason));
             return Ok(());
         }
-        let items = items(&self.data, step.instance);
-        self.tree.open(At { step: step.local, items: &items }, choice);
+        let spot = Spot::of(&self.data, step);
+        self.trees.of(&spot).open(spot.at(), choice);
         let kind = region_kind(&self.data.plan, step, choice);
         let first_instance = self.data.instances.len() as u32;
         self.record(Event::RegionOpened { step, first_instance, kind });
@@ -71,10 +81,9 @@ impl Driver {
     }
 
     pub(super) fn evaluate_head(&mut self, step: StepRef) -> Result<Choice, ValueError> {
-        self.values.fill_inputs(&*self.tree, &self.data, step)?;
-        let items = items(&self.data, step.instance);
-        let at = At { step: step.local, items: &items };
-        catch(|| self.tree.choose(at)).map_err(ValueError::Panic)
+        self.values.fill_inputs(&self.trees, &self.data, step)?;
+        let spot = Spot::of(&self.data, step);
+        catch(|| self.trees.of(&spot).choose(spot.at())).map_err(ValueError::Panic)
     }
 
     /// Lets a step that could start queue for its permits, or sends it back until its retry is due.
@@ -93,36 +102,42 @@ impl Driver {
 
     /// Lets a step wait for its permits.
     pub(super) fn queue(&mut self, step: StepRef) {
-        let phase = self.phase();
+        let phase = self.phase(step);
         self.gates.push(&self.data.plan, step, phase);
     }
 
-    /// Records the start of the next step that has its permits; says whether there was one.
-    pub(super) fn start_admitted(&mut self) -> Result<bool, RunError> {
-        let data = &self.data;
-        let Some(Admitted { step, permits }) = self.gates.pop(|step| !decide::is_stopped(data, step)) else {
-            return Ok(false);
-        };
+    /// The next step that has its permits and may start, or be undone.
+    pub(super) fn next_admitted(&mut self) -> Option<Admitted> {
+        let (data, undoing, mode) = (&self.data, &self.undoing, self.mode);
+        match mode {
+            Mode::Going => self.gates.pop(|step| undoing.contains(&step) || !decide::is_stopped(data, step)),
+            Mode::RollingBack => self.gates.pop(|_| true),
+            _ => None,
+        }
+    }
+
+    /// Records the start of a step that has its permits.
+    pub(super) fn start(&mut self, Admitted { step, permits }: Admitted) -> Result<(), RunError> {
         let (policy, tries) = (self.policy(step), self.tries(step));
         if tries.attempts > 0 && decide::due(&policy, tries).is_some_and(|due| due <= self.now) {
             // It waited for a permit, or for a process to run it, for longer than it had.
             self.fail(step, tries.attempts, self.out_of_time(step, FailureKind::Deadline));
-            return Ok(true);
+            return Ok(());
         }
         let number = tries.attempts + 1;
-        let filled = self.values.fill_inputs(&*self.tree, &self.data, step);
+        let filled = self.values.fill_inputs(&self.trees, &self.data, step);
         let panic = filled.err().map(|error| self.value_error(error)).transpose()?;
         self.record(Event::StepStarted { step, attempt: number, phase: Phase::Do });
         if let Some(message) = panic {
             self.fail(step, number, AttemptError::new(FailureKind::Panic, message));
-            return Ok(true);
+            return Ok(());
         }
         let cx = NodeContext::new(self.shared.clone(), Position::of(&self.data, step), number);
         // Where there is no record, an output is kept encoded only for the node that may have to undo it.
         let is_kept = self.journal.is_some() || self.data.plan.step(step.local).undo.is_some();
         let attempt = self.attempt(step, number, cx, is_kept.then_some(self.shared.encoding));
         self.starts.push(Start::new(attempt, permits));
-        Ok(true)
+        Ok(())
     }
 
     /// An attempt that begins when its start is committed; without an encoding, its output is of use to nobody else.
@@ -130,7 +145,7 @@ impl Driver {
         Attempt {
             step,
             number,
-            tree: self.tree.clone(),
+            tree: self.trees.of(&cx.position().spot).clone(),
             span: spans::step(|| cx.step(), number),
             cx,
             encoding,
@@ -145,7 +160,7 @@ impl Driver {
     /// yield would hold up its own time limit, so one with a limit never does.
     pub(super) fn only_start(&mut self) -> Option<Start> {
         let [start] = self.starts.as_slice() else { return None };
-        if self.is_rolling_back() {
+        if self.phase(start.step()) == Phase::Undo {
             return None;
         }
         let policy = &self.data.plan.step(start.step().local).policy;
@@ -186,13 +201,13 @@ impl Driver {
     pub(super) fn launch(&mut self) {
         for Start { attempt, permits } in std::mem::take(&mut self.starts) {
             let (step, number) = (attempt.step, attempt.number);
-            let policy = self.policy(step);
+            let (policy, phase) = (self.policy(step), self.phase(step));
             if let Some(timeout) = policy.timeout {
-                self.timers.add(after(timeout), Timer::Limit(step, number, FailureKind::Timeout));
+                self.timers.add(after(timeout), Timer::Limit(step, number, FailureKind::Timeout, phase));
             }
             if let Some(due) = decide::due(&policy, self.tries(step)) {
                 let left = Duration::from_nanos(due.saturating_sub(self.now).max(0).unsigned_abs());
-                self.timers.add(after(left), Timer::Limit(step, number, FailureKind::Deadline));
+                self.timers.add(after(left), Timer::Limit(step, number, FailureKind::Deadline, phase));
             }
             let task = tasks::run_attempt(attempt, policy.blocking, permits, self.outbox.clone());
             self.running.insert(step, Running { attempt: number, _task: task });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::state::{FailureKind, StepRef};
+use crate::state::{FailureKind, Phase, StepRef};
 
 /// Longer than any process lives, and short enough for every clock.
 const MANY_YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
@@ -16,8 +16,8 @@ const MANY_YEARS: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 pub(super) enum Timer {
     /// The next attempt of this step may start.
     Retry(StepRef),
-    /// This attempt of this step has used up its time. Means nothing once the attempt has ended.
-    Limit(StepRef, u32, FailureKind),
+    /// This attempt of this step, or to undo it, has used up its time. Means nothing once the attempt has ended.
+    Limit(StepRef, u32, FailureKind, Phase),
 }
 
 /// Timers of one run, by their time.

@@ -14,8 +14,7 @@ use crate::engine::error::RunError;
 use crate::engine::live::Live;
 use crate::engine::position::Position;
 use crate::engine::requests::fingerprint_of;
-use crate::engine::tree::WaitFor;
-use crate::plan::StepKind;
+use crate::engine::tree::{Tree, WaitFor};
 use crate::state::{CompletedBy, Event, FailureKind, StepRef, StepStatus, Timestamp, WaitingOn, encode};
 
 /// A run that is due sooner than this is not parked: its record would be read again for nothing.
@@ -89,26 +88,30 @@ impl Waits {
 }
 
 impl Driver {
-    pub(super) fn is_wait(&self, step: StepRef) -> bool {
-        matches!(self.data.plan.step(step.local).kind, StepKind::Call { awaits: Some(_), .. })
-    }
-
     /// Evaluates what a step waits for. Its time begins to run now, for good.
     pub(super) fn begin_wait(&mut self, step: StepRef) -> Result<(), RunError> {
         if !self.may_start(step) {
             return Ok(());
         }
-        let filled = self.values.fill_inputs(&*self.tree, &self.data, step);
-        if let Some(panic) = filled.err().map(|error| self.value_error(error)).transpose()? {
-            self.fail(step, 1, AttemptError::new(FailureKind::Panic, panic));
-            return Ok(());
-        }
-        let cx = NodeContext::new(self.shared.clone(), Position::of(&self.data, step), 1);
-        match wait_of(&*self.tree, &cx) {
+        match self.said_by(step, wait_of)? {
             Ok(wait) => self.wait_for(step, wait),
             Err(error) => self.fail(step, 1, error),
         }
         Ok(())
+    }
+
+    /// What a step says that has no body of its own.
+    pub(super) fn said_by<T>(
+        &mut self,
+        step: StepRef,
+        said: fn(&dyn Tree, &NodeContext) -> Result<T, AttemptError>,
+    ) -> Result<Result<T, AttemptError>, RunError> {
+        let filled = self.values.fill_inputs(&self.trees, &self.data, step);
+        if let Some(panic) = filled.err().map(|error| self.value_error(error)).transpose()? {
+            return Ok(Err(AttemptError::new(FailureKind::Panic, panic)));
+        }
+        let cx = NodeContext::new(self.shared.clone(), Position::of(&self.data, step), 1);
+        Ok(said(&**self.trees.of(&cx.position().spot), &cx))
     }
 
     fn wait_for(&mut self, step: StepRef, wait: WaitFor) {
@@ -219,7 +222,7 @@ impl Driver {
 
     /// Whether all that is left waits for something outside, or for the end of a pause.
     pub(super) fn rests(&self) -> bool {
-        let waits = self.data.waiting > 0 && !self.gates.has_waiting() && !self.has_work();
+        let waits = self.data.waiting > 0 && self.data.scopes == 0 && !self.gates.has_waiting() && !self.has_work();
         waits || self.mode == Mode::Paused
     }
 

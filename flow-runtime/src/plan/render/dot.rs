@@ -36,11 +36,13 @@ fn region(plan: &Plan, region: u32, depth: usize, out: &mut String) {
             StepKind::Call { .. } => "",
             StepKind::Branch { .. } => ", shape=diamond",
             StepKind::Each { .. } => ", shape=hexagon",
+            StepKind::Sub { .. } => ", shape=component",
         };
         let _ = writeln!(out, "{:indent$}s{local} [label=\"{}\"{shape}];", "", escape(&label(step)));
         for &inner in regions_of(step) {
-            let title = match step.kind {
+            let title = match &step.kind {
                 StepKind::Each { .. } => "each item".to_owned(),
+                StepKind::Sub { workflow, .. } => escape(workflow),
                 _ => escape(&plan.region(inner).label),
             };
             let _ = writeln!(out, "{:indent$}subgraph cluster_{inner} {{ label=\"{title}\";", "");

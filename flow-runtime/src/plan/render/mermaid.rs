@@ -34,11 +34,13 @@ fn region(plan: &Plan, region: u32, depth: usize, out: &mut String) {
             StepKind::Call { .. } => ("[", "]"),
             StepKind::Branch { .. } => ("{", "}"),
             StepKind::Each { .. } => ("{{", "}}"),
+            StepKind::Sub { .. } => ("[[", "]]"),
         };
         let _ = writeln!(out, "{:indent$}s{local}{open}\"{text}\"{close}", "");
         for &inner in regions_of(step) {
-            let title = match step.kind {
+            let title = match &step.kind {
                 StepKind::Each { .. } => "each item".to_owned(),
+                StepKind::Sub { workflow, .. } => escape(workflow),
                 _ => escape(&plan.region(inner).label),
             };
             let _ = writeln!(out, "{:indent$}subgraph r{inner} [\"{title}\"]", "");

@@ -45,7 +45,7 @@ fn regions_of(step: &Step) -> &[u32] {
     match &step.kind {
         StepKind::Call { .. } => &[],
         StepKind::Branch { arms } => arms,
-        StepKind::Each { body } => std::slice::from_ref(body),
+        StepKind::Each { body } | StepKind::Sub { body, .. } => std::slice::from_ref(body),
     }
 }
 
@@ -59,7 +59,9 @@ impl fmt::Display for Plan {
 /// What is written for a step: its id, and its node if that has another name.
 fn label(step: &Step) -> String {
     match &step.kind {
-        StepKind::Call { node, .. } if *node != step.id => format!("{} ({node})", step.id),
+        StepKind::Call { node, .. } | StepKind::Sub { workflow: node, .. } if *node != step.id => {
+            format!("{} ({node})", step.id)
+        }
         _ => step.id.to_string(),
     }
 }

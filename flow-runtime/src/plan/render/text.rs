@@ -20,6 +20,7 @@ fn region(plan: &Plan, region: u32, depth: usize, out: &mut String) {
             StepKind::Call { .. } => "",
             StepKind::Branch { .. } => "match ",
             StepKind::Each { .. } => "for each ",
+            StepKind::Sub { .. } => "workflow ",
         };
         let _ = write!(out, "{:indent$}{kind}{}", "", label(step), indent = depth * 2);
         if step.catch {

@@ -60,7 +60,7 @@ fn check_step(plan: &Plan, index: u32, step: &Step) -> Result<(), CodecError> {
     };
     let fits = match &step.kind {
         StepKind::Branch { arms } => arms.iter().all(nested),
-        StepKind::Each { body } => nested(body),
+        StepKind::Each { body } | StepKind::Sub { body, .. } => nested(body),
         _ => true,
     };
     if fits { Ok(()) } else { broken("opens a region that is not inside it") }
@@ -69,7 +69,7 @@ fn check_step(plan: &Plan, index: u32, step: &Step) -> Result<(), CodecError> {
 fn opens(step: &Step, region: u32) -> bool {
     match &step.kind {
         StepKind::Branch { arms } => arms.contains(&region),
-        StepKind::Each { body } => *body == region,
+        StepKind::Each { body } | StepKind::Sub { body, .. } => *body == region,
         _ => false,
     }
 }

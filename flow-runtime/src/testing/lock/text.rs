@@ -163,6 +163,9 @@ fn step(plan: &Plan, local: u32) -> String {
             (format!("match({uses}) {{ {} }}", arms.join(", ")), None)
         }
         StepKind::Each { body } => (format!("for({uses}) {{ {} }}", value(*body)), None),
+        StepKind::Sub { workflow, output, body } => {
+            (format!("workflow {workflow}({uses}) {{ {} }}", value(*body)), Some(output))
+        }
     };
     let path = path_in_plan(plan, local);
     let label = one_line(&plan.region(step.region).label);

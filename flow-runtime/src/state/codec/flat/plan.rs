@@ -31,7 +31,9 @@ pub(crate) fn read_plan(bytes: &Bytes) -> Result<Plan, CodecError> {
 pub(super) fn weight(plan: &Plan) -> usize {
     let step = |step: &Step| {
         let kind = match &step.kind {
-            StepKind::Call { node, output, .. } => node.len() + output.len(),
+            StepKind::Call { node, output, .. } | StepKind::Sub { workflow: node, output, .. } => {
+                node.len() + output.len()
+            }
             StepKind::Branch { arms } => arms.len() * 4,
             StepKind::Each { .. } => 0,
         };
@@ -96,6 +98,12 @@ fn write_step(to: &mut Builder, step: &Step, around: &Source) -> WIPOffset<fb::S
         }
         StepKind::Each { body } => {
             args.kind = fb::StepKind::Each;
+            args.body = *body;
+        }
+        StepKind::Sub { workflow, output, body } => {
+            args.kind = fb::StepKind::Sub;
+            args.node = text(to, workflow);
+            args.output = text(to, output);
             args.body = *body;
         }
     }
@@ -197,6 +205,10 @@ fn read_step(step: fb::Step<'_>, file: &str) -> Result<Step, CodecError> {
         fb::StepKind::Signal => read_call(step, Some(Awaited::Signal)),
         fb::StepKind::Branch => StepKind::Branch { arms: read_numbers(step.arms()) },
         fb::StepKind::Each => StepKind::Each { body: step.body() },
+        fb::StepKind::Sub => {
+            let text = |text| Cow::Owned(read_text(text));
+            StepKind::Sub { workflow: text(step.node()), output: text(step.output()), body: step.body() }
+        }
         fb::StepKind(other) => return Err(unknown("step kind", other, fb::StepKind::ENUM_MAX)),
     };
     Ok(Step {

@@ -91,6 +91,7 @@ pub(crate) fn read_record(bytes: &Bytes, plans: &dyn FindPlan) -> Result<Workflo
         created_at: record.created_at(),
         updated_at: record.updated_at(),
         waiting: 0,
+        scopes: 0,
     };
     check_record(&data)?;
     data.recount();
@@ -113,6 +114,7 @@ fn read_instance(instance: &fb::Instance) -> InstanceState {
         held: 0,
         active: 0,
         failed: false,
+        to_undo: 0,
         closed: false,
     }
 }

@@ -116,6 +116,7 @@ one_of! {
     Signal(Call<'a>)
     Branch(Cow<'a, [u32]>)
     Each(u32)
+    Workflow(Sub<'a>)
 }
 
 #[derive(Serialize, Deserialize)]
@@ -125,6 +126,16 @@ pub(super) struct Call<'a> {
     node: Cow<'a, str>,
     #[serde(borrow)]
     output: Cow<'a, str>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sub<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    output: Cow<'a, str>,
+    body: u32,
 }
 
 impl Call<'_> {
@@ -149,6 +160,9 @@ impl<'a> Step<'a> {
                 }
                 StepKind::Branch { arms } => Kind::Branch(Cow::Borrowed(arms)),
                 StepKind::Each { body } => Kind::Each(*body),
+                StepKind::Sub { workflow, output, body } => {
+                    Kind::Workflow(Sub { name: Cow::Borrowed(workflow), output: Cow::Borrowed(output), body: *body })
+                }
             },
             inputs: Cow::Borrowed(&step.inputs),
             after: Cow::Borrowed(&step.after),
@@ -178,6 +192,9 @@ impl Mirror for Step<'_> {
                 Kind::Signal(call) => call.ours(Some(Awaited::Signal)),
                 Kind::Branch(arms) => StepKind::Branch { arms: numbers(arms) },
                 Kind::Each(body) => StepKind::Each { body },
+                Kind::Workflow(Sub { name, output, body }) => {
+                    StepKind::Sub { workflow: owned(name), output: owned(output), body }
+                }
                 Kind::Unknown(name) => return Err(Kind::unknown(&name)),
             },
             inputs: numbers(self.inputs),

@@ -201,6 +201,7 @@ impl<'a> Record<'a> {
             created_at: self.created_at.0,
             updated_at: self.updated_at.0,
             waiting: 0,
+            scopes: 0,
         };
         place(&mut data)?;
         check_record(&data)?;
@@ -412,6 +413,7 @@ impl Mirror for Instance {
             held: 0,
             active: 0,
             failed: false,
+            to_undo: 0,
             closed: false,
         })
     }

@@ -5,17 +5,12 @@ async fn one(x: u64) -> u64 {
     x + 1
 }
 
-#[node]
-async fn two(a: u64, b: u64) -> u64 {
-    a + b
-}
-
 workflow! {
     pub fn inner(x: u64) -> u64 { one(x) }
 
-    pub fn outer(x: u64) -> u64 {
+    pub fn outer(x: u64) -> String {
         let y = inner(x);
-        two(x, y)
+        y
     }
 }
 

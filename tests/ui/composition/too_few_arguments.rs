@@ -1,0 +1,14 @@
+use flow_runtime::prelude::*;
+
+#[node]
+async fn one(x: u64) -> u64 {
+    x + 1
+}
+
+workflow! {
+    pub fn inner(x: u64, y: u64) -> u64 { one(x + y) }
+
+    pub fn outer(x: u64) -> u64 { inner(x) }
+}
+
+fn main() {}
