@@ -26,6 +26,10 @@ async fn charge(#[state] log: &Log, order: &str, cents: u64) -> Payment {
 #[node]
 async fn refund(#[state] log: &Log, order: &str, cents: u64, payment: &Payment) {
     assert_eq!((payment.of.as_str(), payment.cents), (order, cents));
+    // Whoever does not wait for this comes first.
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
     log.note(format!("undo charge {order} {cents}"));
 }
 
@@ -84,6 +88,24 @@ async fn unnote(#[state] log: &Log, what: &str, count: &u32) {
     log.note(format!("undo {what} {count}"));
 }
 
+#[node(undo = turn_back(to))]
+async fn turn(#[state] log: &Log, to: &str) -> u32 {
+    log.note(format!("turn {to}"));
+    1
+}
+
+/// Undoes, and has an undo for where it is called itself.
+#[node(undo = turn_again(to))]
+async fn turn_back(#[state] log: &Log, to: &str) -> u32 {
+    log.note(format!("undo turn {to}"));
+    2
+}
+
+#[node]
+async fn turn_again(#[state] log: &Log, to: &str) {
+    log.note(format!("undo turn back {to}"));
+}
+
 workflow! {
     fn one_after_another(order: String) -> u32 {
         let first = reserve("a");
@@ -116,6 +138,28 @@ workflow! {
         let seen = note("after");
         #[after(inner)]
         fails(seen)
+    }
+
+    fn used_by_the_value_of_an_arm(keeps: bool) -> u32 {
+        let kept = reserve("kept");
+        let given = if keeps {
+            #[id = "noted"]
+            note("arm");
+            kept.clone()
+        } else {
+            let other = note("other");
+            other.to_string()
+        };
+        let paid = charge(given, 1);
+        let seen = look(paid);
+        fails(seen)
+    }
+
+    fn undone_by_what_can_be_undone() -> u32 {
+        let turned = turn("left");
+        #[after(turned)]
+        let back = turn_back("right");
+        fails(back)
     }
 
     fn at_the_step(order: String) -> u32 {
@@ -199,6 +243,21 @@ async fn b57_items_and_arms_are_undone_before_what_they_came_after(store: impl W
     assert_eq!(compensated, ["all[0].charge", "all[0].kept", "all[1].charge", "all[1].kept", "before", "inner.x"]);
 }
 
+async fn b57_what_the_value_of_an_arm_is_made_of_is_undone_after_who_used_that(store: impl WorkflowStore + Clone) {
+    let world = World::new(store);
+    let rollback = rollback_of(soon(used_by_the_value_of_an_arm(true).run(&world.engine(), "run")).await);
+    assert_eq!(world.log.undone(), ["charge reserved kept 1", "reserved kept"]);
+    assert_eq!(rollback.compensated, ["kept", "paid"]);
+}
+
+async fn b57_the_undo_of_a_node_that_undoes_is_not_meant(store: impl WorkflowStore + Clone) {
+    let world = World::new(store);
+    let rollback = rollback_of(soon(undone_by_what_can_be_undone().run(&world.engine(), "run")).await);
+    // The one that was called as a step is undone by its own undo, the other only undoes.
+    assert_eq!(world.log.undone(), ["turn right", "turn back right", "turn left"]);
+    assert_eq!(rollback.compensated, ["turned", "back"]);
+}
+
 async fn b58_what_is_kept_beside_the_record_is_there_for_an_undo_in_another_process(store: impl WorkflowStore + Clone) {
     let world = World::new(store);
     let engine = world.engine();
@@ -247,6 +306,8 @@ async fn a_run_that_completes_undoes_nothing(store: impl WorkflowStore + Clone) 
 on_every_store! {
     b57_steps_are_undone_in_reverse_with_what_they_were_given
     b57_items_and_arms_are_undone_before_what_they_came_after
+    b57_what_the_value_of_an_arm_is_made_of_is_undone_after_who_used_that
+    b57_the_undo_of_a_node_that_undoes_is_not_meant
     b58_what_is_kept_beside_the_record_is_there_for_an_undo_in_another_process
     what_undoes_a_step_may_be_said_at_the_step
     b57_what_was_caught_is_undone_with_the_rest
