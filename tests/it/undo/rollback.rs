@@ -78,6 +78,27 @@ async fn b59_an_attempt_to_undo_has_its_own_time_limit() {
     assert_eq!(rollback.compensated, ["other", "done"]);
 }
 
+/// What ran when the run failed had a grace to end in; what undoes it has none.
+#[tokio::test(start_paused = true)]
+async fn b59_an_undo_may_take_longer_than_what_still_ran_when_the_run_failed() {
+    let mut graph = undone_by(Policy::DEFAULT, |_, _| {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_secs(40)).await;
+            Ok(())
+        })
+    });
+    let slow = graph.step("slow", &[], |_, _| {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok(3)
+        })
+    });
+    graph.undo(slow, Policy::DEFAULT, |_, _| Box::pin(async { Ok(()) }));
+    let engine = Engine::builder(InMemoryStore::default()).build();
+    let rollback = rollback_of(soon(graph.run(&engine, "run")).await);
+    assert_eq!(rollback.compensated, ["other", "done", "slow"]);
+}
+
 #[tokio::test]
 async fn b59_a_panic_in_an_undo_is_its_failure() {
     let graph = undone_by(Policy::DEFAULT, |_, _| Box::pin(async { panic!("broken") }));
