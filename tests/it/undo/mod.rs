@@ -2,6 +2,7 @@
 
 mod control;
 mod order;
+mod permits;
 mod property;
 mod rollback;
 
