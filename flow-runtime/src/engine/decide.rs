@@ -58,7 +58,8 @@ impl Schedule {
     /// Takes in that these steps have ended.
     pub(crate) fn ended(&mut self, data: &WorkflowData, ended: &[StepRef]) {
         for &step in ended {
-            if data.satisfies(step) {
+            // Where a failure has stopped the region nothing starts, and in a loaded record nothing there was counted.
+            if data.satisfies(step) && !is_stopped(data, step) {
                 for &next in data.plan.step(step.local).next.iter() {
                     self.met(data, StepRef::new(step.instance, next));
                 }

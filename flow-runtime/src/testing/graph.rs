@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
-use crate::engine::tree::{At, Body, BodyError, Choice, Tree, Value, decode, downcast};
+use crate::engine::tree::{At, Body, BodyError, Called, Choice, Tree, Value, decode, downcast};
 use crate::engine::{Asked, Engine, Ephemeral, NodeContext, Registered, RunError, result_of, run_tree, start_tree};
 use crate::plan::{Fingerprint, Plan, Policy, Providers, Region, Source, Step, StepKind, Undo};
 use crate::state::{BoxError, DecodeError, EncodeError, Encoding, NodeFailure, Output, Payload, WorkflowId, encode};
@@ -18,6 +18,8 @@ use crate::state::{BoxError, DecodeError, EncodeError, Encoding, NodeFailure, Ou
 pub type GraphBody<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send + 'a>>;
 
 type Action<T> = Arc<dyn for<'a> Fn(&'a NodeContext, Vec<&'a T>) -> GraphBody<'a, T> + Send + Sync>;
+
+type OnFailure<T> = fn(&NodeFailure) -> T;
 
 type UndoAction<T> = Arc<dyn for<'a> Fn(&'a NodeContext, &'a T) -> GraphBody<'a, ()> + Send + Sync>;
 
@@ -45,8 +47,14 @@ pub struct Graph<T> {
 struct StepBody<T> {
     /// The steps whose outputs it gets, in the order it gets them; one may be there several times.
     arguments: Arc<[u32]>,
-    action: Action<T>,
+    does: Does<T>,
     undo: Option<UndoAction<T>>,
+}
+
+enum Does<T> {
+    Acts(Action<T>),
+    /// Runs another graph, whose failure becomes a value if there is a function that makes one.
+    Calls(Box<Graph<T>>, Option<OnFailure<T>>),
 }
 
 impl<T: Output + Clone> Graph<T> {
@@ -75,6 +83,32 @@ impl<T: Output + Clone> Graph<T> {
         F: for<'a> Fn(&'a NodeContext, Vec<&'a T>) -> GraphBody<'a, T> + Send + Sync + 'static,
     {
         let id: String = id.into();
+        let output = Cow::Borrowed(std::any::type_name::<T>());
+        let kind = StepKind::Call { node: Cow::Owned(id.clone()), output, awaits: None };
+        self.add(id, inputs, kind, Does::Acts(Arc::new(action)), policy)
+    }
+
+    /// Adds a step that runs another graph as a part of this one, after these steps. Its output is that of the graph;
+    /// with a function for failures, a failure of the graph is a value.
+    ///
+    /// # Panics
+    /// If an input is not the index of a step added before, or the graph has no steps.
+    pub fn call(
+        &mut self,
+        id: impl Into<String>,
+        inputs: &[u32],
+        graph: Self,
+        on_failure: Option<fn(&NodeFailure) -> T>,
+    ) -> u32 {
+        assert!(!graph.steps.is_empty(), "a graph without steps has no output");
+        let output = Cow::Borrowed(std::any::type_name::<T>());
+        let kind = StepKind::Sub { workflow: Cow::Owned(graph.name.clone()), output, body: 0 };
+        let step = self.add(id.into(), inputs, kind, Does::Calls(Box::new(graph), on_failure), Policy::DEFAULT);
+        self.steps[step as usize].catch = on_failure.is_some();
+        step
+    }
+
+    fn add(&mut self, id: String, inputs: &[u32], kind: StepKind, does: Does<T>, policy: Policy) -> u32 {
         let local = self.steps.len() as u32;
         for &input in inputs {
             assert!(input < local, "step `{id}` uses step {input}, which was not added before it");
@@ -84,11 +118,7 @@ impl<T: Output + Clone> Graph<T> {
             }
         }
         self.steps.push(Step {
-            kind: StepKind::Call {
-                node: Cow::Owned(id.clone()),
-                output: Cow::Borrowed(std::any::type_name::<T>()),
-                awaits: None,
-            },
+            kind,
             id: Cow::Owned(id),
             region: 0,
             inputs: Cow::Owned(inputs.iter().copied().collect::<BTreeSet<_>>().into_iter().collect()),
@@ -99,7 +129,7 @@ impl<T: Output + Clone> Graph<T> {
             undo: None,
             source: Source::default(),
         });
-        self.bodies.push(StepBody { arguments: inputs.into(), action: Arc::new(action), undo: None });
+        self.bodies.push(StepBody { arguments: inputs.into(), does, undo: None });
         local
     }
 
@@ -128,15 +158,20 @@ impl<T: Output + Clone> Graph<T> {
             tail: Cow::Owned(last.into_iter().collect()),
             value: last,
         };
-        let regions = vec![region];
+        let (mut steps, mut regions) = (self.steps.clone(), vec![region]);
+        for (local, body) in (0..).zip(&self.bodies) {
+            if let Does::Calls(graph, _) = &body.does {
+                append(&mut steps, &mut regions, local, graph.plan());
+            }
+        }
         Plan {
-            fingerprint: Fingerprint::of(&self.name, 1, &self.steps, &regions),
+            fingerprint: Fingerprint::of(&self.name, 1, &steps, &regions),
             workflow: Cow::Owned(self.name.clone()),
             version: 1,
             doc: Cow::Borrowed(""),
             input: Cow::Borrowed(""),
             output: Cow::Borrowed(std::any::type_name::<T>()),
-            steps: Cow::Owned(self.steps.clone()),
+            steps: Cow::Owned(steps),
             regions: Cow::Owned(regions),
             source: Source::default(),
         }
@@ -179,6 +214,30 @@ impl<T: Output + Clone> Graph<T> {
     }
 }
 
+/// Adds the parts of a plan behind those of the one that calls it in this step.
+fn append(steps: &mut Vec<Step>, regions: &mut Vec<Region>, caller: u32, called: Plan) {
+    let (first_step, first_region) = (steps.len() as u32, regions.len() as u32);
+    if let StepKind::Sub { body, .. } = &mut steps[caller as usize].kind {
+        *body = first_region;
+    }
+    let moved = |list: &mut Cow<'static, [u32]>| list.to_mut().iter_mut().for_each(|local| *local += first_step);
+    for mut step in called.steps.into_owned() {
+        step.region += first_region;
+        if let StepKind::Sub { body, .. } = &mut step.kind {
+            *body += first_region;
+        }
+        [&mut step.inputs, &mut step.after, &mut step.next].into_iter().for_each(moved);
+        steps.push(step);
+    }
+    for mut region in called.regions.into_owned() {
+        region.parent = Some(region.parent.map_or(caller, |parent| parent + first_step));
+        region.first += first_step;
+        region.value = region.value.map(|value| value + first_step);
+        moved(&mut region.tail);
+        regions.push(region);
+    }
+}
+
 struct GraphTree<T> {
     plan: Plan,
     bodies: Vec<StepBody<T>>,
@@ -204,11 +263,14 @@ impl<T: Output + Clone> Tree for GraphTree<T> {
     }
 
     fn start<'a>(&'a self, at: At<'a>, cx: &'a NodeContext) -> Body<'a> {
-        let StepBody { arguments, action, undo } = &self.bodies[at.step as usize];
+        let StepBody { arguments, does, undo } = &self.bodies[at.step as usize];
         if let (Some(undo), Some(output)) = (undo, cx.undone::<T>()) {
             return erased(undo(cx, output));
         }
-        erased(action(cx, arguments.iter().map(|&input| self.value(input)).collect()))
+        match does {
+            Does::Acts(action) => erased(action(cx, arguments.iter().map(|&input| self.value(input)).collect())),
+            Does::Calls(graph, _) => Box::pin(std::future::ready(Err(BodyError::Calls(Called(graph.tree()))))),
+        }
     }
 
     fn fill(&self, at: At<'_>, value: Value) {
@@ -220,7 +282,7 @@ impl<T: Output + Clone> Tree for GraphTree<T> {
     }
 
     fn output(&self) -> Value {
-        Box::new(self.value(self.plan.steps.len() as u32 - 1).clone())
+        Box::new(self.value(self.slots.len() as u32 - 1).clone())
     }
 
     fn choose(&self, _at: At<'_>) -> Choice {
@@ -231,7 +293,11 @@ impl<T: Output + Clone> Tree for GraphTree<T> {
 
     fn join(&self, _at: At<'_>) {}
 
-    fn caught(&self, _at: At<'_>, _item: Option<u32>, _failure: NodeFailure) {}
+    fn caught(&self, at: At<'_>, _item: Option<u32>, failure: NodeFailure) {
+        if let Does::Calls(_, Some(value_of)) = &self.bodies[at.step as usize].does {
+            assert!(self.slots[at.step as usize].set(value_of(&failure)).is_ok(), "a slot was filled twice");
+        }
+    }
 }
 
 fn erased<T: Output>(body: GraphBody<'_, T>) -> Body<'_> {
@@ -251,7 +317,16 @@ fn erased<T: Output>(body: GraphBody<'_, T>) -> Body<'_> {
 
 impl<T> Clone for StepBody<T> {
     fn clone(&self) -> Self {
-        Self { arguments: self.arguments.clone(), action: self.action.clone(), undo: self.undo.clone() }
+        Self { arguments: self.arguments.clone(), does: self.does.clone(), undo: self.undo.clone() }
+    }
+}
+
+impl<T> Clone for Does<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Acts(action) => Self::Acts(action.clone()),
+            Self::Calls(graph, on_failure) => Self::Calls(graph.clone(), *on_failure),
+        }
     }
 }
 

@@ -283,15 +283,16 @@ impl Driver {
         Ok(())
     }
 
-    /// Does what follows from a committed failure; says whether there is something to commit again.
+    /// Does what follows from a committed failure; says whether there is something to decide or to commit again.
     fn react(&mut self) -> bool {
-        if matches!(self.mode, Mode::Going | Mode::Paused) && self.data.instances[0].failed {
+        let is_lost = matches!(self.mode, Mode::Going | Mode::Paused) && self.data.instances[0].failed;
+        if is_lost {
             self.mode = Mode::Failing;
             self.start_nothing_more();
             self.stop_running();
             self.cancel_waits();
         }
-        !self.events.is_empty() || self.has_undos()
+        is_lost || !self.events.is_empty() || self.has_undos()
     }
 
     /// Takes in that the engine shuts down, or that it is to do so sooner.
@@ -384,7 +385,10 @@ impl Driver {
         let mut ended = Vec::new();
         match self.data.apply_event(&event, self.now, &mut ended) {
             Ok(()) => {
-                self.schedule.ended(&self.data, &ended);
+                // A run that undoes what it did starts nothing, whatever ends.
+                if !self.is_rolling_back() {
+                    self.schedule.ended(&self.data, &ended);
+                }
                 self.events.push(event);
             }
             // The driver makes only events that fit; were it not so, the run must not go on with a wrong record.

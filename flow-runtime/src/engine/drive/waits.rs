@@ -222,7 +222,7 @@ impl Driver {
 
     /// Whether all that is left waits for something outside, or for the end of a pause.
     pub(super) fn rests(&self) -> bool {
-        let waits = self.data.waiting > 0 && self.data.scopes == 0 && !self.gates.has_waiting() && !self.has_work();
+        let waits = self.data.waiting > 0 && !self.gates.has_waiting() && !self.has_work();
         waits || self.mode == Mode::Paused
     }
 
