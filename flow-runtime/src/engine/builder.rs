@@ -176,7 +176,8 @@ impl<S: Send + Sync + 'static> EngineBuilder<S> {
         self
     }
 
-    /// Where the times of records come from; the machine's clock by default.
+    /// Where the times of records come from; by default the machine's clock, which goes with tokio's time where a test
+    /// has paused that.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.options.clock = Arc::new(clock);
         self

@@ -4,8 +4,10 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::decide;
 use crate::state::Timestamp;
 
 /// Where the engine takes the time for its records from.
@@ -46,19 +48,31 @@ pub trait Moment {
 impl<T: Clone + Into<SystemTime>> Moment for T {
     fn timestamp(&self) -> Timestamp {
         match self.clone().into().duration_since(UNIX_EPOCH) {
-            Ok(since) => super::decide::nanos(since),
-            Err(before) => -super::decide::nanos(before.duration()),
+            Ok(since) => decide::nanos(since),
+            Err(before) => -decide::nanos(before.duration()),
         }
     }
 }
 
-/// The clock of the machine.
+/// The clock of the machine. Where a test has paused or moved tokio's time, it goes as that does: what waits for a
+/// timer or a long backoff waits no longer there than what waits for a short one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        super::decide::nanos(since)
+        static ORIGIN: OnceLock<(Timestamp, Instant)> = OnceLock::new();
+        let (origin, at_origin) = *ORIGIN.get_or_init(|| (wall(), Instant::now()));
+        // Tokio's time is that of the machine, and lies between the two, unless it was moved.
+        let (before, tokio, after) = (Instant::now(), tokio::time::Instant::now().into_std(), Instant::now());
+        if (before..=after).contains(&tokio) {
+            return wall();
+        }
+        let since = decide::nanos(tokio.saturating_duration_since(at_origin));
+        origin.saturating_add(since).saturating_sub(decide::nanos(at_origin.saturating_duration_since(tokio)))
     }
+}
+
+fn wall() -> Timestamp {
+    decide::nanos(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
 }
