@@ -59,7 +59,7 @@ impl Schedule {
     pub(crate) fn ended(&mut self, data: &WorkflowData, ended: &[StepRef]) {
         for &step in ended {
             // Where a failure has stopped the region nothing starts, and in a loaded record nothing there was counted.
-            if data.satisfies(step) && !is_stopped(data, step) {
+            if data.satisfies(step) && !data.is_stopped(step) {
                 for &next in data.plan.step(step.local).next.iter() {
                     self.met(data, StepRef::new(step.instance, next));
                 }
@@ -145,19 +145,6 @@ impl Schedule {
             }
         }
     }
-}
-
-/// Whether a failure around this step forbids it to start.
-pub(crate) fn is_stopped(data: &WorkflowData, step: StepRef) -> bool {
-    let mut instance = Some(step.instance);
-    while let Some(index) = instance {
-        let state = &data.instances[index as usize];
-        if state.failed {
-            return true;
-        }
-        instance = state.opened_by.map(|opener| opener.instance);
-    }
-    false
 }
 
 /// How far the attempts of a step, or those to undo it, have come.

@@ -50,8 +50,8 @@ pub struct RunHandle<W: Workflow> {
 pub enum Progress<T> {
     /// It has ended, with this output.
     Ended(T),
-    /// Nothing is left but to wait: the steps that do, by their paths, and for what. None if the run is paused, or
-    /// waits for a retry.
+    /// Nothing is left but to wait: the steps that do, by their paths, and for what; for the time of a retry as for a
+    /// timer. None if the run is paused.
     Parked(Vec<(String, WaitingOn)>),
 }
 

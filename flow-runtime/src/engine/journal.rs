@@ -9,12 +9,10 @@ use super::durability::Durability;
 use super::parts::{self, Cut};
 use crate::plan::{Plan, StepKind};
 use crate::state::{
-    Ack, CompletedBy, Delta, Event, Payload, Phase, Request, StepRef, StepStatus, Timestamp, WorkflowData, WorkflowId,
+    Ack, CompletedBy, Delta, Event, FAR, Payload, Phase, Request, StepRef, StepStatus, Timestamp, WorkflowData,
+    WorkflowId,
 };
 use crate::store::{AnyStore, StoreError};
-
-/// A retry that is due later than this is durable before it is waited for.
-const LONG_BACKOFF: Timestamp = 10_000_000_000;
 
 /// The journal of one run.
 pub(crate) struct Journal {
@@ -142,7 +140,8 @@ fn dependents_rely_on(event: &Event) -> bool {
 fn must_be_durable(event: &Event, plan: &Plan, now: Timestamp) -> bool {
     match event {
         Event::StepFailed { step, .. } => !plan.step(step.local).catches_own_failure(),
-        Event::AttemptFailed { retry_at, .. } => retry_at.saturating_sub(now) >= LONG_BACKOFF,
+        // The run may be parked until then.
+        Event::AttemptFailed { retry_at, .. } => retry_at.saturating_sub(now) >= FAR,
         // What it came from is forgotten when this is committed.
         Event::StepCompleted { by: CompletedBy::Signal(_), .. } => true,
         // After a crash it is known that the attempt may have happened.

@@ -170,18 +170,18 @@ fn rests(data: &WorkflowData, now: Timestamp) -> bool {
     }
     // Steps that could start may have waited for a permit.
     let schedule = Schedule::new(data);
-    let could_start = !schedule.ready.is_empty() || !schedule.heads.is_empty();
+    let could_start = schedule.ready.iter().any(|step| data.far_retry(*step).is_none()) || !schedule.heads.is_empty();
     !could_start && next_wait(data).is_none_or(|due| due > now)
 }
 
-/// When the first of its waits ends; never in a run that is paused.
+/// When the first of its waits ends, or the first retry is due; never in a run that is paused.
 fn next_wait(data: &WorkflowData) -> Option<Timestamp> {
     let due = data.steps.iter().filter_map(|step| match step.waiting.as_deref()? {
         WaitingOn::Timer(due) => Some(*due),
         WaitingOn::Signal { deadline, .. } => *deadline,
         WaitingOn::Doubt(_) => None,
     });
-    due.min().filter(|_| data.asked != Some(Asked::Pause))
+    due.chain(data.far_retries().map(|(_, due)| due)).min().filter(|_| data.asked != Some(Asked::Pause))
 }
 
 fn tell(damaged: &[Damaged]) {

@@ -70,6 +70,7 @@ impl WorkflowData {
             updated_at: at,
             waiting: 0,
             scopes: 0,
+            retrying: 0,
         };
         data.open_instance(None, 0, 0);
         data
@@ -105,6 +106,8 @@ impl WorkflowData {
         self.updated_at = self.updated_at.max(at);
         // In a record 0 stands for never, so what happens at 0 is noted a nanosecond later.
         let at = if at == 0 { 1 } else { at };
+        let retries = |data: &Self| event.step().map_or(0, |step| data.count_retry(step));
+        let before = retries(self);
         let applied = match event {
             Event::RunCreated(_) => Err("the run exists".to_owned()),
             Event::PlanAdopted { plan } => self.adopt(plan, at, ended),
@@ -147,16 +150,19 @@ impl WorkflowData {
             }
         };
         applied.map_err(|reason| refuse(event.name(), reason))?;
+        self.retrying = self.retrying + retries(self) - before;
         self.suspend_or_resume();
         Ok(())
     }
 
-    /// A run of which nothing is under way is suspended while a step waits for something outside, or while it is paused.
+    /// A run of which nothing is under way is suspended while a step waits for something outside or for a retry that is
+    /// far off, or while it is paused. One that has failed waits for nothing.
     fn suspend_or_resume(&mut self) {
         if matches!(self.status, WorkflowStatus::Running | WorkflowStatus::Suspended) {
-            let has_to_wait = self.waiting > 0 || self.asked == Some(Asked::Pause);
-            let is_idle = self.instances[0].active == 0 && self.scopes == 0;
-            self.status = if is_idle && has_to_wait { WorkflowStatus::Suspended } else { WorkflowStatus::Running };
+            let is_idle = self.instances[0].active == 0 && self.scopes == 0 && !self.instances[0].failed;
+            let is_asked = self.waiting > 0 || self.asked == Some(Asked::Pause);
+            let has_to_wait = is_idle && (is_asked || self.far_retries().next().is_some());
+            self.status = if has_to_wait { WorkflowStatus::Suspended } else { WorkflowStatus::Running };
         }
     }
 
@@ -331,9 +337,7 @@ impl WorkflowData {
     }
 
     pub(super) fn check(&self, step: StepRef, allowed: &[StepStatus]) -> Applied {
-        let known = self.instances.get(step.instance as usize);
-        let in_region = known.is_some_and(|instance| self.plan.region(instance.region).locals().contains(&step.local));
-        if !in_region {
+        if !self.has(step) {
             return Err(format!("there is no step {}/{}", step.instance, step.local));
         }
         let status = self.step(step).status;

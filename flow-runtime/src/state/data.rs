@@ -54,6 +54,8 @@ pub struct WorkflowData {
     pub(crate) waiting: u32,
     /// How many called workflows are undone by themselves. Derived.
     pub(crate) scopes: u32,
+    /// How many steps are to be attempted again. Derived as well.
+    pub(crate) retrying: u32,
 }
 
 /// One opened region of a run.
@@ -351,7 +353,8 @@ impl WorkflowData {
         }
     }
 
-    /// The steps that wait for something outside, by their paths, in the order of the record.
+    /// The steps that wait for something outside, by their paths, in the order of the record; then those that are
+    /// attempted again at a time that is far off.
     pub fn waits(&self) -> Vec<(String, WaitingOn)> {
         let mut waits = Vec::new();
         for (instance, state) in self.instances.iter().enumerate().filter(|_| self.waiting > 0) {
@@ -362,6 +365,7 @@ impl WorkflowData {
                 }
             }
         }
+        waits.extend(self.far_retries().map(|(step, due)| (self.path(step), WaitingOn::Timer(due))));
         waits
     }
 

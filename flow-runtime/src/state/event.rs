@@ -183,7 +183,7 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitingOn {
-    /// A point in time.
+    /// A point in time; in what [`WorkflowData::waits`](super::WorkflowData::waits) gives it may be that of a retry.
     Timer(Timestamp),
     /// A signal.
     Signal {

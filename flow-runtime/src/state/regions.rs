@@ -123,6 +123,7 @@ impl WorkflowData {
     }
 
     fn skip(&mut self, step: StepRef) {
+        self.retrying -= self.count_retry(step);
         self.step_mut(step).status = StepStatus::Skipped;
         self.instances[step.instance as usize].open -= 1;
     }
@@ -296,6 +297,7 @@ impl WorkflowData {
     pub(crate) fn recount(&mut self) {
         self.waiting = self.steps.iter().filter(|step| step.status == StepStatus::Waiting).count() as u32;
         self.scopes = 0;
+        self.retrying = self.steps.iter().filter(|step| step.has_retry()).count() as u32;
         let plan = self.plan.clone();
         for index in (0..self.instances.len()).rev() {
             self.recount_instance(&plan, index);

@@ -48,7 +48,7 @@ impl WorkflowData {
         self.end_emptied(at, ended);
     }
 
-    fn has(&self, step: StepRef) -> bool {
+    pub(super) fn has(&self, step: StepRef) -> bool {
         let instance = self.instances.get(step.instance as usize);
         instance.is_some_and(|instance| self.plan.region(instance.region).locals().contains(&step.local))
     }

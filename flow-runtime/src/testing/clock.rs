@@ -11,8 +11,9 @@ use crate::state::Timestamp;
 
 /// A clock that stands still until it is moved. Clones are the same clock.
 ///
-/// It is the time of records: timers, deadlines of waits, ages of runs. Timeouts of attempts, backoffs and graces go by
-/// tokio's time, which `tokio::time::pause` holds.
+/// It is the time of records: timers, deadlines of waits, ages of runs, backoffs of ten seconds and more. Timeouts of
+/// attempts, shorter backoffs and graces go by tokio's time, which `tokio::time::pause` holds. Without such a clock the
+/// time of records goes with tokio's where that is paused.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]

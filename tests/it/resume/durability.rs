@@ -27,6 +27,11 @@ async fn stuck(#[state] ledger: &Ledger, cx: &NodeContext) -> Result<u64, String
     Err("no".to_owned())
 }
 
+#[node]
+async fn begins(#[state] ledger: &Ledger, cx: &NodeContext) {
+    ledger.begin(cx).await;
+}
+
 #[node(retry(times = 2, backoff = "20s..20s", jitter = false))]
 async fn slow_retry(#[state] ledger: &Ledger, cx: &NodeContext) -> Result<u64, String> {
     ledger.begin(cx).await;
@@ -46,7 +51,11 @@ workflow! {
         a + b + x
     }
 
-    fn retries_late() -> u64 { slow_retry() }
+    fn retries_late() -> u64 {
+        let early = begins();
+        #[after(early)]
+        slow_retry()
+    }
 
     fn retries_soon() -> u64 { quick_retry() }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use flow_runtime::WorkflowData;
 use flow_runtime::plan::StepKind;
-use flow_runtime::state::{Ack, Delta, Event, StepRef, StepStatus, Timestamp};
+use flow_runtime::state::{Ack, Delta, Event, StepRef, StepStatus, Timestamp, WorkflowStatus};
 
 use crate::recorder::{Entry, Ledger};
 
@@ -61,6 +61,8 @@ impl Run {
             Self::check_end(delta);
         }
         self.first_of_resumed = false;
+        // It is parked then, and goes on from its record.
+        self.loaded |= self.data().status == WorkflowStatus::Suspended;
     }
 
     fn check_durability(&mut self, delta: &Delta) {

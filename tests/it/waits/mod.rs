@@ -1,5 +1,6 @@
 //! Runs that wait: for a time, for a signal, for someone to say that they go on. On every store that keeps requests.
 
+mod backoff;
 mod control;
 mod recover;
 mod signals;

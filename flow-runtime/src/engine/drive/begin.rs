@@ -11,7 +11,7 @@ use super::timers::Timers;
 use super::waits::Waits;
 use super::{Driver, Mode};
 use crate::engine::context::{Committed, RunShared};
-use crate::engine::decide::{self, Schedule};
+use crate::engine::decide::Schedule;
 use crate::engine::error::RunError;
 use crate::engine::journal::Journal;
 use crate::engine::live::Live;
@@ -152,7 +152,7 @@ impl Driver {
         self.check_heads()?;
         self.schedule = Schedule::new(&self.data);
         self.restore_waits();
-        self.cancel_leftovers(|driver, step| decide::is_stopped(&driver.data, step));
+        self.cancel_leftovers(|driver, step| driver.data.is_stopped(step));
         self.look_at_interrupted();
         Ok(())
     }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::timers::after;
-use super::{Driver, Mode, Timer};
+use super::{Driver, Mode};
 use crate::engine::attempt::{AttemptEnd, AttemptError, Done, discard};
 use crate::engine::decide::{self, Next};
 use crate::engine::position::Position;
@@ -58,7 +57,7 @@ impl Driver {
                 let failure = error.to_failure(self.data.path(step), attempt);
                 discard(error);
                 self.record(Event::AttemptFailed { step, attempt, phase: Phase::Do, error: failure, retry_at });
-                self.timers.add(after(delay), Timer::Retry(step));
+                self.retry_at(step, retry_at);
             }
             _ => self.fail(step, attempt, error),
         }
@@ -149,7 +148,7 @@ impl Driver {
             // It counts as begun, and is made again.
             return;
         }
-        let stopped = self.mode == Mode::Cancelling || decide::is_stopped(&self.data, step);
+        let stopped = self.mode == Mode::Cancelling || self.data.is_stopped(step);
         if !stopped && self.is_at_most_once(step) {
             return self.doubt(step, attempt);
         }

@@ -46,7 +46,7 @@ impl Driver {
         if let Some(park) = self.park() {
             return Ok(Some(Ok(Drove::Parked(park))));
         }
-        if self.rests() || self.timers.has_retries() || self.gates.has_waiting() || self.has_work() {
+        if self.rests() || self.has_retries() || self.gates.has_waiting() || self.has_work() {
             return Ok(None);
         }
         Err(self.stuck("steps are left that nothing will start".to_owned()))

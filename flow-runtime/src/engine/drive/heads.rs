@@ -6,7 +6,6 @@
 
 use super::Driver;
 use super::starts::region_kind;
-use crate::engine::decide;
 use crate::engine::error::RunError;
 use crate::engine::position::Position;
 use crate::engine::run::{describe, head_changed};
@@ -137,7 +136,7 @@ impl<'a> Needed<'a> {
         let mut open = Vec::new();
         for instance in 0..data.instances.len() as u32 {
             let region = data.instances[instance as usize].region;
-            if decide::is_stopped(data, StepRef::new(instance, 0)) {
+            if data.is_stopped(StepRef::new(instance, 0)) {
                 continue;
             }
             for local in data.plan.region(region).locals() {

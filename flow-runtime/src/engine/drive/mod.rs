@@ -28,7 +28,7 @@ use tracing::Instrument;
 
 use super::attempt::{AttemptEnd, discard};
 use super::context::RunShared;
-use super::decide::{self, Schedule};
+use super::decide::Schedule;
 use super::error::RunError;
 use super::journal::Journal;
 use super::live::Live;
@@ -310,6 +310,7 @@ impl Driver {
     fn start_nothing_more(&mut self) {
         self.stopping.send_replace(true);
         self.timers.forget_retries();
+        self.waits.forget_retries();
         self.gates.clear();
         self.undoing.retain(|step| self.running.contains_key(step));
     }
@@ -370,9 +371,7 @@ impl Driver {
     fn take_timer(&mut self, timer: Timer) {
         match timer {
             // The wait is over by the monotonic clock; that the wall clock may have jumped changes nothing.
-            Timer::Retry(step) if self.may_start(step) => self.queue(step),
-            Timer::Retry(step) if self.mode == Mode::Paused => self.held_back.push(step),
-            Timer::Retry(_) => {}
+            Timer::Retry(step) => self.retry(step),
             Timer::Limit(step, attempt, kind, phase) if phase == self.phase(step) => {
                 self.take_limit(step, attempt, kind)
             }
@@ -410,9 +409,7 @@ impl Driver {
             StepStatus::Completed => {
                 matches!(self.mode, Mode::Going | Mode::RollingBack) && self.undoing.contains(&step)
             }
-            StepStatus::Pending | StepStatus::Running => {
-                self.mode == Mode::Going && !decide::is_stopped(&self.data, step)
-            }
+            StepStatus::Pending | StepStatus::Running => self.mode == Mode::Going && !self.data.is_stopped(step),
             _ => false,
         }
     }

@@ -5,8 +5,7 @@
 //! reverse order, in parallel where that allows; what failed to be is told with the rest. Forward work never starts again.
 
 use super::gates::Admitted;
-use super::timers::after;
-use super::{Driver, Mode, Start, Timer};
+use super::{Driver, Mode, Start};
 use crate::engine::attempt::{AttemptError, Done, discard};
 use crate::engine::context::NodeContext;
 use crate::engine::decide::{self, Next, Tries};
@@ -183,7 +182,7 @@ impl Driver {
                     // It goes on with all that the run undoes then.
                     self.undoing.remove(&step);
                 } else {
-                    self.timers.add(after(delay), Timer::Retry(step));
+                    self.retry_at(step, retry_at);
                 }
             }
             Next::Fail => self.fail_undo(step, attempt, error),

@@ -17,7 +17,7 @@ use crate::engine::trees::Spot;
 use crate::engine::values::ValueError;
 use crate::observe::spans;
 use crate::plan::{Plan, StepKind};
-use crate::state::{Encoding, Event, FailureKind, Phase, RegionKind, StepRef};
+use crate::state::{Encoding, Event, FAR, FailureKind, Phase, RegionKind, StepRef, Timestamp};
 
 /// An attempt that is recorded as started and begins when that is committed.
 pub(super) struct Start {
@@ -91,13 +91,35 @@ impl Driver {
         if !self.may_start(step) {
             return;
         }
-        let wait = self.tries(step).retry_at.saturating_sub(self.now);
-        if wait > 0 {
-            let wait = Duration::from_nanos(wait.unsigned_abs());
-            self.timers.add(after(wait), Timer::Retry(step));
-        } else {
-            self.queue(step);
+        match self.tries(step).retry_at {
+            due if due > self.now => self.retry_at(step, due),
+            _ => self.queue(step),
         }
+    }
+
+    /// Lets a step wait until its next attempt is due. If that is far off it goes by the clock of the records, as waits
+    /// do, and the run may be parked until then.
+    pub(super) fn retry_at(&mut self, step: StepRef, due: Timestamp) {
+        let wait = due.saturating_sub(self.now).max(0);
+        if wait < FAR {
+            self.timers.add(after(Duration::from_nanos(wait.unsigned_abs())), Timer::Retry(step));
+        } else {
+            self.waits.add_retry(step, due);
+        }
+    }
+
+    /// Takes in that the next attempt of a step is due.
+    pub(super) fn retry(&mut self, step: StepRef) {
+        if self.may_start(step) {
+            self.queue(step);
+        } else if self.mode == Mode::Paused {
+            self.held_back.push(step);
+        }
+    }
+
+    /// Whether steps are to be attempted again, sooner or later.
+    pub(super) fn has_retries(&self) -> bool {
+        self.timers.has_retries() || self.waits.has_retries()
     }
 
     /// Lets a step wait for its permits.
@@ -110,7 +132,7 @@ impl Driver {
     pub(super) fn next_admitted(&mut self) -> Option<Admitted> {
         let (data, undoing, mode) = (&self.data, &self.undoing, self.mode);
         match mode {
-            Mode::Going => self.gates.pop(|step| undoing.contains(&step) || !decide::is_stopped(data, step)),
+            Mode::Going => self.gates.pop(|step| undoing.contains(&step) || !data.is_stopped(step)),
             Mode::RollingBack => self.gates.pop(|_| true),
             _ => None,
         }
@@ -165,7 +187,8 @@ impl Driver {
         }
         let policy = &self.data.plan.step(start.step().local).policy;
         let limited = policy.timeout.is_some() || policy.deadline.is_some() || policy.blocking;
-        let alone = self.running.is_empty() && !self.timers.has_retries() && !self.gates.is_busy();
+        let waits = self.has_retries() || self.gates.is_busy();
+        let alone = self.running.is_empty() && !waits;
         if alone && !limited { self.starts.pop() } else { None }
     }
 

@@ -1,5 +1,5 @@
-//! Steps that wait for something outside: when they begin to, when their time has come, and when the run can be parked
-//! because nothing else is left.
+//! Steps that wait for something outside, or for a retry that is far off: when they begin to, when their time has come,
+//! and when the run can be parked because nothing else is left.
 //!
 //! In: a step whose output is a point in time or a signal. Out: that it waits, is complete, or was waited for too long.
 
@@ -9,16 +9,13 @@ use super::{Driver, Mode};
 use crate::engine::attempt::{AttemptError, Done, wait_of};
 use crate::engine::clock::Clock;
 use crate::engine::context::NodeContext;
-use crate::engine::decide::{self, nanos};
+use crate::engine::decide::nanos;
 use crate::engine::error::RunError;
 use crate::engine::live::Live;
 use crate::engine::position::Position;
 use crate::engine::requests::fingerprint_of;
 use crate::engine::tree::{Tree, WaitFor};
-use crate::state::{CompletedBy, Event, FailureKind, StepRef, StepStatus, Timestamp, WaitingOn, encode};
-
-/// A run that is due sooner than this is not parked: its record would be read again for nothing.
-const SOON: Timestamp = 10_000_000_000;
+use crate::state::{CompletedBy, Event, FAR, FailureKind, StepRef, StepStatus, Timestamp, WaitingOn, encode};
 
 /// A run in which nothing is left to do but to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +31,8 @@ pub(crate) struct Park {
 pub(super) struct Waits {
     /// Those whose wait ends at a time, a timer's or that of a signal that does not come.
     due: BTreeSet<(Timestamp, StepRef)>,
+    /// Those that are attempted again at a time that is far off.
+    retries: BTreeSet<(Timestamp, StepRef)>,
     /// Those that wait for a signal, by its name.
     by_name: HashMap<String, Vec<StepRef>>,
 }
@@ -69,9 +68,21 @@ impl Waits {
         }
     }
 
+    pub(super) fn add_retry(&mut self, step: StepRef, due: Timestamp) {
+        self.retries.insert((due, step));
+    }
+
+    pub(super) fn has_retries(&self) -> bool {
+        !self.retries.is_empty()
+    }
+
+    pub(super) fn forget_retries(&mut self) {
+        self.retries.clear();
+    }
+
     /// When the next wait ends by itself.
     pub(super) fn next(&self) -> Option<Timestamp> {
-        self.due.first().map(|(due, _)| *due)
+        self.due.first().into_iter().chain(self.retries.first()).map(|(due, _)| *due).min()
     }
 
     pub(super) fn for_signal(&self, name: &str) -> &[StepRef] {
@@ -79,12 +90,20 @@ impl Waits {
     }
 
     fn pop_due(&mut self, now: Timestamp) -> Option<StepRef> {
-        let (due, step) = *self.due.first()?;
-        (due <= now).then(|| {
-            self.due.pop_first();
-            step
-        })
+        pop_due(&mut self.due, now)
     }
+
+    fn pop_due_retry(&mut self, now: Timestamp) -> Option<StepRef> {
+        pop_due(&mut self.retries, now)
+    }
+}
+
+fn pop_due(times: &mut BTreeSet<(Timestamp, StepRef)>, now: Timestamp) -> Option<StepRef> {
+    let (due, step) = *times.first()?;
+    (due <= now).then(|| {
+        times.pop_first();
+        step
+    })
 }
 
 impl Driver {
@@ -177,11 +196,14 @@ impl Driver {
                 _ => self.complete_timer(step),
             }
         }
+        while let Some(step) = self.waits.pop_due_retry(self.now) {
+            self.retry(step);
+        }
     }
 
     /// Whether the run goes on where this step is, now or after a pause.
     pub(super) fn may_go_on(&self, step: StepRef) -> bool {
-        matches!(self.mode, Mode::Going | Mode::Paused) && !decide::is_stopped(&self.data, step)
+        matches!(self.mode, Mode::Going | Mode::Paused) && !self.data.is_stopped(step)
     }
 
     fn complete_timer(&mut self, step: StepRef) {
@@ -197,7 +219,7 @@ impl Driver {
     /// Cancels what waits where nothing goes on any more.
     pub(super) fn cancel_waits(&mut self) {
         let all = matches!(self.mode, Mode::Failing | Mode::Cancelling);
-        let stopped = |step: &StepRef| all || decide::is_stopped(&self.data, *step);
+        let stopped = |step: &StepRef| all || self.data.is_stopped(*step);
         let waiting: Vec<StepRef> = self.waiting_steps().into_iter().filter(stopped).collect();
         for step in waiting {
             let on = self.data.step(step).waiting.as_deref().cloned();
@@ -209,12 +231,13 @@ impl Driver {
 
     /// Whether nothing is left but to wait, and long enough to do so without a task; and until when.
     pub(super) fn park(&self) -> Option<Park> {
-        // A retry goes by the time of the process, so the driver waits for it.
+        // A retry that is near goes by the time of the process, so the driver waits for it.
         if self.journal.is_none() || self.timers.has_retries() || !self.rests() {
             return None;
         }
         let due = self.waits.next();
-        let is_near = due.is_some_and(|due| due.saturating_sub(self.now) < SOON);
+        let is_near = due.is_some_and(|due| due.saturating_sub(self.now) < FAR);
+        // Its record would be read again for nothing.
         let is_soon = is_near && self.mode != Mode::Paused && !self.engine.park_at_once;
         let due = due.filter(|_| self.mode != Mode::Paused);
         (!is_soon).then(|| Park { due, seen: fingerprint_of(&self.left) })
@@ -222,13 +245,14 @@ impl Driver {
 
     /// Whether all that is left waits for something outside, or for the end of a pause.
     pub(super) fn rests(&self) -> bool {
-        let waits = self.data.waiting > 0 && !self.gates.has_waiting() && !self.has_work();
+        let has_waits = self.data.waiting > 0 || self.waits.has_retries();
+        let waits = has_waits && !self.gates.has_waiting() && !self.has_work();
         waits || self.mode == Mode::Paused
     }
 
     /// When the next wait of the record ends, unless the run is paused or about to end.
     pub(super) fn next_wait(&self) -> Option<Timestamp> {
-        self.waits.next().filter(|_| self.mode == Mode::Going)
+        self.waits.next().filter(|_| matches!(self.mode, Mode::Going | Mode::RollingBack))
     }
 }
 

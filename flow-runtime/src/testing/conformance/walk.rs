@@ -185,7 +185,7 @@ impl Walk {
         match self.rng.u8(0..16) {
             0 if !stopped => {
                 let error = records::random_failure(&mut self.rng, self.data.path(step), attempt);
-                let retry_at = self.at + self.rng.i64(0..10_000_000_000);
+                let retry_at = self.at + self.rng.i64(0..20_000_000_000);
                 self.record(Event::AttemptFailed { step, attempt, phase: Phase::Do, error, retry_at });
             }
             1 if !stopped => self.record(Event::StepReleased { step }),

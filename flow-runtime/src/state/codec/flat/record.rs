@@ -92,6 +92,7 @@ pub(crate) fn read_record(bytes: &Bytes, plans: &dyn FindPlan) -> Result<Workflo
         updated_at: record.updated_at(),
         waiting: 0,
         scopes: 0,
+        retrying: 0,
     };
     check_record(&data)?;
     data.recount();

@@ -202,6 +202,7 @@ impl<'a> Record<'a> {
             updated_at: self.updated_at.0,
             waiting: 0,
             scopes: 0,
+            retrying: 0,
         };
         place(&mut data)?;
         check_record(&data)?;
@@ -354,8 +355,7 @@ impl Mirror for Step<'_> {
             resets: self.resets,
             opened: self.opened,
             opened_len: self.opened_len,
-            open: 0,
-            held: 0,
+            ..StepState::PENDING
         })
     }
 }
