@@ -19,7 +19,25 @@ async fn sum(a: u32, b: u32) -> u32 {
     a + b
 }
 
+/// Ends when another step has begun after it.
+#[node]
+async fn holds(#[state] count: &Count) -> u32 {
+    count.up();
+    while count.get() < 2 {
+        tokio::task::yield_now().await;
+    }
+    0
+}
+
 workflow! {
+    fn naps_beside_a_body() -> u32 {
+        let nap = sleep("24h");
+        #[after(nap)]
+        let late = touch();
+        let held = holds();
+        sum(held, late)
+    }
+
     fn naps() -> u32 {
         let beside = touch();
         let nap = sleep("24h");
@@ -45,6 +63,17 @@ workflow! {
         #[after(naps)]
         touch()
     }
+}
+
+async fn b51_a_body_that_runs_alone_does_not_hold_up_a_timer(store: impl WorkflowStore + Clone) {
+    let world = World::new(store);
+    let engine = world.engine();
+    let run = naps_beside_a_body().start(&engine, "run").unwrap();
+    while world.count.get() == 0 {
+        tokio::task::yield_now().await;
+    }
+    world.clock.advance(24 * HOUR);
+    assert_eq!(soon(run.result()).await.unwrap(), 2);
 }
 
 async fn b50_a_run_that_only_waits_is_on_disk_and_is_driven_again_to_no_effect(store: impl WorkflowStore + Clone) {
@@ -146,6 +175,7 @@ async fn b50_timers_in_a_fan_out_end_one_by_one(store: impl WorkflowStore + Clon
 }
 
 on_every_store! {
+    b51_a_body_that_runs_alone_does_not_hold_up_a_timer
     b50_a_run_that_only_waits_is_on_disk_and_is_driven_again_to_no_effect
     b51_a_timer_ends_at_its_time_and_not_before
     b51_a_timer_is_not_moved_by_restarts_nor_by_a_clock_that_jumps

@@ -178,8 +178,8 @@ impl Driver {
         }
     }
 
-    /// The only step that starts, if nothing else runs and it may run in the driver's own task: a body that does not
-    /// yield would hold up its own time limit, so one with a limit never does.
+    /// The only step that starts, if nothing else runs or waits and it may run in the driver's own task: a body that does
+    /// not yield would hold up its own time limit, so one with a limit never does.
     pub(super) fn only_start(&mut self) -> Option<Start> {
         let [start] = self.starts.as_slice() else { return None };
         if self.phase(start.step()) == Phase::Undo {
@@ -187,7 +187,7 @@ impl Driver {
         }
         let policy = &self.data.plan.step(start.step().local).policy;
         let limited = policy.timeout.is_some() || policy.deadline.is_some() || policy.blocking;
-        let waits = self.has_retries() || self.gates.is_busy();
+        let waits = self.data.waiting > 0 || self.has_retries() || self.gates.is_busy();
         let alone = self.running.is_empty() && !waits;
         if alone && !limited { self.starts.pop() } else { None }
     }
