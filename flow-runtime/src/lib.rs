@@ -44,7 +44,7 @@
 //! | the DAG as data, and as a picture | [`plan`], [`Plan`] |
 //! | what is stored of a run | [`state`], [`WorkflowData`] |
 //! | watching runs | [`observe`] |
-//! | crashes at every commit, virtual time, failing stores, for tests | [`testing`] |
+//! | crashes at every commit, virtual time, failing stores, for tests | [`testing`], with the feature `testing` |
 //!
 //! # Features
 //!
@@ -54,7 +54,8 @@
 //! | --- | --- | --- |
 //! | `sqlite` | `SqliteStore`, in [`store`]: one file for several processes | a C compiler, which compiles SQLite (about a minute) |
 //! | `zstd` | compression with Zstandard | a C compiler |
-//! | `conformance` | the kit that tests stores, in [`testing`] | nothing |
+//! | `testing` | [`testing`]: for the tests of your workflows, so among your `dev-dependencies` | nothing |
+//! | `conformance` | the kit that tests stores, in [`testing`], and the rest of that | nothing |
 //!
 //! # What holds
 //!
@@ -62,7 +63,9 @@
 //! idempotency key: effects are at least once, and once for what honours the key; a node that says `at_most_once` is not
 //! run again until somebody has said how its attempt ended. A failed run never gives success, and
 //! a run whose record does not fit the workflow any more is refused by name and left as it is.
-
+// What stands behind a feature has no page of its own where that is off.
+#![cfg_attr(not(feature = "testing"), doc = "", doc = "[`testing`]: #features", doc = "[`testing::lock!`]: #features")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "unit tests damage files and start tasks as they need"))]
 
 pub mod disk;
@@ -74,6 +77,7 @@ pub mod plan;
 pub mod prelude;
 pub mod state;
 pub mod store;
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 #[doc(hidden)]

@@ -35,6 +35,7 @@ mod run;
 mod runner;
 mod shared;
 mod tasks;
+#[cfg(any(test, feature = "testing"))]
 mod tested;
 mod trees;
 mod unattended;
@@ -55,6 +56,7 @@ pub use durability::Durability;
 pub use error::{Failures, PlanChanges, RunError, StepFailure};
 pub use fork::ForkError;
 use invocation::AnyState;
+#[cfg(any(test, feature = "testing"))]
 pub(crate) use invocation::{Asked, result_of, run_tree, start_tree};
 pub use invocation::{Invocation, Progress, RunFuture, RunHandle};
 pub use layer::{Admission, AttemptOutcome, Layer};
@@ -63,10 +65,12 @@ pub use requests::{AskError, Signal};
 pub use resolve::{Given, Resolution};
 use retention::Keeper;
 pub use retention::{Retention, RetentionReport};
+#[cfg(any(test, feature = "testing"))]
 pub(crate) use run::path_in_plan;
 use runner::Runner;
 use shared::{EngineShared, Stop};
 pub use waits::{Approval, Delay, approval, sleep, sleep_until, wait_for};
+#[cfg(any(test, feature = "testing"))]
 pub(crate) use workflows::Registered;
 
 use crate::state::{Payload, WorkflowData, WorkflowId};

@@ -30,6 +30,7 @@ pub(crate) struct EngineShared {
     /// What stands around every attempt.
     pub(crate) layers: Layers,
     /// How many attempts may run at once.
+    #[cfg(any(test, feature = "testing"))]
     pub(crate) concurrency: usize,
     /// One permit for each attempt that may run at once.
     pub(crate) permits: Arc<Semaphore>,
@@ -57,6 +58,7 @@ impl EngineShared {
             clock: options.clock,
             observers: options.observers,
             layers: options.layers.into(),
+            #[cfg(any(test, feature = "testing"))]
             concurrency: options.concurrency,
             permits: semaphore(options.concurrency),
             nodes: Mutex::default(),

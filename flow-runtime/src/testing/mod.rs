@@ -1,8 +1,10 @@
-//! Tools for testing workflows and stores.
+//! Tools for testing workflows and stores, behind the feature `testing`:
+//! `cargo add --dev flow-runtime --features testing`.
 //!
 //! [`crash_everywhere`] kills a workflow at each of its commits; [`VirtualClock`] lets it wait for days without waiting;
-//! [`lock!`] holds the shapes of workflows to a file; [`FailingStore`] and [`SlowStore`] are what it may meet, and [`EventRecorder`] is what is seen of it. The conformance kit
-//! for stores is behind the feature `conformance`, since only those who write a store need it.
+//! [`lock!`] holds the shapes of workflows to a file; [`FailingStore`] and [`SlowStore`] are what it may meet, and
+//! [`EventRecorder`] is what is seen of it. The conformance kit for stores is behind the feature `conformance`, which
+//! brings the others, since only those who write a store need it.
 
 mod clock;
 #[cfg(any(test, feature = "conformance"))]
