@@ -31,6 +31,11 @@ struct RealFile {
     path: PathBuf,
 }
 
+/// A file that is locked until this is dropped. To close it is not enough: where another thread of this process starts a
+/// program, that has a copy of the file for a moment, and with it the lock.
+#[derive(Debug)]
+struct RealLock(RealFile);
+
 impl Fs for RealFs {
     fn open_dir(&self, path: &Path, create: bool) -> Answer<Arc<dyn Dir>> {
         if create {
@@ -160,17 +165,23 @@ impl Dir for RealDir {
     fn try_lock(&self, name: &str) -> Answer<Option<Box<dyn Held>>> {
         let file = self.open_at("lock", name, OFlags::RDWR | OFlags::CREATE)?;
         match rustix::fs::flock(&file.handle, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Box::new(file))),
+            Ok(()) => Ok(Some(Box::new(RealLock(file)))),
             Err(Errno::WOULDBLOCK) => Ok(None),
             Err(errno) => Err(self.error("lock", name, errno)),
         }
     }
 }
 
-/// The lock goes with the file that is closed.
-impl Held for RealFile {
+impl Held for RealLock {
     fn file(&self) -> &dyn File {
-        self
+        &self.0
+    }
+}
+
+impl Drop for RealLock {
+    fn drop(&mut self) {
+        // If it cannot be given back it goes with the file that is closed.
+        let _ = rustix::fs::flock(&self.0.handle, FlockOperation::Unlock);
     }
 }
 
@@ -261,6 +272,23 @@ mod tests {
             }
             RealFs.open_dir(dir.path(), false).unwrap();
         }
+    }
+
+    #[test]
+    fn a_lock_is_given_back_though_a_program_that_starts_has_a_copy_of_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let handle = fs::File::open(dir.path()).unwrap();
+        let open = RealDir { handle, path: dir.path().to_owned() };
+        let file = open.open_at("lock", "LOCK", OFlags::RDWR | OFlags::CREATE).unwrap();
+        let copy = file.handle.try_clone().unwrap();
+        rustix::fs::flock(&file.handle, FlockOperation::NonBlockingLockExclusive).unwrap();
+        let lock = RealLock(file);
+        assert!(open.try_lock("LOCK").unwrap().is_none());
+        drop(lock);
+        let again = open.try_lock("LOCK").unwrap();
+        assert!(again.is_some() && open.try_lock("LOCK").unwrap().is_none());
+        drop((copy, again));
+        assert!(open.try_lock("LOCK").unwrap().is_some());
     }
 
     #[test]
