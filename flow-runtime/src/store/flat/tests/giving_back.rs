@@ -1,5 +1,7 @@
 //! Room is given back while commits go on: the log stays small, and nobody sees a difference.
 
+use std::path::PathBuf;
+
 use super::super::batch::{self, BatchHead};
 use super::super::format::{self, SEGMENT_HEADER};
 use super::super::frame::FrameHead;
@@ -12,6 +14,27 @@ use super::*;
 fn counts(store: &FlatBuffersStore) -> (usize, usize, usize) {
     let index = log::lock(&store.writer().unwrap().index);
     (index.segments.len(), index.tombs.len(), index.plans.len())
+}
+
+/// Makes a run of which nothing is left, but for the room that it took.
+async fn come_and_go(store: &FlatBuffersStore, n: u64) {
+    let name = format!("gone-{n}");
+    commit(store, &walk(&name, n + 10)).await;
+    store.delete(&id(&name)).await.unwrap();
+}
+
+/// A store in which a run is kept among others that are gone; with the segment in which it stands, and its place there.
+async fn with_a_segment_to_give_back() -> (SimFs, FlatBuffersStore, (PathBuf, Vec<u8>, usize)) {
+    let fs = SimFs::default();
+    let store = open_small(fs.clone()).unwrap();
+    commit(&store, &walk("kept", 1)[..3]).await;
+    for n in 0..6 {
+        come_and_go(&store, n).await;
+    }
+    let place_in = |bytes: &[u8]| bytes.windows(6).position(|window| window == b"kept 1");
+    let mut found = log_files(&fs).into_iter().filter_map(|(path, bytes)| Some((path, place_in(&bytes)?, bytes)));
+    let (path, place, bytes) = found.next().unwrap();
+    (fs, store, (path, bytes, place))
 }
 
 #[tokio::test]
@@ -59,9 +82,7 @@ async fn who_reads_meanwhile_sees_every_run_as_it_is() {
     let (found_kept, found_live) = (find("kept"), find("live"));
     let mut slices = 0;
     for n in 0..120 {
-        let name = format!("gone-{n}");
-        commit(&store, &walk(&name, n + 10)).await;
-        store.delete(&id(&name)).await.unwrap();
+        come_and_go(&store, n).await;
         while store.writer().unwrap().keep_up(1) {
             slices += 1;
             let beside = open_read_only(fs.clone()).unwrap();
@@ -118,18 +139,7 @@ async fn what_is_changed_while_it_is_copied_stays_changed() {
 
 #[tokio::test]
 async fn a_segment_that_was_damaged_meanwhile_is_left_as_it_is() {
-    let fs = SimFs::default();
-    let store = open_small(fs.clone()).unwrap();
-    let kept = walk("kept", 1);
-    commit(&store, &kept[..3]).await;
-    for n in 0..6 {
-        let name = format!("gone-{n}");
-        commit(&store, &walk(&name, n + 10)).await;
-        store.delete(&id(&name)).await.unwrap();
-    }
-    let holds = |bytes: &[u8]| bytes.windows(6).position(|window| window == b"kept 1");
-    let (path, mut bytes) = log_files(&fs).into_iter().find(|(_, bytes)| holds(bytes).is_some()).unwrap();
-    let place = holds(&bytes).unwrap();
+    let (fs, store, (path, mut bytes, place)) = with_a_segment_to_give_back().await;
     bytes[place] ^= 1;
     fs.set_bytes(&path, bytes.clone());
     keep_up(&store);
@@ -163,17 +173,7 @@ async fn a_segment_of_no_use_between_others_leaves_no_gap() {
 
 #[tokio::test]
 async fn a_segment_in_which_others_stand_than_the_index_has_is_left_as_it_is() {
-    let fs = SimFs::default();
-    let store = open_small(fs.clone()).unwrap();
-    let kept = walk("kept", 1);
-    commit(&store, &kept[..3]).await;
-    for n in 0..6 {
-        let name = format!("gone-{n}");
-        commit(&store, &walk(&name, n + 10)).await;
-        store.delete(&id(&name)).await.unwrap();
-    }
-    let holds = |bytes: &[u8]| bytes.windows(6).any(|window| window == b"kept 1");
-    let (path, bytes) = log_files(&fs).into_iter().find(|(_, bytes)| holds(bytes)).unwrap();
+    let (fs, store, (path, bytes, _)) = with_a_segment_to_give_back().await;
     let site = log::lock(&store.writer().unwrap().index).segments.values().next().unwrap().header.store;
     let others = of_others(&bytes, site, format::run_number(&id("kept")));
     assert_ne!(others, bytes);
@@ -257,9 +257,7 @@ async fn a_thread_gives_room_back_without_being_told() {
     let is_small_again = async {
         let mut most = 0;
         while most < 8 || fs.paths().len() * 2 > most {
-            let name = format!("gone-{rounds}");
-            commit(&store, &walk(&name, rounds + 10)).await;
-            store.delete(&id(&name)).await.unwrap();
+            come_and_go(&store, rounds).await;
             rounds += 1;
             most = most.max(fs.paths().len());
         }
