@@ -11,7 +11,7 @@ use flow_runtime::{
 
 /// A store as a user would write it: the four methods, over bytes.
 #[derive(Default)]
-struct FourMethods(Mutex<BTreeMap<WorkflowId, Vec<u8>>>);
+pub(crate) struct FourMethods(Mutex<BTreeMap<WorkflowId, Vec<u8>>>);
 
 fn not_found(id: &WorkflowId) -> StoreError {
     StoreError::NotFound { id: id.clone() }

@@ -1,12 +1,14 @@
 //! Behaviours 18 and 70: a run that is made from another one takes over what does not follow from a step.
 
+use std::sync::Arc;
+
 use flow_runtime::engine::ForkError;
 use flow_runtime::prelude::*;
 use flow_runtime::state::{StepStatus, WorkflowStatus};
-use flow_runtime::store::Listing;
-use flow_runtime::{StoreError, WorkflowData, WorkflowId, WorkflowStore};
+use flow_runtime::{WorkflowId, WorkflowStore};
 
 use super::{Lab, World, add, on_every_store, parked, read, recall, soon, total, work, write};
+use crate::conformance::FourMethods;
 
 #[node]
 async fn large(#[state] lab: &Lab, cx: &NodeContext, len: u32) -> Result<Vec<u8>, String> {
@@ -171,31 +173,9 @@ async fn who_forks_what_cannot_be_is_told(store: impl WorkflowStore + Clone) {
     assert_eq!(engine.list().await.unwrap().workflows.len(), 2, "nothing was made");
 }
 
-/// A store that does no more than it must: what it is given to save, it saves.
-#[derive(Clone)]
-struct FourMethods(InMemoryStore);
-
-impl WorkflowStore for FourMethods {
-    async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {
-        self.0.save(data).await
-    }
-
-    async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
-        self.0.load(id).await
-    }
-
-    async fn list_workflows(&self) -> Result<Listing, StoreError> {
-        self.0.list_workflows().await
-    }
-
-    async fn delete(&self, id: &WorkflowId) -> Result<(), StoreError> {
-        self.0.delete(id).await
-    }
-}
-
 #[tokio::test]
 async fn a_fork_never_takes_the_place_of_a_run_whatever_the_store() {
-    let world = World::new(FourMethods(InMemoryStore::default()));
+    let world = World::new(Arc::new(FourMethods::default()));
     let engine = world.engine();
     soon(weighs(3).run(&engine, "source")).await.unwrap();
     soon(weighs(4).run(&engine, "other")).await.unwrap();
