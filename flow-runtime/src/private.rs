@@ -151,6 +151,7 @@ pub fn enter<'a, W: Workflow>(input: W::Input) -> Body<'a> {
 /// What a called workflow takes of an argument: a clone, since its input is its own.
 pub trait Given<'c>: Sized {
     /// The clone.
+    #[must_use]
     fn given(&self) -> Self;
 }
 

@@ -184,7 +184,7 @@ const EMPTY_REGION: Region =
 
 const NOWHERE: Source = Source { file: Cow::Borrowed(""), line: 0, column: 0 };
 
-const fn some<'a>(block: Option<(Block, &'a Plan)>) -> (Block, &'a Plan) {
+const fn some(block: Option<(Block, &Plan)>) -> (Block, &Plan) {
     match block {
         Some(block) => block,
         None => panic!("a called workflow has a block"),
@@ -285,7 +285,6 @@ const fn arms(kind: &'static StepKind) -> &'static [u32] {
     }
 }
 
-#[expect(clippy::ptr_arg, reason = "dereferencing a Cow is not const")]
 const fn text(text: &'static Text) -> Text {
     match text {
         Cow::Borrowed(text) => Cow::Borrowed(text),

@@ -215,13 +215,13 @@ impl<T: Output + Clone> Graph<T> {
 }
 
 /// Adds the parts of a plan behind those of the one that calls it in this step.
-fn append(steps: &mut Vec<Step>, regions: &mut Vec<Region>, caller: u32, called: Plan) {
+fn append(steps: &mut Vec<Step>, regions: &mut Vec<Region>, caller: u32, inner: Plan) {
     let (first_step, first_region) = (steps.len() as u32, regions.len() as u32);
     if let StepKind::Sub { body, .. } = &mut steps[caller as usize].kind {
         *body = first_region;
     }
     let moved = |list: &mut Cow<'static, [u32]>| list.to_mut().iter_mut().for_each(|local| *local += first_step);
-    for mut step in called.steps.into_owned() {
+    for mut step in inner.steps.into_owned() {
         step.region += first_region;
         if let StepKind::Sub { body, .. } = &mut step.kind {
             *body += first_region;
@@ -229,7 +229,7 @@ fn append(steps: &mut Vec<Step>, regions: &mut Vec<Region>, caller: u32, called:
         [&mut step.inputs, &mut step.after, &mut step.next].into_iter().for_each(moved);
         steps.push(step);
     }
-    for mut region in called.regions.into_owned() {
+    for mut region in inner.regions.into_owned() {
         region.parent = Some(region.parent.map_or(caller, |parent| parent + first_step));
         region.first += first_step;
         region.value = region.value.map(|value| value + first_step);

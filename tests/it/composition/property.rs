@@ -180,7 +180,7 @@ impl<'a> Ended<'a> {
                 );
                 // A failure is a value when the workflow is undone.
                 if self.failed.contains(&input) {
-                    self.check_before(&is_input, "start ", is_here, &format!("{path} began before {input} was undone"));
+                    self.check_before(is_input, "start ", is_here, &format!("{path} began before {input} was undone"));
                 }
             }
             if let Does::Call { inner, .. } = &shape.does {

@@ -134,8 +134,14 @@ async fn b60_it_is_undone_before_its_failure_is_a_value<D: WorkflowStore + Clone
     assert_eq!(data.status, WorkflowStatus::Completed);
     let statuses =
         ["before", "booked", "booked.first", "booked.second", "booked.check"].map(|step| data.status_of(step).unwrap());
-    use StepStatus::{Compensated, Completed, Failed};
-    assert_eq!(statuses, [Completed, Failed, Compensated, Compensated, Failed]);
+    let expected = [
+        StepStatus::Completed,
+        StepStatus::Failed,
+        StepStatus::Compensated,
+        StepStatus::Compensated,
+        StepStatus::Failed,
+    ];
+    assert_eq!(statuses, expected);
     let rollback = data.rollback();
     assert_eq!(rollback.compensated, ["booked.first", "booked.second"]);
     assert_eq!(soon(tried("good".to_owned()).run(&world.engine(), "s")).await.unwrap(), "good2");

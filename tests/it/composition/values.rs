@@ -1,7 +1,7 @@
 //! What a called workflow is given and gives, where its steps stand, and that it runs once across crashes.
 
 use flow_runtime::WorkflowStore;
-use flow_runtime::plan::{Fingerprint, Format, StepKind};
+use flow_runtime::plan::{Fingerprint, Format, Plan, StepKind};
 use flow_runtime::prelude::*;
 use flow_runtime::state::StepStatus;
 use flow_runtime::testing::CrashTest;
@@ -101,6 +101,9 @@ fn orders() -> Vec<Vec<Line>> {
 /// pen 3 * 2 + ink 3 * 3 + 1, 1, paper 5 + 1.
 const ORDERED: &str = "orders: 23, extra: 112";
 
+/// A constant, as every plan.
+const PLAN: &Plan = ordered::plan();
+
 #[test]
 fn b60_the_plan_of_a_called_workflow_is_part_of_the_callers() {
     let plan = only::plan();
@@ -113,8 +116,6 @@ fn b60_the_plan_of_a_called_workflow_is_part_of_the_callers() {
     assert_eq!((&*plan.region(1).tail, plan.region(1).value), (&[2][..], Some(2)));
     assert_eq!((&*plan.step(2).inputs, &*plan.step(1).next), (&[1][..], &[2][..]));
 
-    // A constant, as every plan.
-    const PLAN: &flow_runtime::plan::Plan = ordered::plan();
     assert_ne!(PLAN.fingerprint, Fingerprint::of("ordered", 1, &PLAN.steps[..8], &PLAN.regions[..4]));
     assert_eq!(PLAN.fingerprint, Fingerprint::of("ordered", 1, &PLAN.steps, &PLAN.regions));
     let drawn = PLAN.render(Format::Text);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use flow_runtime::WorkflowData;
 use flow_runtime::prelude::*;
 use flow_runtime::state::StepStatus;
 
@@ -79,7 +80,7 @@ fn look(ended_before: &mut BTreeSet<String>, left: &Left, entries: &[Entry]) -> 
         assert!(!ended_before.contains(&entry.step), "`{}` was committed and ran again", entry.step);
     }
     let is_ended = |status: &StepStatus| matches!(status, StepStatus::Completed | StepStatus::Failed);
-    let statuses = left.data.as_ref().map(|data| data.statuses()).unwrap_or_default();
+    let statuses = left.data.as_ref().map(WorkflowData::statuses).unwrap_or_default();
     let now: BTreeSet<String> =
         statuses.into_iter().filter(|(_, status)| is_ended(status)).map(|(step, _)| step).collect();
     assert!(now.is_superset(ended_before), "committed steps are lost");

@@ -113,7 +113,7 @@ async fn b14_a_long_backoff_parks_the_run(store: impl WorkflowStore + Clone) {
     assert_eq!((stored.status, stored.status_of("call")), (WorkflowStatus::Suspended, Some(StepStatus::Pending)));
     assert_eq!(stored.waits(), waits);
 
-    world.clock.advance(HOUR - Duration::from_nanos(1));
+    world.clock.advance(HOUR.checked_sub(Duration::from_nanos(1)).unwrap());
     assert_eq!(parked(soon(calls().run_until_parked(&engine, "run")).await.unwrap()), waits);
     assert_eq!(world.count.get(), 1);
     world.clock.advance(Duration::from_nanos(1));
@@ -145,10 +145,10 @@ async fn b14_a_cancel_in_a_long_backoff_ends_the_run(store: impl WorkflowStore +
         let run = calls().start(&engine, id).unwrap();
         parked(soon(calls().run_until_parked(&engine, id)).await.unwrap());
         if terminates {
-            engine.terminate(id).await.unwrap()
+            engine.terminate(id).await.unwrap();
         } else {
-            engine.cancel(id).await.unwrap()
-        };
+            engine.cancel(id).await.unwrap();
+        }
         let error = soon(run.result()).await.unwrap_err();
         assert!(matches!(&error, RunError::Cancelled { .. }), "{error}");
         assert!(error.rollback().unwrap().in_doubt.is_empty());

@@ -55,10 +55,10 @@ impl Driver {
     /// Gives the workflows around this step their trees again, the outermost first.
     pub(super) async fn enter_around(&mut self, step: StepRef) -> Result<(), RunError> {
         let mut callers = Vec::new();
-        let mut called = Spot::of(&self.data, step).called;
-        while let Some(instance) = called {
+        let mut around = Spot::of(&self.data, step).called;
+        while let Some(instance) = around {
             let caller = self.data.instances[instance as usize].opened_by;
-            called = caller.and_then(|caller| Spot::of(&self.data, caller).called);
+            around = caller.and_then(|caller| Spot::of(&self.data, caller).called);
             callers.extend(caller);
         }
         for caller in callers.into_iter().rev() {

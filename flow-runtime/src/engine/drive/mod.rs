@@ -373,7 +373,7 @@ impl Driver {
             // The wait is over by the monotonic clock; that the wall clock may have jumped changes nothing.
             Timer::Retry(step) => self.retry(step),
             Timer::Limit(step, attempt, kind, phase) if phase == self.phase(step) => {
-                self.take_limit(step, attempt, kind)
+                self.take_limit(step, attempt, kind);
             }
             Timer::Limit(..) => {}
         }
