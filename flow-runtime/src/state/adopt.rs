@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::data::{StepState, StepStatus, WorkflowData};
-use super::{RunOutput, StepRef, Timestamp};
+use super::{Payload, RunOutput, StepRef, Timestamp};
 use crate::plan::{Plan, StepKind};
 
 impl WorkflowData {
@@ -39,6 +39,22 @@ impl WorkflowData {
         self.plan = plan.clone();
         self.recount();
         self.end_emptied(at, ended);
+        Ok(())
+    }
+
+    /// Whether the step's output may still be used, by what runs later or by what undoes the step.
+    pub(crate) fn has_output_of_use(&self, step: StepRef) -> bool {
+        let state = self.step(step);
+        state.output.is_some() && matches!(state.status, StepStatus::Completed | StepStatus::CompensationFailed)
+    }
+
+    /// Gives a step that has completed another output.
+    pub(super) fn migrate(&mut self, step: StepRef, payload: &Payload) -> Result<(), String> {
+        self.check(step, &[StepStatus::Completed, StepStatus::CompensationFailed])?;
+        if !self.has_output_of_use(step) {
+            return Err(format!("step `{}` has no output of its own", self.path(step)));
+        }
+        self.step_mut(step).output = Some(payload.clone());
         Ok(())
     }
 

@@ -111,6 +111,7 @@ impl WorkflowData {
         let applied = match event {
             Event::RunCreated(_) => Err("the run exists".to_owned()),
             Event::PlanAdopted { plan } => self.adopt(plan, at, ended),
+            Event::StepMigrated { step, payload } => self.migrate(*step, payload),
             Event::RegionOpened { step, first_instance, kind } => self.open(*step, *first_instance, kind, at, ended),
             Event::StepStarted { step, attempt, phase: Phase::Do } => self.start(*step, *attempt, at),
             Event::StepStarted { step, attempt, phase: Phase::Undo } => self.start_undo(*step, *attempt, at),

@@ -17,6 +17,13 @@ pub enum Event {
         /// The plan.
         plan: Arc<Plan>,
     },
+    /// The step's output is from here on this one, made from the one it had under the plan before.
+    StepMigrated {
+        /// The step, by the plan that was adopted.
+        step: StepRef,
+        /// The output.
+        payload: Payload,
+    },
     /// The head of a branch or a fan-out was evaluated; this decides it for good.
     RegionOpened {
         /// The branch or the fan-out.
@@ -318,7 +325,8 @@ impl Event {
     /// The step that this is about, if it is about one.
     pub const fn step(&self) -> Option<StepRef> {
         match self {
-            Self::RegionOpened { step, .. }
+            Self::StepMigrated { step, .. }
+            | Self::RegionOpened { step, .. }
             | Self::StepStarted { step, .. }
             | Self::AttemptFailed { step, .. }
             | Self::StepWaiting { step, .. }
@@ -342,6 +350,7 @@ impl Event {
         match self {
             Self::RunCreated(_) => "RunCreated",
             Self::PlanAdopted { .. } => "PlanAdopted",
+            Self::StepMigrated { .. } => "StepMigrated",
             Self::RegionOpened { .. } => "RegionOpened",
             Self::StepStarted { .. } => "StepStarted",
             Self::AttemptFailed { .. } => "AttemptFailed",

@@ -152,6 +152,15 @@ fn summaries() -> Vec<Mutant> {
             |entry| Summary::from(entry.before.as_ref().unwrap_or(&entry.data)),
             &["query_sees_each_commit"],
         ),
+        sums_up(
+            "tells of each run the version with which it began",
+            |entry| {
+                let mut run = Summary::from(&entry.data);
+                run.version = 1;
+                run
+            },
+            &["b44_a_run_that_moved_to_another_version_is_one_of_it"],
+        ),
         answers(
             "gives deleted runs too",
             |core, query, mut runs| {

@@ -28,7 +28,6 @@ const LINES: usize = 420;
 /// Files that may be longer, and why.
 pub(super) const LONG_FILES: &[(&str, &str)] = &[
     ("flow-runtime/src/state/codec/generated.rs", "made by flatc"),
-    ("flow-runtime/src/state/codec/random.rs", "random values of every type of the record"),
     ("tests/it/execution/shutdown.rs", "all that can be under way when an engine stops"),
 ];
 

@@ -219,10 +219,10 @@ impl flatbuffers::SimpleToVerifyInSlice for StepKind {}
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 pub const ENUM_MIN_EVENT_KIND: u8 = 0;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
-pub const ENUM_MAX_EVENT_KIND: u8 = 15;
+pub const ENUM_MAX_EVENT_KIND: u8 = 16;
 #[deprecated(since = "2.0.0", note = "Use associated constants instead. This will no longer be generated in 2021.")]
 #[allow(non_camel_case_types)]
-pub const ENUM_VALUES_EVENT_KIND: [EventKind; 16] = [
+pub const ENUM_VALUES_EVENT_KIND: [EventKind; 17] = [
   EventKind::RunCreated,
   EventKind::PlanAdopted,
   EventKind::RegionOpened,
@@ -239,6 +239,7 @@ pub const ENUM_VALUES_EVENT_KIND: [EventKind; 16] = [
   EventKind::UndoCompleted,
   EventKind::UndoFailed,
   EventKind::RunEnded,
+  EventKind::StepMigrated,
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -262,9 +263,10 @@ impl EventKind {
   pub const UndoCompleted: Self = Self(13);
   pub const UndoFailed: Self = Self(14);
   pub const RunEnded: Self = Self(15);
+  pub const StepMigrated: Self = Self(16);
 
   pub const ENUM_MIN: u8 = 0;
-  pub const ENUM_MAX: u8 = 15;
+  pub const ENUM_MAX: u8 = 16;
   pub const ENUM_VALUES: &'static [Self] = &[
     Self::RunCreated,
     Self::PlanAdopted,
@@ -282,6 +284,7 @@ impl EventKind {
     Self::UndoCompleted,
     Self::UndoFailed,
     Self::RunEnded,
+    Self::StepMigrated,
   ];
   /// Returns the variant's name or "" if unknown.
   pub fn variant_name(self) -> Option<&'static str> {
@@ -302,6 +305,7 @@ impl EventKind {
       Self::UndoCompleted => Some("UndoCompleted"),
       Self::UndoFailed => Some("UndoFailed"),
       Self::RunEnded => Some("RunEnded"),
+      Self::StepMigrated => Some("StepMigrated"),
       _ => None,
     }
   }
@@ -5224,6 +5228,7 @@ pub enum EventOffset {}
 ///   UndoCompleted    step
 ///   UndoFailed       step, error
 ///   RunEnded         outcome, output
+///   StepMigrated     step, payload, tag, name
 /// It is one table and no union because the fields that a kind does not use cost nothing, and a union costs 20 bytes.
 pub struct Event<'a> {
   pub _tab: flatbuffers::Table<'a>,

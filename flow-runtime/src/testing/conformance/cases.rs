@@ -176,6 +176,7 @@ macro_rules! __store_conformance_cases {
                 queries::query_gives_pages_that_neither_repeat_nor_skip
                 queries::query_goes_on_while_runs_come_and_go
                 queries::query_sees_each_commit
+                queries::b44_a_run_that_moved_to_another_version_is_one_of_it
                 queries::query_sees_no_deleted_run
                 queries::query_gives_the_same_after_reopening
                 claims::claim_is_refused_to_another_owner

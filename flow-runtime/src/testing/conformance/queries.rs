@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::Bound;
+use std::sync::Arc;
 
-use super::expect::{commit, delete, done, lists, must, save};
+use super::expect::{commit, delete, done, holds, lists, must, save};
 use super::place::{OpenStore, Place};
 use super::plans;
-use super::records::{self, START, id};
-use crate::state::{Timestamp, WorkflowData, WorkflowId, WorkflowStatus};
+use super::records::{self, Run, START, id};
+use crate::plan::Fingerprint;
+use crate::state::{Event, StepRef, Timestamp, WorkflowData, WorkflowId, WorkflowStatus};
 use crate::store::{Page, Query, StoreError, Summary, WorkflowStore, with_causes};
 
 const HOUR: Timestamp = 3_600_000_000_000;
@@ -242,6 +244,29 @@ pub(super) async fn query_sees_each_commit(place: &dyn Place) {
     }
     let ended = page(&store, &Query::new().status(WorkflowStatus::Completed)).await;
     same(&ended.runs, &[Summary::from(&run.data)], "with a run that has ended");
+}
+
+/// A run moves to another version of its workflow, with another output for a step that has completed: it is a run of that
+/// version, in its record and in what is said of it without reading that.
+pub(super) async fn b44_a_run_that_moved_to_another_version_is_one_of_it(place: &dyn Place) {
+    let store = place.open().await;
+    let mut run = Run::new("moved", &plans::chain(2));
+    commit(&store, (&run.first, &run.data)).await;
+    let (delta, after) = run.next(vec![records::started(0), records::completed(0, records::text("done"))]);
+    commit(&store, (&delta, &after)).await;
+    let mut plan = (*run.data.plan).clone();
+    plan.version = 7;
+    plan.fingerprint = Fingerprint::of(&plan.workflow, plan.version, &plan.steps, &plan.regions);
+    let migrated = Event::StepMigrated { step: StepRef::new(0, 0), payload: records::text("done otherwise") };
+    let (delta, after) = run.next(vec![Event::PlanAdopted { plan: Arc::new(plan) }, migrated]);
+    commit(&store, (&delta, &after)).await;
+    let moved = |when| format!("with the version to which a run has moved{when}");
+    holds(&store, &after, "after it moved to another version").await;
+    gives(&store, &Query::new(), &[Summary::from(&after)], moved("")).await;
+    drop(store);
+    let store = place.open().await;
+    holds(&store, &after, "after it moved to another version and reopening").await;
+    gives(&store, &Query::new(), &[Summary::from(&after)], moved(", after reopening")).await;
 }
 
 /// A record that this version does not know how to read, in a store that keeps it as it is: it is named, by listings

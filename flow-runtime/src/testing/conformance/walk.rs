@@ -229,6 +229,9 @@ impl Walk {
         self.items.push(Item::call(format!("added {}", self.items.len())));
         let plan = plans::plan("walk", &self.items);
         self.record(Event::PlanAdopted { plan });
+        if let Some(step) = self.completed_step() {
+            self.record(Event::StepMigrated { step, payload: records::text("migrated") });
+        }
     }
 
     /// Nothing can happen to any step: the run ends.
@@ -337,7 +340,8 @@ mod tests {
         let error = records::random_failure(rng, String::new(), attempt);
         let payload = records::random_payload(rng);
         let first_instance = instances;
-        match rng.u8(0..15) {
+        match rng.u8(0..16) {
+            15 => Event::StepMigrated { step, payload },
             14 => Event::RollbackStarted { cause: RollbackCause::Failure },
             13 => {
                 let mode = if rng.bool() { ResetMode::Failed } else { ResetMode::From };
@@ -400,7 +404,7 @@ mod tests {
             }
         }
         // Bypassed is derived.
-        assert_eq!(events.len(), 16, "{events:?}");
+        assert_eq!(events.len(), 17, "{events:?}");
         assert_eq!(statuses.len(), 9, "{statuses:?}");
     }
 

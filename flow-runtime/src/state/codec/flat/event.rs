@@ -34,6 +34,11 @@ pub(super) fn write(to: &mut Builder, event: &Event, plans: Plans) -> Result<Wri
             args.plan = (plans == Plans::Inline).then(|| plan::write(to, plan));
             return Ok(fb::Event::create(to, &args));
         }
+        Event::StepMigrated { payload, .. } => {
+            (args.kind, args.tag) = (fb::EventKind::StepMigrated, tag(payload));
+            args.payload = Some(to.create_vector(&payload.bytes));
+            args.name = Some(to.create_string(event.name()));
+        }
         Event::RegionOpened { first_instance, kind, .. } => {
             args.kind = fb::EventKind::RegionOpened;
             args.region = Some(write_region(to, *first_instance, kind));
@@ -173,6 +178,9 @@ pub(super) fn read(all: &Bytes, event: fb::Event<'_>, plans: &dyn FindPlan) -> R
         fb::EventKind::PlanAdopted => {
             Event::PlanAdopted { plan: read_plan_or_find(event.plan(), event.fingerprint(), plans)? }
         }
+        fb::EventKind::StepMigrated => {
+            Event::StepMigrated { step: step()?, payload: read_payload(all, event.payload(), event.tag())? }
+        }
         fb::EventKind::RegionOpened => {
             let (first_instance, kind) = read_region(event.region())?;
             Event::RegionOpened { step: step()?, first_instance, kind }
@@ -289,6 +297,7 @@ pub(super) fn weight(event: &Event, plans: Plans) -> usize {
             plan(&created.plan) + created.input.bytes.len() + metadata + 3 * 256
         }
         Event::PlanAdopted { plan: adopted } => plan(adopted),
+        Event::StepMigrated { payload, .. } => payload.bytes.len() + text(event.name()),
         Event::RegionOpened { kind: RegionKind::Arm { label, .. }, .. } => label.len(),
         Event::AttemptFailed { error, .. } | Event::StepFailed { error, .. } | Event::UndoFailed { error, .. } => {
             failure_weight(error)
