@@ -98,6 +98,11 @@ pub const fn call<N: Node>() -> StepKind {
     }
 }
 
+/// A call of this node, which waits for a signal with a value of this type.
+pub const fn wait<N: Node>(output: &'static str) -> StepKind {
+    StepKind::Call { node: Cow::Borrowed(N::NAME), output: Cow::Borrowed(output), awaits: N::AWAITS }
+}
+
 /// What undoes a step: this node.
 pub const fn undo_by<N: Node>() -> Option<Undo> {
     Some(Undo { node: Cow::Borrowed(N::NAME), policy: N::POLICY })

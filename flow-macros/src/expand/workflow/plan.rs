@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Expr, Lit, Meta};
+use syn::{Expr, Lit, Meta, PathArguments};
 
 use super::super::policy;
 use super::layout::Layout;
 use crate::model::policy::{NO_NODE, NO_REPEAT, ONCE};
 use crate::model::text::text;
-use crate::model::workflow::{Kind, Model, RegionIx, StepIx};
+use crate::model::wait::Wait;
+use crate::model::workflow::{Call, Kind, Model, RegionIx, StepIx};
 
 /// The plan of the workflow.
 pub(super) fn expand(layout: &Layout<'_>) -> TokenStream {
@@ -82,7 +83,9 @@ fn step(layout: &Layout<'_>, index: StepIx, next: &BTreeSet<u32>) -> TokenStream
                 let by = layout.undo(index, call);
                 undo = quote_spanned!(by.span()=> #rt::undo_by::<#by>());
             }
-            (quote!(#rt::call::<#node>()), quote_spanned!(node.span()=> <#node as #rt::Node>::POLICY))
+            let called = || quote!(#rt::call::<#node>());
+            let kind = awaited(call).map_or_else(called, |output| quote!(#rt::wait::<#node>(#output)));
+            (kind, quote_spanned!(node.span()=> <#node as #rt::Node>::POLICY))
         }
         Kind::Branch(branch) => {
             let arms = branch.arms.iter().map(|arm| model.region(*arm).number);
@@ -100,6 +103,14 @@ fn step(layout: &Layout<'_>, index: StepIx, next: &BTreeSet<u32>) -> TokenStream
     let (catch, source) = (step.catch.is_some(), source(layout, step.span));
     quote! {
         #rt::step(#id, #region, #kind, [&[#(#inputs),*], &[#(#after),*], &[#(#next),*]], #policy, #undo, #catch, #source)
+    }
+}
+
+/// The type of the signal that a call waits for, where it is written there.
+fn awaited(call: &Call) -> Option<String> {
+    match &call.path.segments.last()?.arguments {
+        PathArguments::AngleBracketed(types) if call.wait == Some(Wait::Signal) => Some(text(&types.args)),
+        _ => None,
     }
 }
 
