@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::disk::DiskError;
-use crate::engine::{AskError, Failures, ForkError, PlanChanges, RunError, StepFailure};
+use crate::engine::{AskError, Failures, ForkError, MigrationError, PlanChanges, RunError, StepFailure};
 use crate::state::codec::CodecError;
 use crate::state::{
     ApplyError, BoxError, Cause, DecodeError, EncodeError, FailureKind, InvalidId, NodeError, NodeFailure, Request,
@@ -94,7 +94,12 @@ fn run_error_after(error: Option<&RunError>) -> Option<RunError> {
             let (stored, expected) = (text("Parcel"), text("Order"));
             RunError::Undecodable { workflow, id, step, stored, expected, source: decode_error() }
         }
-        Some(RunError::Undecodable { .. }) => RunError::Input { workflow, source: encode_error() },
+        Some(RunError::Undecodable { .. }) => {
+            let (stored, expected) = (text("Parcel"), text("Order"));
+            let source = MigrationError::Refused(Arc::new(Between(root())));
+            RunError::Migration { workflow, id, step, from: 1, stored, expected, source }
+        }
+        Some(RunError::Migration { .. }) => RunError::Input { workflow, source: encode_error() },
         Some(RunError::Input { .. }) => RunError::Stuck { workflow, id: None, reason: text("steps are left") },
         Some(RunError::Stuck { .. }) => return None,
     };
@@ -187,11 +192,23 @@ fn codec_error_after(error: Option<&CodecError>) -> Option<CodecError> {
     })
 }
 
+fn migration_error_after(error: Option<&MigrationError>) -> Option<MigrationError> {
+    Some(match error {
+        None => MigrationError::Undecodable(decode_error()),
+        Some(MigrationError::Undecodable(_)) => MigrationError::Refused(Arc::new(Between(root()))),
+        Some(MigrationError::Refused(_)) => MigrationError::Panicked { message: text(ROOT) },
+        Some(MigrationError::Panicked { .. }) => MigrationError::Unstorable { reason: text(ROOT) },
+        Some(MigrationError::Unstorable { .. }) => return None,
+    })
+}
+
 /// A sample of each public error.
 fn samples() -> Vec<BoxError> {
     let mut all: Vec<BoxError> = Vec::new();
     let of_runs = std::iter::successors(run_error_after(None), |error| run_error_after(Some(error)));
     all.extend(of_runs.map(BoxError::from));
+    let of_migrations = std::iter::successors(migration_error_after(None), |error| migration_error_after(Some(error)));
+    all.extend(of_migrations.map(BoxError::from));
     let of_stores = std::iter::successors(store_error_after(None), |error| store_error_after(Some(error)));
     all.extend(of_stores.map(BoxError::from));
     let of_codecs = std::iter::successors(codec_error_after(None), |error| codec_error_after(Some(error)));

@@ -20,6 +20,7 @@ pub use std::vec::Vec;
 
 pub use bytes::Bytes;
 
+pub use crate::engine::migration::{Infallible, Migrates, Migration, MigrationError, Returned, carried, migrate_from};
 pub use crate::engine::place::{
     CatchSlot, CatchTail, Failure, Items, Opened, Place, arm, count, item, len, no_match, no_such_place, open_arm, own,
     place, take,

@@ -7,7 +7,7 @@
 #[test]
 fn b01_b02_mistakes_are_reported_at_the_users_tokens() {
     let cases = trybuild::TestCases::new();
-    for folder in ["syntax", "node", "names", "graph", "types", "waits", "undo", "composition"] {
+    for folder in ["syntax", "node", "names", "graph", "types", "waits", "undo", "composition", "migrate"] {
         cases.compile_fail(format!("ui/{folder}/*.rs"));
     }
     cases.pass("ui/pass/*.rs");

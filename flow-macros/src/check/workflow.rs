@@ -8,6 +8,7 @@ use syn::Type;
 
 use super::Checked;
 use crate::diagnostics::Errors;
+use crate::model::migrate::Migration;
 use crate::model::text::text;
 use crate::model::wait::Named;
 use crate::model::workflow::{self as model, Borrow, Head, Kind, Model, RegionIx, Step, StepIx};
@@ -24,6 +25,7 @@ pub(crate) fn workflow(mut errors: Errors, model: Model) -> Result<Checked<Model
     types_own_what_they_hold(&mut errors, &model);
     the_plan_can_number_all(&mut errors, &model);
     signals_of_one_name_have_one_type(&mut errors, &model);
+    migrations_come_from_older_versions(&mut errors, &model);
     match errors.finish() {
         None => Ok(Checked(model)),
         Some(errors) => Err((model, errors)),
@@ -162,6 +164,36 @@ fn signals_of_one_name_have_one_type(errors: &mut Errors, model: &Model) {
                 name,
                 format!("signal `{}` is a `{first}` elsewhere and a `{ty}` here\nhelp: {help}", name.value()),
             );
+        }
+    }
+}
+
+/// A stored output is migrated from one older version in one way.
+fn migrations_come_from_older_versions(errors: &mut Errors, model: &Model) {
+    for step in &model.steps {
+        let mut seen = Vec::new();
+        for Migration { from, name, .. } in &step.migrations {
+            let number = from.number;
+            if seen.contains(&number) {
+                errors
+                    .report(&from.written, format!("this step migrates from version {number} twice\nhelp: remove one"));
+            }
+            seen.push(number);
+            if number < model.version {
+                continue;
+            }
+            let next = number.saturating_add(1);
+            if model.version == 1 {
+                let help = format!("write `#[version = {next}]` before the `fn`");
+                errors.report(name, format!("a workflow of version 1 has no outputs to migrate\nhelp: {help}"));
+            } else {
+                let help = format!("name an older one, or write `#[version = {next}]` before the `fn`");
+                let version = model.version;
+                errors.report(
+                    &from.written,
+                    format!("version {number} is not before the workflow's own, {version}\nhelp: {help}"),
+                );
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod bounds;
 pub(crate) mod branch;
 pub(crate) mod duration;
 pub(crate) mod expression;
+pub(crate) mod migrate;
 pub(crate) mod names;
 pub(crate) mod node;
 pub(crate) mod order;

@@ -7,6 +7,7 @@ use proc_macro2::{Span, TokenStream};
 use syn::spanned::Spanned;
 use syn::{Expr, ExprCall, ExprForLoop, ExprPath, Ident, LitStr, Path};
 
+use super::migrate;
 use super::names::{Meaning, key};
 use super::policy::{self, OUTPUT, Options, Place, Undo};
 use super::resolve::Resolver;
@@ -120,10 +121,11 @@ impl Resolver<'_> {
         if let Some(id) = &id {
             self.names.step(&id.text, step);
         }
-        let StepAttributes { catch, with, .. } = attrs;
+        let StepAttributes { catch, with, migrate, .. } = attrs;
+        let migrations = migrate::migrations(self.errors, migrate, &kind);
         let mut with = self.with(with, &kind);
         let undo = with.undo.take().map(|undo| self.undo(undo, region));
-        self.steps.push(Step { id, region, kind, after, catch, with, undo, span, local: 0 });
+        self.steps.push(Step { id, region, kind, after, catch, with, undo, migrations, span, local: 0 });
         if let Some(region) = self.regions.get_mut(region) {
             region.steps.push(step);
         }

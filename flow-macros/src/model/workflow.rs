@@ -7,6 +7,7 @@ use proc_macro2::Span;
 use syn::visit::Visit;
 use syn::{Attribute, Expr, Ident, Pat, Path, Type, Visibility, token};
 
+use super::migrate::Migration;
 use super::names::Unused;
 use super::policy::Options;
 use super::wait::Wait;
@@ -54,6 +55,8 @@ pub(crate) struct Step {
     pub(crate) with: Options,
     /// What undoes the step, where `#[with(..)]` says so.
     pub(crate) undo: Option<UndoCall>,
+    /// How its outputs of older versions become those of this one.
+    pub(crate) migrations: Vec<Migration>,
     /// Where the step is written.
     pub(crate) span: Span,
     /// The index in the plan.

@@ -17,11 +17,16 @@ pub(crate) struct StepAttributes {
     pub(crate) catch: Option<Ident>,
     /// `#[with(..)]`: the name, and the tokens between the parentheses.
     pub(crate) with: Option<(Ident, TokenStream)>,
+    /// Each `#[migrate(..)]`: the name, and the tokens between the parentheses.
+    pub(crate) migrate: Vec<(Ident, TokenStream)>,
     /// `#[id = ".."]`
     pub(crate) id: Option<LitStr>,
     /// The first attribute's name, to point at where none may stand.
     pub(crate) first: Option<Ident>,
 }
+
+/// What is to be written.
+pub(crate) const MIGRATE: &str = "help: write `#[migrate(from = 1, with = function)]`";
 
 /// The most bytes of a step's id.
 const MAX_ID_BYTES: usize = 128;
@@ -51,6 +56,10 @@ pub(crate) fn step(errors: &mut Errors, attrs: &[Attribute]) -> StepAttributes {
                     meta => errors.report(meta, "`with` needs options\nhelp: write `#[with(timeout = \"5s\")]`"),
                 }
             }
+            "migrate" => match &attr.meta {
+                Meta::List(list) => read.migrate.push((name.clone(), list.tokens.clone())),
+                meta => errors.report(meta, format!("`migrate` needs a version and a function\n{MIGRATE}")),
+            },
             "id" => {
                 once(errors, name, read.id.is_some());
                 read.id = id(errors, attr);
@@ -75,7 +84,8 @@ fn is_lint(attr: &Attribute) -> bool {
 /// The label that `#[id = ".."]` gives to an arm.
 pub(crate) fn arm(errors: &mut Errors, attrs: &[Attribute]) -> Option<LitStr> {
     let read = step(errors, attrs);
-    let misplaced = read.catch.as_ref().or(read.with.as_ref().map(|(name, _)| name)).or(read.after.first());
+    let options = read.with.iter().chain(&read.migrate).map(|(name, _)| name);
+    let misplaced = read.catch.iter().chain(options).chain(&read.after).next();
     if let Some(name) = misplaced {
         errors.report(name, "an arm takes `#[id = \"..\"]` alone\nhelp: put this before the step inside the arm");
     }
@@ -87,7 +97,7 @@ fn unknown(errors: &mut Errors, attr: &Attribute) {
     let name = path.get_ident().map_or_else(|| "this".to_owned(), |name| format!("`#[{name}]`"));
     errors.report(
         path,
-        format!("{name} has no meaning before a step\nhelp: one of `#[after(..)]`, `#[catch]`, `#[with(..)]`, `#[id = \"..\"]`"),
+        format!("{name} has no meaning before a step\nhelp: one of `#[after(..)]`, `#[catch]`, `#[with(..)]`, `#[migrate(..)]`, `#[id = \"..\"]`"),
     );
 }
 

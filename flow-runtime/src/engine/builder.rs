@@ -137,7 +137,9 @@ impl<S: Send + Sync + 'static> EngineBuilder<S> {
     /// Lets the engine know a workflow, so that it can take up runs of it that nobody has asked for in this process:
     /// [`Engine::recover`] does, and so does what is asked of a run. What is run on the engine it knows without.
     ///
-    /// Several versions of a workflow may be registered, so that old runs end on the code they began with.
+    /// Several versions of a workflow may be registered, so that old runs end on the code they began with. Runs of a version
+    /// that is not are taken over by the newest that says with `#[migrate]` how their outputs become its own: see
+    /// [`workflow!`](macro@crate::workflow#another-version).
     ///
     /// ```
     /// use flow_runtime::prelude::*;
@@ -242,7 +244,8 @@ impl<S: Send + Sync + 'static> EngineBuilder<S> {
 
     /// Whether a run may go on under a changed plan, if the steps that have begun are still there with the same nodes
     /// and the same edges. Otherwise, and without this, such a run is refused with
-    /// [`RunError::PlanChanged`](super::RunError::PlanChanged) and left as it is.
+    /// [`RunError::PlanChanged`](super::RunError::PlanChanged) and left as it is. A workflow of another version goes on with
+    /// it only if that says so with `#[migrate]`, which needs no word here.
     pub fn adopt_changed_plans(mut self, on: bool) -> Self {
         self.options.adopt_changed_plans = on;
         self

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use super::migration::MigrationError;
 use crate::state::{DecodeError, EncodeError, InvalidId, NodeFailure, Rollback, RunOutcome, WorkflowData, WorkflowId};
 use crate::store::{StoreError, with_causes};
 
@@ -139,6 +140,27 @@ pub enum RunError {
         expected: String,
         /// What the decoder said.
         source: DecodeError,
+    },
+    /// A stored output of an older version of the workflow could not be made into one of the type that its step has now.
+    /// Nothing was changed.
+    #[error(
+        "run `{id}` of `{workflow}` began with version {from}, and the stored output of step `{step}`, a `{stored}`, could not be migrated to a `{expected}`; correct the migration and run it again, or end it with the code it began with"
+    )]
+    Migration {
+        /// The workflow.
+        workflow: String,
+        /// The run.
+        id: WorkflowId,
+        /// The path of the step.
+        step: String,
+        /// The version that the run began with.
+        from: u32,
+        /// The type as it was written when the run began.
+        stored: String,
+        /// The type as it is written now.
+        expected: String,
+        /// What went wrong.
+        source: MigrationError,
     },
     /// The input of the workflow cannot be encoded, or is longer than the engine stores.
     #[error("the input of `{workflow}` cannot be stored")]

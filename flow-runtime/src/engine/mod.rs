@@ -4,9 +4,11 @@
 //! of one step, `journal` knows what must be durable before what. The engine knows stores only by their trait and
 //! types only through [`tree`].
 
+pub mod migration;
 pub mod place;
 pub mod tree;
 
+mod adopt;
 mod attempt;
 mod builder;
 mod check;
@@ -60,6 +62,7 @@ use invocation::AnyState;
 pub(crate) use invocation::{Asked, result_of, run_tree, start_tree};
 pub use invocation::{Invocation, Progress, RunFuture, RunHandle};
 pub use layer::{Admission, AttemptOutcome, Layer};
+pub use migration::MigrationError;
 pub use recover::{Recovered, Recovery};
 pub use requests::{AskError, Signal};
 pub use resolve::{Given, Resolution};

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Engine;
+use super::adopt::Adopting;
 use super::decide::Schedule;
 use super::drive::Park;
 use super::error::RunError;
 use super::live::Live;
 use super::requests::fingerprint_of;
-use super::run::{check_shape, unreadable_input};
+use super::run::unreadable_input;
 use super::shared::Stop;
 use super::values::{detached, unpacked};
 use super::workflows::Registered;
@@ -54,7 +55,7 @@ impl<S: Send + Sync + 'static> Engine<S> {
     /// [registered](super::EngineBuilder::register), or has been run on it. To be called when a process begins.
     ///
     /// Runs that were under way go on. Those that wait are parked: each takes some hundred bytes and no task until its
-    /// time comes or a signal is sent. The answer has one entry for each run, in no order that means anything.
+    /// time comes or a signal is sent. One that moves to another version of its workflow does so at once. The answer has one entry for each run, in no order that means anything.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -130,7 +131,11 @@ impl<S: Send + Sync + 'static> Engine<S> {
         let data = runner.hold.store.load(id).await.map_err(store_error)?;
         let input = unpacked(&runner.shared.packing, &data.input)
             .map_err(|error| unreadable_input(id, &data.plan, &workflow.plan, error))?;
-        check_shape(&data, &workflow.plan, runner.shared.adopt_changed_plans)?;
+        // What stands in its way is told here, also of a run that is parked and goes on later.
+        let adopting = Adopting::of(&workflow, &runner.shared, &*runner.hold.store);
+        let updated_at = data.updated_at;
+        let adopted = adopting.adopt(data, updated_at).await?;
+        let (has_moved, data) = (adopted.has_moved(), adopted.data);
         let created = RunCreated::new(id.clone(), workflow.plan.clone(), input.clone());
         let live =
             Live::new(workflow.clone(), detached(&input), runner.shared.packing.clone(), runner.shared.durability);
@@ -138,7 +143,8 @@ impl<S: Send + Sync + 'static> Engine<S> {
             return Ok(Recovery::Live);
         }
         let now = runner.shared.clock.now();
-        if rests(&data, now) {
+        // Under another plan it may have something to do, or wait for other signals, of which who sends them must know.
+        if !has_moved && rests(&data, now) {
             // For most runs nothing is asked, and each look for it is one at the disk. What comes meanwhile is news later.
             let requests = if asked.contains(id) {
                 runner.hold.store.requests(id).await.map_err(store_error)?

@@ -3,8 +3,10 @@
 //! In: the path of a step that waits for it, and how the attempt ended. Out: a request, durably in the store.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::Engine;
+use super::adopt::Adopting;
 use super::attempt::{catch, check_len, encode_value};
 use super::drive::reopen;
 use super::requests::{AskError, drawn_id, ended, without_modules};
@@ -13,6 +15,7 @@ use super::run::output_type;
 use super::tree::Value;
 use super::trees::{Spot, Trees};
 use super::values::unpacked;
+use super::workflows::Registered;
 use crate::state::{EncodeError, Output, Payload, RequestKind, StepRef, Verdict, WaitingOn, WorkflowData, WorkflowId};
 
 /// How an attempt ended of which nobody knows: who runs the system has looked, and says.
@@ -95,7 +98,7 @@ impl<S> Engine<S> {
             return Err(AskError::NotInDoubt { id, step: step.to_owned(), status: state.status });
         };
         let verdict = match resolution {
-            Resolution::Done(given) => Verdict::Done(self.as_output(&data, at, &given)?),
+            Resolution::Done(given) => Verdict::Done(self.as_output(&data, step, &given).await?),
             Resolution::NotDone => Verdict::NotDone,
             Resolution::Failed(message) => Verdict::Failed(message),
         };
@@ -103,24 +106,43 @@ impl<S> Engine<S> {
         self.ask(&id, drawn_id(), kind).await.map(drop)
     }
 
-    /// The value as it is stored, if it can be the output of this step.
-    fn as_output(&self, data: &WorkflowData, at: StepRef, given: &Given) -> Result<Payload, AskError> {
+    /// The value as it is stored, if it can be the output of the step of this path.
+    async fn as_output(&self, stored: &WorkflowData, step: &str, given: &Given) -> Result<Payload, AskError> {
+        let (data, workflow) = self.as_driven(stored).await;
+        let Some(at) = data.find(step) else { return Err(unknown_step(&data, step)) };
         let (encoding, packing) = (self.runner.hold.store.encoding(), &self.runner.shared.packing);
         let payload = encode_value(&given.value, encoding)
             .and_then(|payload| check_len("it", &payload, packing.limit).map(|()| payload))
-            .map_err(|reason| unstorable(data, at, given, reason))?;
-        if !self.fits(data, at, given, &payload) {
+            .map_err(|reason| unstorable(&data, at, given, reason))?;
+        if !self.fits(&data, workflow.as_deref(), at, given, &payload) {
             let expected = output_type(&data.plan, at.local);
             let (id, step) = (data.id.clone(), data.path(at));
             return Err(AskError::OtherOutput { id, step, expected, sent: given.type_name.to_owned() });
         }
-        catch(|| packing.pack(payload)).flatten().map_err(|reason| unstorable(data, at, given, reason))
+        catch(|| packing.pack(payload)).flatten().map_err(|reason| unstorable(&data, at, given, reason))
+    }
+
+    /// The record as this engine would go on with it, and with which workflow; as it is stored if it would not.
+    async fn as_driven(&self, stored: &WorkflowData) -> (WorkflowData, Option<Arc<Registered>>) {
+        let runner = &self.runner;
+        if let Some(workflow) = runner.workflows.find(&stored.plan.workflow, stored.plan.version) {
+            let adopting = Adopting::of(&workflow, &runner.shared, &*runner.hold.store);
+            if let Ok(adopted) = adopting.adopt(stored.clone(), stored.updated_at).await {
+                return (adopted.data, Some(workflow));
+            }
+        }
+        (stored.clone(), None)
     }
 
     /// Whether the step can have this output: by its type if the workflow is known here, else by the type's name.
-    fn fits(&self, data: &WorkflowData, at: StepRef, given: &Given, payload: &Payload) -> bool {
-        let workflow = self.runner.workflows.find(&data.plan.workflow, data.plan.version);
-        let workflow = workflow.filter(|workflow| workflow.plan.fingerprint == data.plan.fingerprint);
+    fn fits(
+        &self,
+        data: &WorkflowData,
+        workflow: Option<&Registered>,
+        at: StepRef,
+        given: &Given,
+        payload: &Payload,
+    ) -> bool {
         let input = unpacked(&self.runner.shared.packing, &data.input).ok();
         let tree = workflow.zip(input).and_then(|(workflow, input)| workflow.revive(&input).ok());
         // What a called workflow was given is known when its caller is driven, and not here.

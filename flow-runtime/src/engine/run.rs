@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::adopt::Adopting;
 use super::attempt::catch;
 use super::drive::{Driver, Drove, Finished, OUTPUT, ReadFrom, Setup};
 use super::error::{Failures, PlanChanges, RunError, StepFailure};
@@ -17,10 +18,11 @@ use super::reset::{self, Again};
 use super::runner::Runner;
 use super::tree::Tree;
 use super::values::unpacked;
+use super::workflows::Registered;
 use crate::plan::{Plan, StepKind};
 use crate::state::{
-    DecodeError, EncodeError, Encoding, Event, NodeFailure, Packing, Payload, RegionKind, RunCreated, RunOutcome,
-    RunOutput, StepRef, WorkflowData, WorkflowId, WorkflowStatus,
+    DecodeError, EncodeError, Encoding, NodeFailure, Packing, Payload, RegionKind, RunCreated, RunOutcome, RunOutput,
+    StepRef, WorkflowData, WorkflowId, WorkflowStatus,
 };
 use crate::store::{AnyStore, StoreError};
 
@@ -34,6 +36,13 @@ pub(crate) enum Beginning {
     Exists,
 }
 
+/// A workflow that is run, among those that the engine knows.
+struct Workflow<'a> {
+    registered: &'a Registered,
+    /// The older versions whose runs it takes over.
+    takes_over: Vec<u32>,
+}
+
 /// Runs a workflow under an id, from wherever its record stands.
 ///
 /// Who is told of the end may open the store again, so the hold on it ends with this.
@@ -45,11 +54,13 @@ pub(crate) async fn run(
     beginning: Beginning,
 ) -> Result<Drove, RunError> {
     let hold = runner.hold.clone();
+    let takes_over = runner.workflows.taken_over_by(&live.workflow);
     drop(runner);
     let id = created.id.clone();
     let fence = hold.claim(&id).await.map_err(|error| refused(&created, error))?;
     setup.journal = Some(Journal::new(hold.store.clone(), live.durability, fence));
-    let end = run_held(hold.store.clone(), setup, created, beginning).await;
+    let workflow = Workflow { registered: &live.workflow, takes_over };
+    let end = run_held(hold.store.clone(), setup, created, beginning, &workflow).await;
     hold.release(&id).await;
     end
 }
@@ -60,6 +71,7 @@ async fn run_held(
     setup: Setup,
     created: RunCreated,
     beginning: Beginning,
+    workflow: &Workflow<'_>,
 ) -> Result<Drove, RunError> {
     match store.load(&created.id).await {
         Err(StoreError::NotFound { .. }) if beginning == Beginning::MayCreate => {
@@ -68,16 +80,21 @@ async fn run_held(
         }
         Err(error) => Err(refused(&created, error)),
         Ok(mut data) => {
-            check_input(&data, &created, &setup.engine.packing, &*setup.tree)?;
+            check_input(&data, &created, &workflow.takes_over, &setup.engine.packing, &*setup.tree)?;
             let mut again = None;
             if data.status.is_terminal() {
                 again = goes_on(&*store, &mut data, &setup).await.map_err(|error| store_error(&data, error))?;
                 if again.is_none() {
+                    check_version(&data, &created)?;
                     return at_hand(&*store, &data, ended(&data)?).await.map(Drove::Finished);
                 }
             }
-            check_shape(&data, &created.plan, setup.engine.adopt_changed_plans)?;
-            Driver::resume(setup, data, created.plan, again).drive().await
+            // All events of a delta happen at one time, which for a reset was the record's last.
+            let now = if again.is_some() { data.updated_at } else { setup.engine.clock.now().max(data.updated_at) };
+            let engine = setup.engine.clone();
+            let mut adopted = Adopting::of(workflow.registered, &engine, &*store).adopt(data, now).await?;
+            adopted.put_beside(&*store).await?;
+            Driver::resume(setup, adopted, again).drive().await
         }
     }
 }
@@ -108,18 +125,27 @@ pub(crate) fn refused(created: &RunCreated, error: StoreError) -> RunError {
     RunError::Store { workflow, id: created.id.clone(), source: Arc::new(error) }
 }
 
-/// That the record is of the workflow that is asked for, with the input that is given.
+/// That the record is of the workflow that is asked for, or of a version whose runs that takes over, with the input that
+/// is given.
 pub(crate) fn check_input(
     data: &WorkflowData,
     asked: &RunCreated,
+    takes_over: &[u32],
     packing: &Packing,
     tree: &dyn Tree,
 ) -> Result<(), RunError> {
-    let workflow = &data.plan.workflow;
+    let Plan { workflow, version, .. } = &*data.plan;
+    let version = if takes_over.contains(version) { asked.plan.version } else { *version };
     let unreadable = |source| unreadable_input(&data.id, &data.plan, &asked.plan, source);
     let stored = unpacked(packing, &data.input).map_err(unreadable)?;
     let asked = &in_encoding_of(&stored, asked, tree)?;
-    check_asked(&data.id, (workflow, data.plan.version, &stored), asked)
+    check_asked(&data.id, (workflow, version, &stored), asked)
+}
+
+/// That the record is of the version that is asked for: what a run has ended with is not taken over by another.
+pub(crate) fn check_version(data: &WorkflowData, asked: &RunCreated) -> Result<(), RunError> {
+    let Plan { workflow, version, .. } = &*data.plan;
+    check_asked(&data.id, (workflow, *version, &asked.input), asked)
 }
 
 /// The input of a run cannot be read, as one of the workflow that is asked for.
@@ -175,24 +201,6 @@ pub(crate) fn check_asked(
         return Err(RunError::OtherInput { workflow: workflow.to_owned(), id: id.clone() });
     }
     Ok(())
-}
-
-/// That the record can follow the workflow as it is now: it is the same shape, or the engine may adopt another one
-/// and nothing that has begun is changed by it.
-pub(crate) fn check_shape(data: &WorkflowData, plan: &Arc<Plan>, adopt: bool) -> Result<(), RunError> {
-    if data.plan.fingerprint == plan.fingerprint {
-        return Ok(());
-    }
-    let reason = if adopt {
-        match data.clone().apply_event(&Event::PlanAdopted { plan: plan.clone() }, data.updated_at, &mut Vec::new()) {
-            Ok(()) => return Ok(()),
-            Err(error) => error.reason,
-        }
-    } else {
-        "the engine is not told to adopt changed plans".to_owned()
-    };
-    let changes = changes(&data.plan, plan);
-    Err(RunError::PlanChanged { workflow: plan.workflow.to_string(), id: data.id.clone(), changes, reason })
 }
 
 /// How one shape of a workflow differs from another.
@@ -276,18 +284,21 @@ pub(crate) fn store_error(data: &WorkflowData, error: StoreError) -> RunError {
 }
 
 pub(crate) fn undecodable(data: &WorkflowData, stored: &Plan, step: StepRef, source: DecodeError) -> RunError {
-    // The stored plan may have the step at another place.
-    let path = path_in_plan(&data.plan, step.local);
-    let stored_local = (0..stored.steps.len() as u32).find(|&local| path_in_plan(stored, local) == path);
-    let stored_type = stored_local.map(|local| output_type(stored, local));
     RunError::Undecodable {
         workflow: data.plan.workflow.to_string(),
         id: data.id.clone(),
         step: data.path(step),
-        stored: stored_type.unwrap_or_default(),
+        stored: stored_type(data, stored, step),
         expected: output_type(&data.plan, step.local),
         source,
     }
+}
+
+/// The type of a step's output as it was written in the plan that was stored, which may have the step at another place.
+pub(crate) fn stored_type(data: &WorkflowData, stored: &Plan, step: StepRef) -> String {
+    let path = path_in_plan(&data.plan, step.local);
+    let local = (0..stored.steps.len() as u32).find(|&local| path_in_plan(stored, local) == path);
+    local.map(|local| output_type(stored, local)).unwrap_or_default()
 }
 
 /// The type of a call's output as it is written.

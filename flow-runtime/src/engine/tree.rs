@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::NodeContext;
 use super::attempt::catch;
+use super::migration::Migration;
 use crate::plan::Plan;
 use crate::state::{
     BoxError, DecodeError, EncodeError, Encoding, NodeFailure, Output, Payload, Timestamp, is_permanent,
@@ -228,6 +229,9 @@ pub trait Workflow: Sized + 'static {
     type Input: Input;
     /// What the workflow returns.
     type Output: Output;
+    /// How stored outputs of older versions become those of this one.
+    #[doc(hidden)]
+    const MIGRATIONS: &'static [Migration] = &[];
 
     /// The static DAG.
     fn plan() -> &'static Plan;

@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::attempt::catch;
+use super::migration::{Migration, migrate_from};
 use super::tree::{Input, Tree, Workflow};
 use crate::plan::{Plan, Providers, Requires};
 use crate::state::{DecodeError, Payload};
@@ -19,6 +20,8 @@ type Revive = Box<dyn Fn(&Payload) -> Result<Arc<dyn Tree>, DecodeError> + Send 
 pub(crate) struct Registered {
     pub(crate) plan: Arc<Plan>,
     pub(crate) providers: Arc<Providers>,
+    /// How stored outputs of older versions become those of this one.
+    pub(crate) migrations: &'static [Migration],
     revive: Revive,
 }
 
@@ -30,14 +33,19 @@ pub(crate) struct Workflows {
 
 impl Registered {
     pub(crate) fn new(plan: Plan, providers: Providers, revive: Revive) -> Self {
-        Self { plan: Arc::new(plan), providers: Arc::new(providers), revive }
+        Self { plan: Arc::new(plan), providers: Arc::new(providers), migrations: &[], revive }
     }
 
     pub(crate) fn of<W: Workflow + Requires<S>, S>() -> Self {
         let mut providers = Providers::default();
         W::register(&mut providers);
         let revive = |input: &Payload| Ok(W::tree(W::Input::decode(input)?));
-        Self::new(W::plan().clone(), providers, Box::new(revive))
+        Self { migrations: W::MIGRATIONS, ..Self::new(W::plan().clone(), providers, Box::new(revive)) }
+    }
+
+    /// Whether it says how the outputs of runs of this version become its own.
+    fn migrates_from(&self, version: u32) -> bool {
+        migrate_from(self.migrations, version)
     }
 
     /// The empty slots of a run that began with this input.
@@ -56,11 +64,21 @@ impl Workflows {
         known.entry(TypeId::of::<W>()).or_insert_with(|| Arc::new(Registered::of::<W, S>())).clone()
     }
 
-    /// The workflow of this name and version, if the engine knows it.
+    /// The workflow by which a run of this name and version is driven: that of the version, if the engine knows it; else
+    /// the newest that takes over runs of it.
     pub(crate) fn find(&self, name: &str, version: u32) -> Option<Arc<Registered>> {
         let known = self.by_type.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = known.values().find(|known| (&*known.plan.workflow, known.plan.version) == (name, version));
-        found.cloned()
+        let named = || known.values().filter(|known| known.plan.workflow == name);
+        let own = named().find(|known| known.plan.version == version);
+        let newest = || named().filter(|known| known.migrates_from(version)).max_by_key(|known| known.plan.version);
+        own.or_else(newest).cloned()
+    }
+
+    /// The versions whose runs this workflow takes over. Runs of a version that the engine knows end on that.
+    pub(crate) fn taken_over_by(&self, workflow: &Registered) -> Vec<u32> {
+        let name = &workflow.plan.workflow;
+        let versions = workflow.migrations.iter().map(|migration| migration.from);
+        versions.filter(|&from| self.find(name, from).is_none_or(|known| known.plan.version != from)).collect()
     }
 
     pub(crate) fn is_empty(&self) -> bool {

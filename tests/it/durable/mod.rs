@@ -1,9 +1,10 @@
-//! Behaviours 45, 46, 47, 49 and 71 on every durable store, through the engine: one line for each store.
+//! Behaviours 44, 45, 46, 47, 49 and 71 on every durable store, through the engine: one line for each store.
 //!
 //! What stores do by themselves, operation by operation, stands beside them; here is what runs on them may rely on.
 
 mod disk;
 mod edited;
+mod migrated;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -227,6 +228,11 @@ macro_rules! on_every_durable_store {
     ($($store:ident: $disk:expr;)*) => { $(
         mod $store {
             use super::*;
+
+            #[tokio::test]
+            async fn b44_a_run_moves_to_another_version_whole_or_not_at_all() {
+                migrated::a_run_moves_whole_or_not_at_all($disk).await;
+            }
 
             #[tokio::test]
             async fn b45_an_output_of_another_type_is_named_and_nothing_runs() {

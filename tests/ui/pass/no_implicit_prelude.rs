@@ -11,11 +11,22 @@ async fn word(x: u64) -> ::std::string::String {
     ::std::string::ToString::to_string(&x)
 }
 
+fn length(text: ::std::string::String) -> u64 {
+    text.len() as u64
+}
+
+fn short(x: u64) -> ::core::result::Result<::std::string::String, ::std::string::String> {
+    ::core::result::Result::Ok(::std::string::ToString::to_string(&x))
+}
+
 ::flow_runtime::workflow! {
+    #[version = 2]
     pub fn flow(x: u64, xs: ::std::vec::Vec<u64>) -> u64 {
+        #[migrate(from = 1, with = short)]
         let text = word(x);
         let ys = for y in xs { word(y) };
         #[catch]
+        #[migrate(from = 1, with = length)]
         let tried = add(x, text);
         let sum = match tried {
             ::core::result::Result::Ok(sum) => add(sum, text),

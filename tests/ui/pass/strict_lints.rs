@@ -56,9 +56,15 @@ async fn private(text: String) {
     drop(text);
 }
 
+fn to_number(text: String) -> Result<u64, std::num::ParseIntError> {
+    text.parse()
+}
+
 workflow! {
     /// Uses every construct.
+    #[version = 2]
     pub fn flow(x: u64, xs: Vec<u64>) -> u64 {
+        #[migrate(from = 1, with = to_number)]
         let a = add(x, 1);
         let (b, _c) = (a + 1, a);
         private("text".to_owned());

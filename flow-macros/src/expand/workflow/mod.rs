@@ -3,6 +3,7 @@
 
 mod input;
 mod layout;
+mod migrate;
 mod plan;
 mod rewrite;
 mod scope;
@@ -216,11 +217,12 @@ fn facts(layout: &Layout<'_>) -> TokenStream {
     let (input, output) = (spanned_input(layout.model), output_type(layout.model));
     let parts = AsNode { depth: depth(layout, &nodes), called: called(layout.model, rt) };
     let as_node = as_node(layout.model, rt, &output, &parts);
-    let signals = signals::expand(layout);
+    let (signals, migrations) = (signals::expand(layout), migrate::expand(layout));
     quote! {
         impl #rt::Workflow for #ident {
             type Input = #input;
             type Output = #output;
+            #migrations
 
             fn plan() -> &'static #rt::Plan { &__PLAN }
 

@@ -3,21 +3,25 @@
 //! In: the id of a run, and the workflow as it is now. Out: for each step whether its output is used again, whether it
 //! runs, waits or stands in the way, and why. Nothing runs and nothing is changed.
 
-use std::fmt;
+mod steps;
+
 use std::sync::Arc;
 
+use steps::{recorded, said, tell};
+
 use super::Engine;
+use super::adopt::Adopting;
 use super::drive::{Driver, Met, Setup};
 use super::durability::Durability;
 use super::error::{PlanChanges, RunError};
 use super::invocation::{Invocation, created};
 use super::journal::Journal;
-use super::run::{changes, check_input, check_shape, paths, refused, unreadable_input};
+use super::run::{changes, check_input, check_version, paths, refused, unreadable_input};
 use super::tree::{Tree, Workflow};
 use super::values::unpacked;
 use super::workflows::Registered;
-use crate::plan::{Requires, StepKind};
-use crate::state::{Asked, RunCreated, StepRef, StepStatus, WaitingOn, WorkflowData, WorkflowId, WorkflowStatus};
+use crate::plan::Requires;
+use crate::state::{RunCreated, StepRef, StepStatus, WaitingOn, WorkflowData, WorkflowId, WorkflowStatus};
 use crate::store::StoreError;
 
 /// What would become of a run if it was taken up now.
@@ -72,6 +76,8 @@ pub struct StepCheck {
 pub enum StepFate {
     /// It does not run; what is recorded of it is used.
     Reuse,
+    /// It does not run; its output is made into one of this version and used.
+    Migrate,
     /// It runs when it is its turn.
     Run,
     /// It goes on waiting.
@@ -106,6 +112,16 @@ pub enum Why {
     Removed,
     /// It runs another node, uses other steps or gives another step's value.
     Rewired,
+    /// Its output is that of an older version, and `#[migrate]` says how it becomes one of this.
+    OlderVersion {
+        /// The version that stored it.
+        from: u32,
+    },
+    /// Its output is that of an older version, and could not be made into one of this.
+    NotMigrated {
+        /// The version that stored it.
+        from: u32,
+    },
     /// Its head was decided otherwise than it says now.
     HeadChanged {
         /// What is recorded.
@@ -227,22 +243,36 @@ impl<S> Engine<S> {
         tree: Arc<dyn Tree>,
         asked: Option<&RunCreated>,
     ) -> RunCheck {
-        let shared = &self.runner.shared;
+        let (shared, store) = (&self.runner.shared, self.runner.hold.store.clone());
         let changes = changes(&data.plan, &workflow.plan);
-        let fits = asked.map_or(Ok(()), |asked| check_input(data, asked, &shared.packing, &*tree));
-        let fits = match fits {
-            Ok(()) if data.status.is_terminal() => {
+        let takes_over = self.runner.workflows.taken_over_by(workflow);
+        let is_ended = data.status.is_terminal();
+        let fits = match asked {
+            Some(asked) => check_input(data, asked, &takes_over, &shared.packing, &*tree)
+                .and_then(|()| if is_ended { check_version(data, asked) } else { Ok(()) }),
+            None => Ok(()),
+        };
+        let adopted = match fits {
+            Ok(()) if is_ended => {
                 return of(data, Verdict::Ended(data.status), recorded(data, &PlanChanges::default()));
             }
-            Ok(()) => check_shape(data, &workflow.plan, shared.adopt_changed_plans),
+            Ok(()) => {
+                let now = shared.clock.now().max(data.updated_at);
+                Adopting::of(workflow, shared, &*store).adopt(data.clone(), now).await
+            }
             Err(error) => Err(error),
         };
-        if let Err(error) = fits {
-            let mut steps = recorded(data, &changes);
-            steps.extend(changes.added.iter().map(|step| said(step, StepFate::Run, Why::Added)));
-            return of(data, Verdict::Refused(error), steps);
-        }
-        let store = self.runner.hold.store.clone();
+        let adopted = match adopted {
+            Ok(adopted) => adopted,
+            Err(error) => {
+                let mut steps = recorded(data, &changes);
+                steps.extend(changes.added.iter().map(|step| said(step, StepFate::Run, Why::Added)));
+                if let RunError::Migration { step, from, .. } = &error {
+                    tell(&mut steps, step, StepFate::Refuse, &Why::NotMigrated { from: *from });
+                }
+                return of(data, Verdict::Refused(error), steps);
+            }
+        };
         let setup = Setup {
             tree,
             engine: shared.clone(),
@@ -254,18 +284,19 @@ impl<S> Engine<S> {
             live: None,
             stop: shared.stop.subscribe(),
         };
-        met(data, &changes, Driver::resume(setup, data.clone(), workflow.plan.clone(), None).examine().await)
+        let migrated: Vec<StepRef> = adopted.migrated().collect();
+        met(data, &changes, &migrated, Driver::resume(setup, adopted, None).examine().await)
     }
 }
 
 /// What a driver would meet, in words.
-fn met(stored: &WorkflowData, changes: &PlanChanges, met: Met) -> RunCheck {
+fn met(stored: &WorkflowData, changes: &PlanChanges, migrated: &[StepRef], met: Met) -> RunCheck {
     let Met { data, refused, unreadable } = met;
     let mut steps = recorded(&data, changes);
-    let mut blame = |path: &str, why: Why| {
-        let blamed = steps.iter_mut().filter(|step| step.step == path);
-        blamed.for_each(|step| (step.fate, step.why) = (StepFate::Refuse, why.clone()));
-    };
+    for step in migrated {
+        tell(&mut steps, &data.path(*step), StepFate::Migrate, &Why::OlderVersion { from: stored.plan.version });
+    }
+    let mut blame = |path: &str, why: Why| tell(&mut steps, path, StepFate::Refuse, &why);
     if let Some(RunError::HeadChanged { step, recorded, now, .. }) = &refused {
         blame(step, Why::HeadChanged { recorded: recorded.clone(), now: now.clone() });
     }
@@ -294,102 +325,4 @@ fn begins(created: RunCreated) -> RunCheck {
     let RunCreated { id, plan, .. } = created;
     let steps = paths(&plan).map(|path| said(&path, StepFate::Run, Why::NotBegun)).collect();
     RunCheck { id, workflow: plan.workflow.to_string(), version: plan.version, verdict: Verdict::Begins, steps }
-}
-
-fn said(step: &str, fate: StepFate, why: Why) -> StepCheck {
-    StepCheck { step: step.to_owned(), fate, why }
-}
-
-/// What would become of the steps of this record, if the workflow has changed so.
-fn recorded(data: &WorkflowData, changes: &PlanChanges) -> Vec<StepCheck> {
-    let is_stopping = matches!(data.asked, Some(Asked::Cancel | Asked::Terminate))
-        || data.instances[0].failed
-        || data.status == WorkflowStatus::RollingBack;
-    let steps = data.statuses().into_iter().map(|(path, status)| {
-        let (fate, why) = match (data.find(&path), status) {
-            (_, StepStatus::Pending | StepStatus::Running | StepStatus::Waiting) if is_stopping => {
-                (StepFate::Leave, Why::Stopping)
-            }
-            (Some(step), _) => of_opened(data, step),
-            (None, StepStatus::Pending) => (StepFate::Run, Why::NotBegun),
-            (None, status) => (StepFate::Leave, Why::Ended(status)),
-        };
-        changed(&path, fate, why, changes)
-    });
-    steps.collect()
-}
-
-/// What becomes of a step of an opened region by its state.
-fn of_opened(data: &WorkflowData, step: StepRef) -> (StepFate, Why) {
-    let state = data.step(step);
-    let is_call = matches!(data.plan.step(step.local).kind, StepKind::Call { .. });
-    match (state.status, &state.waiting) {
-        (StepStatus::Waiting, Some(on)) => (StepFate::Wait, Why::Waits((**on).clone())),
-        (StepStatus::Pending, _) if state.failures > 0 => (StepFate::Run, Why::Retried),
-        (StepStatus::Pending | StepStatus::Waiting, _) => (StepFate::Run, Why::NotBegun),
-        (StepStatus::Running, _) if is_call => (StepFate::Run, Why::Interrupted),
-        (StepStatus::Running, _) => (StepFate::Reuse, Why::Decided),
-        (status @ (StepStatus::Cancelled | StepStatus::Skipped | StepStatus::Bypassed), _) => {
-            (StepFate::Leave, Why::Ended(status))
-        }
-        (status, _) => (StepFate::Reuse, Why::Ended(status)),
-    }
-}
-
-/// What becomes of a step that may have changed. What has begun must be as it was.
-fn changed(path: &str, fate: StepFate, why: Why, changes: &PlanChanges) -> StepCheck {
-    let plain = without_items(path);
-    let is_in = |steps: &[String]| steps.contains(&plain);
-    let has_begun = why != Why::NotBegun && fate != StepFate::Leave;
-    match () {
-        () if is_in(&changes.added) => said(path, fate, Why::Added),
-        () if is_in(&changes.removed) && has_begun => said(path, StepFate::Refuse, Why::Removed),
-        () if is_in(&changes.removed) => said(path, StepFate::Leave, Why::Removed),
-        () if is_in(&changes.rewired) && has_begun => said(path, StepFate::Refuse, Why::Rewired),
-        () if is_in(&changes.rewired) => said(path, fate, Why::Rewired),
-        () => said(path, fate, why),
-    }
-}
-
-/// `ys.print` of `ys[17].print`.
-fn without_items(path: &str) -> String {
-    let parts = path.split('.').map(|part| part.split('[').next().unwrap_or(part));
-    parts.collect::<Vec<_>>().join(".")
-}
-
-impl fmt::Display for StepCheck {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let fate = match self.fate {
-            StepFate::Reuse => "is used again",
-            StepFate::Run => "runs",
-            StepFate::Wait => "waits",
-            StepFate::Leave => "is left",
-            StepFate::Refuse => "stands in the way",
-        };
-        write!(f, "`{}` {fate}: {}", self.step, self.why)
-    }
-}
-
-impl fmt::Display for Why {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ended(status) => write!(f, "it has ended ({status:?})"),
-            Self::Decided => f.write_str("what it opened is recorded"),
-            Self::NotBegun => f.write_str("it has not begun"),
-            Self::Interrupted => f.write_str("an attempt was interrupted"),
-            Self::Retried => f.write_str("an attempt failed, and another follows"),
-            Self::Waits(WaitingOn::Timer(_)) => f.write_str("its time has not come"),
-            Self::Waits(WaitingOn::Signal { name, .. }) => write!(f, "signal `{}` has not come", name.escape_debug()),
-            Self::Waits(WaitingOn::Doubt(attempt)) => write!(f, "nobody has said how attempt {attempt} ended"),
-            Self::Stopping => f.write_str("the run is stopping"),
-            Self::Added => f.write_str("it is new in the workflow"),
-            Self::Removed => f.write_str("it is no longer in the workflow"),
-            Self::Rewired => f.write_str("it runs another node or uses other steps now"),
-            Self::HeadChanged { recorded, now } => {
-                write!(f, "it was decided as {recorded}, and its head says {now} now")
-            }
-            Self::OtherType { stored, expected } => write!(f, "its output is stored as a `{stored}`, no `{expected}`"),
-            Self::Lost => f.write_str("its output cannot be had from the store"),
-        }
-    }
 }

@@ -10,6 +10,7 @@ use super::gates::Gates;
 use super::timers::Timers;
 use super::waits::Waits;
 use super::{Driver, Mode};
+use crate::engine::adopt::Adopted;
 use crate::engine::context::{Committed, RunShared};
 use crate::engine::decide::Schedule;
 use crate::engine::error::RunError;
@@ -53,29 +54,16 @@ impl Driver {
         driver
     }
 
-    /// A run as it was stored, which can follow this plan, the tree's. One that had ended was set back before.
-    pub(crate) fn resume(setup: Setup, mut data: WorkflowData, plan: Arc<Plan>, again: Option<Again>) -> Self {
-        // All events of a delta happen at one time, which for a reset was the record's last.
-        let now = if again.is_some() { data.updated_at } else { setup.engine.clock.now().max(data.updated_at) };
-        // What was asked after that waits.
+    /// A run as it was stored, moved to the tree's plan. One that had ended was set back before.
+    pub(crate) fn resume(setup: Setup, adopted: Adopted, again: Option<Again>) -> Self {
+        let Adopted { data, stored_plan, events: adopted, at } = adopted;
+        // What was asked after a reset waits.
         let has_to_look = again.is_some();
         let (mut events, taken) = again.map_or_else(Default::default, |again| (vec![again.event], again.taken));
-        let stored_plan;
-        if data.plan.fingerprint == plan.fingerprint {
-            // The shape is the same; texts, policies and source lines are those of the code that runs now.
-            stored_plan = std::mem::replace(&mut data.plan, plan);
-        } else {
-            stored_plan = data.plan.clone();
-            let adopted = Event::PlanAdopted { plan };
-            if let Err(error) = data.apply_event(&adopted, now, &mut Vec::new()) {
-                // It was tried on a copy before; were it not so, the run must not go on.
-                panic!("{error}");
-            }
-            events.push(adopted);
-        }
+        events.extend(adopted);
         let mut driver = Self::new(setup, data, stored_plan);
         if !events.is_empty() {
-            driver.now = now;
+            driver.now = at;
         }
         Self { events, has_to_look, taken, ..driver }
     }
