@@ -166,6 +166,9 @@ fn b44_a_shape_that_changed_is_told_by_its_steps_and_by_what_a_run_would_meet() 
     assert_eq!(found.retyped, [("a".to_owned(), "u64".to_owned(), "String".to_owned())]);
     assert!(said.contains("another type: a is `String` and was `u64`"), "{said}");
     assert!(said.contains("read with the new types, and refused (RunError::Undecodable)"), "{said}");
+    let remedy = ". Give the workflow `#[version = 2]`, and `#[migrate(from = 1, with = ..)]` to `a`, so that stored runs \
+                  go on; or, if no run";
+    assert!(said.contains(remedy), "{said}");
 
     let (found, said) = changes(folder, turned_back::pair::plan());
     assert_eq!(found, ShapeChanges::default());

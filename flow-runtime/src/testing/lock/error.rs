@@ -12,8 +12,8 @@ use crate::disk::DiskError;
 pub enum LockError {
     /// A workflow has another shape than the file says of its version.
     #[error(
-        "`{workflow}` version {version} has another shape than {} says ({changes}). {}. Give the workflow `#[version = {}]`; or, if no run of it is stored anywhere, run this test with FLOW_LOCK=write",
-        .path.display(), .changes.met(), .version + 1
+        "`{workflow}` version {version} has another shape than {} says ({changes}). {}. {}; or, if no run of it is stored anywhere, run this test with FLOW_LOCK=write",
+        .path.display(), .changes.met(), .changes.remedy(*.version)
     )]
     Changed {
         /// The file.
@@ -92,6 +92,22 @@ impl LockError {
 }
 
 impl ShapeChanges {
+    /// What to write, as a sentence without its end.
+    fn remedy(&self, version: u32) -> String {
+        let next = version.saturating_add(1);
+        let steps =
+            self.retyped.iter().map(|(step, ..)| step.as_str()).filter(|what| !["input", "output"].contains(what));
+        let steps: Vec<String> = steps.map(|step| format!("`{step}`")).collect();
+        if steps.is_empty() {
+            return format!("Give the workflow `#[version = {next}]`");
+        }
+        let migrate = format!("`#[migrate(from = {version}, with = ..)]`");
+        format!(
+            "Give the workflow `#[version = {next}]`, and {migrate} to {}, so that stored runs go on",
+            steps.join(" and ")
+        )
+    }
+
     /// What a stored run would meet, as a sentence without its end.
     fn met(&self) -> String {
         let changed: Vec<&String> = self.removed.iter().chain(&self.rewired).filter(|step| *step != "output").collect();

@@ -56,9 +56,10 @@ impl LockMode {
 ///
 /// A workflow or a version that is not in the file is written to it, unless `CI` is set; a shape that has changed under
 /// the same version fails the test, with the steps that were added, removed or rewired, and with what a stored run would
-/// meet. Give the workflow a new `#[version]` then; or, if no run of it is stored anywhere, run the test with
-/// `FLOW_LOCK=write`. `FLOW_LOCK=check` writes nothing. What is in the file and not named here is left as it is, so the
-/// line of a version that has gone stays until someone removes it with `FLOW_LOCK=write` in mind: delete the entry whole.
+/// meet. Give the workflow a new `#[version]` then, and `#[migrate]` to steps whose outputs have another type; or, if no
+/// run of it is stored anywhere, run the test with `FLOW_LOCK=write`. `FLOW_LOCK=check` writes nothing. What is in the file
+/// and not named here is left as it is, so the line of a version that has gone stays until someone removes it with
+/// `FLOW_LOCK=write` in mind: delete the entry whole.
 ///
 /// ```
 /// # mod orders {
