@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::data::{StepState, StepStatus, WorkflowData};
-use super::{Payload, RunOutput, StepRef, Timestamp};
+use super::{Payload, RunOutput, StepRef, Timestamp, WaitingOn};
 use crate::plan::{Plan, StepKind};
 
 impl WorkflowData {
@@ -56,6 +56,19 @@ impl WorkflowData {
         }
         self.step_mut(step).output = Some(payload.clone());
         Ok(())
+    }
+
+    /// Lets a step that waits for a signal wait for it with another type, as the workflow to which the run has moved says;
+    /// `false` if it waits for none.
+    pub(super) fn waits_anew(&mut self, step: StepRef, on: &WaitingOn) -> bool {
+        let is_signal = |on: &WaitingOn| matches!(on, WaitingOn::Signal { .. });
+        let waits = self.check(step, &[StepStatus::Waiting]).is_ok()
+            && self.step(step).waiting.as_deref().is_some_and(is_signal)
+            && is_signal(on);
+        if waits {
+            self.step_mut(step).waiting = Some(Box::new(on.clone()));
+        }
+        waits
     }
 
     /// Adds the states of an instance's steps in the order of the new plan.

@@ -254,6 +254,9 @@ impl WorkflowData {
     }
 
     fn wait(&mut self, step: StepRef, on: &WaitingOn, at: Timestamp) -> Applied {
+        if self.waits_anew(step, on) {
+            return Ok(());
+        }
         self.check(step, &[StepStatus::Pending, StepStatus::Running])?;
         if self.step(step).status == StepStatus::Running {
             self.activate(step.instance, -1);

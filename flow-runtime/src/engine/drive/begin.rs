@@ -139,7 +139,7 @@ impl Driver {
         self.fetch_needed().await?;
         self.check_heads()?;
         self.schedule = Schedule::new(&self.data);
-        self.restore_waits();
+        self.restore_waits().await?;
         self.cancel_leftovers(|driver, step| driver.data.is_stopped(step));
         self.look_at_interrupted();
         Ok(())

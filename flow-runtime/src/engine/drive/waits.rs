@@ -158,14 +158,35 @@ impl Driver {
     }
 
     /// Takes up the waits of a record.
-    pub(super) fn restore_waits(&mut self) {
-        let waiting: Vec<StepRef> = self.waiting_steps();
-        for step in waiting {
+    pub(super) async fn restore_waits(&mut self) -> Result<(), RunError> {
+        let has_moved = self.stored_plan.fingerprint != self.data.plan.fingerprint;
+        for step in self.waiting_steps() {
+            if has_moved {
+                self.wait_anew(step).await?;
+            }
             if let Some(on) = &self.data.step(step).waiting {
                 self.waits.add(step, on);
                 self.has_to_look |= matches!(**on, WaitingOn::Signal { .. });
             }
         }
+        Ok(())
+    }
+
+    /// Waits for the type that a signal has under the plan to which the run has moved. All else of the wait stays.
+    async fn wait_anew(&mut self, step: StepRef) -> Result<(), RunError> {
+        let Some(WaitingOn::Signal { name, type_name, deadline }) = self.data.step(step).waiting.as_deref().cloned()
+        else {
+            return Ok(());
+        };
+        self.fetch_inputs(step).await?;
+        match self.said_by(step, wait_of)? {
+            Ok(WaitFor::Signal { type_name: now, .. }) if now != type_name => {
+                let on = WaitingOn::Signal { name, type_name: now.to_owned(), deadline };
+                self.record(Event::StepWaiting { step, on });
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     fn waiting_steps(&self) -> Vec<StepRef> {

@@ -5,6 +5,7 @@ mod carried;
 mod refused;
 mod undone;
 mod versions;
+mod waits;
 
 use std::sync::{Arc, Mutex};
 
