@@ -267,7 +267,7 @@ impl Driver {
     /// Whether all that is left waits for something outside, or for the end of a pause.
     pub(super) fn rests(&self) -> bool {
         let has_waits = self.data.waiting > 0 || self.waits.has_retries();
-        let waits = has_waits && !self.gates.has_waiting() && !self.has_work();
+        let waits = has_waits && self.data.scopes == 0 && !self.gates.has_waiting() && !self.has_work();
         waits || self.mode == Mode::Paused
     }
 
