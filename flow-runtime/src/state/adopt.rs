@@ -58,17 +58,18 @@ impl WorkflowData {
         Ok(())
     }
 
-    /// Lets a step that waits for a signal wait for it with another type, as the workflow to which the run has moved says;
-    /// `false` if it waits for none.
-    pub(super) fn waits_anew(&mut self, step: StepRef, on: &WaitingOn) -> bool {
+    /// Lets a step wait. One that waits for a signal already waits for it with another type, as the workflow to which the
+    /// run has moved says.
+    pub(super) fn wait_or_anew(&mut self, step: StepRef, on: &WaitingOn, at: Timestamp) -> Result<(), String> {
         let is_signal = |on: &WaitingOn| matches!(on, WaitingOn::Signal { .. });
         let waits = self.check(step, &[StepStatus::Waiting]).is_ok()
             && self.step(step).waiting.as_deref().is_some_and(is_signal)
             && is_signal(on);
-        if waits {
-            self.step_mut(step).waiting = Some(Box::new(on.clone()));
+        if !waits {
+            return self.wait(step, on, at);
         }
-        waits
+        self.step_mut(step).waiting = Some(Box::new(on.clone()));
+        Ok(())
     }
 
     /// Adds the states of an instance's steps in the order of the new plan.

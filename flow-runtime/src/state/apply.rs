@@ -121,7 +121,7 @@ impl WorkflowData {
             Event::AttemptFailed { step, retry_at, phase: Phase::Undo, .. } => {
                 self.undo_attempt_failed(*step, *retry_at)
             }
-            Event::StepWaiting { step, on } => self.wait(*step, on, at),
+            Event::StepWaiting { step, on } => self.wait_or_anew(*step, on, at),
             Event::StepCompleted { step, attempt, payload, data, by } => {
                 self.complete(*step, *attempt, payload, data, at, ended).map(|()| self.note_giver(*step, by))
             }
@@ -253,10 +253,7 @@ impl WorkflowData {
         Ok(())
     }
 
-    fn wait(&mut self, step: StepRef, on: &WaitingOn, at: Timestamp) -> Applied {
-        if self.waits_anew(step, on) {
-            return Ok(());
-        }
+    pub(super) fn wait(&mut self, step: StepRef, on: &WaitingOn, at: Timestamp) -> Applied {
         self.check(step, &[StepStatus::Pending, StepStatus::Running])?;
         if self.step(step).status == StepStatus::Running {
             self.activate(step.instance, -1);
