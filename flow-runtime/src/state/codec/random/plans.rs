@@ -128,6 +128,11 @@ fn lay_out(root: Vec<Shape>, steps: &mut Vec<Step>, regions: &mut Vec<Region>) {
                     output: Cow::Owned(shape.texts.2),
                     awaits: [None, Some(Awaited::Timer), Some(Awaited::Signal)][shape.edge as usize % 3],
                 },
+                (true, [body]) if shape.edge % 2 == 0 => StepKind::Sub {
+                    workflow: Cow::Owned(shape.texts.1),
+                    output: Cow::Owned(shape.texts.2),
+                    body: *body,
+                },
                 (true, [body, ..]) => StepKind::Each { body: *body },
                 (false, arms) => StepKind::Branch { arms: Cow::Owned(arms.to_vec()) },
             };

@@ -125,6 +125,7 @@ fn open_regions(data: &mut WorkflowData, opens: &[u32]) {
             let (region, len) = match &plan.steps[local as usize].kind {
                 StepKind::Branch { arms } if wanted > 0 => (arms[wanted as usize % arms.len()], 1),
                 StepKind::Each { body } => (*body, wanted),
+                StepKind::Sub { body, .. } if wanted > 0 => (*body, 1),
                 _ => continue,
             };
             let (step, first) = (StepRef::new(index as u32, local), data.instances.len() as u32);
