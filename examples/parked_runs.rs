@@ -169,3 +169,14 @@ fn resident() -> anyhow::Result<u64> {
     let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
     Ok(kilobytes * 1024)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn b42_a_reminder_survives_a_crash_at_each_commit() {
+        let what = || Reminder { number: 7, after: DAY, text: "tea".to_owned() };
+        flow_runtime::testing::crash_everywhere(|| reminder(what())).await.unwrap();
+    }
+}

@@ -239,3 +239,16 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times[times.len() / 2]
 }
+
+#[cfg(test)]
+mod tests {
+    use flow_runtime::testing::{CrashTest, crash_everywhere};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn b42_what_is_measured_survives_a_crash_at_each_commit() {
+        crash_everywhere(|| one(7)).await.unwrap();
+        CrashTest::new(|| many((0..20).collect())).state(Gate::default).everywhere().await.unwrap();
+    }
+}

@@ -21,3 +21,16 @@ fn b03_an_unused_output_is_a_warning_at_its_binding() {
     assert!(said.starts_with("error: unused variable: `unused`\n  --> ui/graph/unused_output.rs:23:13\n"), "{said}");
     assert!(said.contains("#![deny(unused_variables)]"), "{said}");
 }
+
+#[test]
+fn b61_a_workflow_that_would_call_itself_does_not_compile() {
+    let itself = include_str!("../ui/composition/calls_itself.stderr");
+    assert!(itself.starts_with("error: `again` runs itself, and so without end\n"), "{itself}");
+    assert!(itself.contains("--> ui/composition/calls_itself.rs:11:9"), "{itself}");
+    // Only the compiler sees that two call each other; it names both, where each calls the other.
+    let each_other = include_str!("../ui/composition/calls_in_a_circle.stderr");
+    assert!(each_other.starts_with("error[E0391]: cycle detected"), "{each_other}");
+    for place in ["NO_CIRCLE_OF_WORKFLOWS", "calls_in_a_circle.rs:9:34", "calls_in_a_circle.rs:13:9"] {
+        assert!(each_other.contains(place), "{place}: {each_other}");
+    }
+}
