@@ -104,3 +104,35 @@ async fn b27_more_items_than_a_run_can_have_fail_the_fan_out() {
     assert_eq!(failure.step, "all");
     assert_eq!(failure.message, "20000000 items are more than fit into the 16777216 steps of a run");
 }
+
+#[node]
+async fn pick(x: u64) -> u64 {
+    x
+}
+
+#[node]
+async fn tell(chosen: &Result<u64, NodeFailure>, word: &str) -> String {
+    match chosen {
+        Ok(chosen) => format!("{chosen} {word}"),
+        Err(failure) => format!("{} {word}", failure.step),
+    }
+}
+
+workflow! {
+    fn a_head_that_fails(xs: Vec<u64>) -> String {
+        #[catch]
+        let chosen = if xs[7] > 3 { pick(1) } else { #[id = "other"] pick(2) };
+        let word = wait_for::<String>("word");
+        tell(chosen, word)
+    }
+}
+
+#[tokio::test]
+async fn b28_the_failure_of_a_head_is_the_value_in_another_process_too() {
+    let store = InMemoryStore::default();
+    let waits = a_head_that_fails(vec![1]).run_until_parked(&Engine::new(store.clone()), "run").await.unwrap();
+    assert!(matches!(waits, flow_runtime::engine::Progress::Parked(_)), "{waits:?}");
+    let engine = Engine::new(store);
+    engine.signal("run", "word", &"yes".to_owned()).await.unwrap();
+    assert_eq!(a_head_that_fails(vec![1]).run(&engine, "run").await.unwrap(), "chosen yes");
+}

@@ -9,8 +9,8 @@ use flow_runtime::state::{StepStatus, WorkflowStatus};
 use super::super::undo::rollback_of;
 use super::super::waits::{on_every_store, parked, soon};
 use super::world::{
-    App, catches_in_flight, engine_of, fails_meanwhile, fails_with_work, keeps, stored, told_of_a_shutdown,
-    undoes_large, undone_for_long, undone_slowly, waits_beside, x,
+    App, catches_in_flight, engine_of, fails_meanwhile, fails_with_work, keeps, loses_large, stored,
+    told_of_a_shutdown, undoes_large, undone_for_long, undone_slowly, waits_beside_and_after, x,
 };
 
 async fn b59_b60_an_undo_that_fails_inside_is_told_and_the_others_are_done(store: impl WorkflowStore + Clone) {
@@ -130,14 +130,18 @@ async fn b58_b60_an_undo_that_fails_while_the_run_stops_is_tried_again(store: im
 async fn b56_b60_what_waits_beside_it_is_cancelled_when_its_failure_goes_on(store: impl WorkflowStore + Clone) {
     let app = App::default();
     let engine = engine_of(store.clone(), &app);
-    let run = waits_beside(vec![x()]).start(&engine, "run").unwrap();
+    let run = waits_beside_and_after(vec![x()]).start(&engine, "run").unwrap();
     soon(app.undo_begun.notified()).await;
-    assert_eq!(stored(&store, "run").await.status_of("all[0].word"), Some(StepStatus::Waiting));
+    let word = "done.all[0].word";
+    assert!(stored(&store, "run").await.waits().iter().any(|(step, _)| step == word));
     app.undo_may_end.notify_one();
     soon(app.undo_begun.notified()).await;
     app.undo_may_end.notify_one();
-    assert_eq!(soon(run.result()).await.unwrap(), 1);
-    assert_eq!(stored(&store, "run").await.status_of("all[0].word"), Some(StepStatus::Cancelled));
+    let waits = parked(soon(waits_beside_and_after(vec![x()]).run_until_parked(&engine, "run")).await.unwrap());
+    assert_eq!((waits.len(), &*waits[0].0), (1, "word"));
+    assert_eq!(stored(&store, "run").await.status_of(word), Some(StepStatus::Cancelled));
+    engine.signal("run", "later", &2_usize).await.unwrap();
+    assert_eq!(soon(run.result()).await.unwrap(), 3);
 }
 
 async fn b16_b60_in_a_pause_no_undo_begins(store: impl WorkflowStore + Clone) {
@@ -161,6 +165,29 @@ async fn b16_b60_in_a_pause_no_undo_begins(store: impl WorkflowStore + Clone) {
     assert_eq!(app.log.undone(), ["x"]);
 }
 
+async fn b16_b60_in_a_pause_no_undo_follows_another(store: impl WorkflowStore + Clone) {
+    let app = App::default();
+    let engine = engine_of(store.clone(), &app);
+    let run = undone_slowly(x()).start(&engine, "run").unwrap();
+    soon(app.undo_begun.notified()).await;
+    app.undo_may_end.notify_one();
+    soon(app.undo_begun.notified()).await;
+    engine.pause("run").await.unwrap();
+    while stored(&store, "run").await.asked.is_none() {
+        tokio::task::yield_now().await;
+    }
+    app.undo_may_end.notify_one();
+    parked(soon(undone_slowly(x()).run_until_parked(&engine, "run")).await.unwrap());
+    let statuses = ["result.first", "result.second"];
+    let data = stored(&store, "run").await;
+    let statuses = statuses.map(|step| data.status_of(step).unwrap());
+    assert_eq!(statuses, [StepStatus::Completed, StepStatus::Compensated]);
+    engine.resume("run").await.unwrap();
+    engine.signal("run", "beside", &"yes".to_owned()).await.unwrap();
+    assert_eq!(soon(run.result()).await.unwrap(), "x is refused yes");
+    assert_eq!(stored(&store, "run").await.status_of("result.first"), Some(StepStatus::Compensated));
+}
+
 async fn b17_b60_an_undo_inside_is_told_of_a_shutdown(store: impl WorkflowStore + Clone) {
     let app = App::default();
     let engine = engine_of(store.clone(), &app);
@@ -180,13 +207,25 @@ async fn b58_b60_what_is_kept_beside_the_record_is_there_for_an_undo_inside(stor
     soon(engine.shutdown(Duration::ZERO)).await;
     let _ = soon(run.result()).await;
     drop(engine);
-    let engine = engine_of(store, &app);
+    let engine = engine_of(store.clone(), &app);
     let run = undoes_large(3 << 20).start(&engine, "run").unwrap();
     soon(app.undo_begun.notified()).await;
     app.undo_may_end.notify_one();
     assert_eq!(soon(run.result()).await.unwrap(), "blob is refused");
     assert_eq!(app.log.all().last().unwrap(), "tell blob is refused");
     assert_eq!(app.log.undone(), ["blob".to_owned(), (3 << 20).to_string()]);
+
+    // Also where the run is lost, and what it is undone with is got again when it is needed.
+    let run = loses_large(3 << 20).start(&engine, "lost").unwrap();
+    soon(app.undo_begun.notified()).await;
+    soon(engine.shutdown(Duration::ZERO)).await;
+    let _ = soon(run.result()).await;
+    drop(engine);
+    let engine = engine_of(store.clone(), &app);
+    let run = loses_large(3 << 20).start(&engine, "lost").unwrap();
+    soon(app.undo_begun.notified()).await;
+    app.undo_may_end.notify_one();
+    assert_eq!(rollback_of(soon(run.result()).await).compensated, ["large_inside.held", "large_inside.more"]);
 }
 
 /// The time limit of the work says nothing of the time that its undo takes.
@@ -234,6 +273,7 @@ on_every_store! {
     b58_b60_an_undo_that_fails_while_the_run_stops_is_tried_again
     b56_b60_what_waits_beside_it_is_cancelled_when_its_failure_goes_on
     b16_b60_in_a_pause_no_undo_begins
+    b16_b60_in_a_pause_no_undo_follows_another
     b17_b60_an_undo_inside_is_told_of_a_shutdown
     b58_b60_what_is_kept_beside_the_record_is_there_for_an_undo_inside
     who_terminates_the_run_meanwhile_leaves_the_rest

@@ -3,7 +3,7 @@
 use flow_runtime::WorkflowStore;
 use flow_runtime::plan::{Fingerprint, Format, Plan, StepKind};
 use flow_runtime::prelude::*;
-use flow_runtime::state::StepStatus;
+use flow_runtime::state::{RunOutput, StepStatus};
 use flow_runtime::testing::CrashTest;
 use serde::{Deserialize, Serialize};
 
@@ -162,6 +162,9 @@ async fn b60_the_output_of_a_called_workflow_is_the_output_as_it_is<D: WorkflowS
     let world = World::new(store);
     assert_eq!(only(line("pen", 4)).run(&world.engine(), "o").await.unwrap(), 12);
     assert_eq!(only(line("pen", 4)).run(&world.engine(), "o").await.unwrap(), 12);
+    let data = world.stored("o").await;
+    let output = data.output.unwrap();
+    assert!(matches!(&output, RunOutput::Step(step) if data.plan.step(step.local).id == "times"), "{output:?}");
     let ephemeral = Engine::ephemeral().state(world.log.clone()).build();
     assert_eq!(only(line("pen", 4)).run_ephemeral(&ephemeral).await.unwrap(), 12);
 }

@@ -272,6 +272,19 @@ workflow! {
         told(result)
     }
 
+    /// As `undoes_large`, and nothing catches the failure.
+    pub(super) fn loses_large(len: usize) -> String {
+        let blob = blob_of(len);
+        large_inside(blob)
+    }
+
+    /// A run that waits for something else when what waited in it is cancelled.
+    pub(super) fn waits_beside_and_after(names: Vec<String>) -> usize {
+        let done = waits_beside(names);
+        let word = wait_for::<usize>("later");
+        done + word
+    }
+
     pub(super) fn once_inside(what: String) -> String { once(what) }
 
     pub(super) fn doubted(what: String) -> String { once_inside(what) }

@@ -91,9 +91,6 @@ impl Driver {
             Mode::Going | Mode::Paused => {
                 self.mode = Mode::Cancelling;
                 self.record(Event::Asked { kind });
-                if kind == Asked::Terminate {
-                    self.stopping_undo.send_replace(true);
-                }
                 self.start_nothing_more();
                 self.stop_running();
                 self.cancel_waits();
