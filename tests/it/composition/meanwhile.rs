@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use flow_runtime::WorkflowStore;
+use flow_runtime::engine::{StepFate, Why};
 use flow_runtime::prelude::*;
 use flow_runtime::state::{StepStatus, WorkflowStatus};
 
 use super::super::undo::rollback_of;
 use super::super::waits::{on_every_store, parked, soon};
 use super::world::{
-    App, catches_in_flight, engine_of, fails_meanwhile, fails_with_work, keeps, loses_large, stored,
-    told_of_a_shutdown, undoes_large, undone_for_long, undone_slowly, waits_beside_and_after, x,
+    App, catches_in_flight, cut_off, engine_of, fails_meanwhile, fails_with_work, keeps, loses_large, stored,
+    told_of_a_shutdown, undoes_large, undone_for_long, undone_slowly, until, waits_beside_and_after, x,
 };
 
 async fn b59_b60_an_undo_that_fails_inside_is_told_and_the_others_are_done(store: impl WorkflowStore + Clone) {
@@ -46,9 +47,7 @@ async fn b58_b60_a_shutdown_while_it_is_undone_loses_nothing(store: impl Workflo
     let engine = engine_of(store.clone(), &app);
     let run = undone_slowly(x()).start(&engine, "run").unwrap();
     soon(app.undo_begun.notified()).await;
-    soon(engine.shutdown(Duration::ZERO)).await;
-    assert!(matches!(soon(run.result()).await, Err(RunError::Interrupted { .. })));
-    drop(engine);
+    assert!(matches!(cut_off(engine, run).await, Err(RunError::Interrupted { .. })));
     let engine = engine_of(store.clone(), &app);
     let run = undone_slowly(x()).start(&engine, "run").unwrap();
     // The attempt that was cut off counts.
@@ -65,9 +64,7 @@ async fn b57_b60_a_run_that_fails_meanwhile_undoes_the_rest(store: impl Workflow
     let run = fails_meanwhile(x()).start(&engine, "run").unwrap();
     soon(app.undo_begun.notified()).await;
     engine.signal("run", "fail", &"it".to_owned()).await.unwrap();
-    while stored(&store, "run").await.status != WorkflowStatus::RollingBack {
-        tokio::task::yield_now().await;
-    }
+    until(&store, |data| data.status == WorkflowStatus::RollingBack).await;
     // The undo that had begun is the first attempt, and goes on.
     app.undo_may_end.notify_one();
     soon(app.undo_begun.notified()).await;
@@ -83,9 +80,7 @@ async fn b16_b60_a_pause_holds_the_undos_inside_back(store: impl WorkflowStore +
     let run = undone_slowly(x()).start(&engine, "run").unwrap();
     soon(app.undo_begun.notified()).await;
     engine.pause("run").await.unwrap();
-    while stored(&store, "run").await.asked.is_none() {
-        tokio::task::yield_now().await;
-    }
+    until(&store, |data| data.asked.is_some()).await;
     // The attempt that runs ends, and no other begins.
     app.undo_may_end.notify_one();
     let waits = soon(undone_slowly(x()).run_until_parked(&engine, "run")).await.unwrap();
@@ -105,20 +100,14 @@ async fn b58_b60_an_undo_that_fails_while_the_run_stops_is_tried_again(store: im
     soon(app.undo_begun.notified()).await;
     soon(app.body_begun.notified()).await;
     engine.signal("run", "fail", &"it".to_owned()).await.unwrap();
-    while stored(&store, "run").await.status_of("bad") != Some(StepStatus::Failed) {
-        tokio::task::yield_now().await;
-    }
+    until(&store, |data| data.status_of("bad") == Some(StepStatus::Failed)).await;
     // The first attempt fails while a body is still at work, and the next waits for the rollback of the run.
     app.undo_may_end.notify_one();
-    while stored(&store, "run")
-        .await
-        .step(stored(&store, "run").await.find("result.second").unwrap())
-        .undo
-        .as_ref()
-        .is_none_or(|undo| undo.failures == 0)
-    {
-        tokio::task::yield_now().await;
-    }
+    until(&store, |data| {
+        let undo = data.step(data.find("result.second").unwrap()).undo.as_ref();
+        undo.is_some_and(|undo| undo.failures > 0)
+    })
+    .await;
     app.body_may_end.notify_one();
     soon(app.undo_begun.notified()).await;
     app.undo_may_end.notify_one();
@@ -149,13 +138,9 @@ async fn b16_b60_in_a_pause_no_undo_begins(store: impl WorkflowStore + Clone) {
     let engine = engine_of(store.clone(), &app);
     let run = catches_in_flight(x()).start(&engine, "run").unwrap();
     soon(app.body_begun.notified()).await;
-    while stored(&store, "run").await.status_of("result.bad") != Some(StepStatus::Failed) {
-        tokio::task::yield_now().await;
-    }
+    until(&store, |data| data.status_of("result.bad") == Some(StepStatus::Failed)).await;
     engine.pause("run").await.unwrap();
-    while stored(&store, "run").await.asked.is_none() {
-        tokio::task::yield_now().await;
-    }
+    until(&store, |data| data.asked.is_some()).await;
     app.body_may_end.notify_one();
     let paused = soon(catches_in_flight(x()).run_until_parked(&engine, "run")).await.unwrap();
     assert!(parked(paused).is_empty());
@@ -173,9 +158,7 @@ async fn b16_b60_in_a_pause_no_undo_follows_another(store: impl WorkflowStore + 
     app.undo_may_end.notify_one();
     soon(app.undo_begun.notified()).await;
     engine.pause("run").await.unwrap();
-    while stored(&store, "run").await.asked.is_none() {
-        tokio::task::yield_now().await;
-    }
+    until(&store, |data| data.asked.is_some()).await;
     app.undo_may_end.notify_one();
     parked(soon(undone_slowly(x()).run_until_parked(&engine, "run")).await.unwrap());
     let statuses = ["result.first", "result.second"];
@@ -186,6 +169,24 @@ async fn b16_b60_in_a_pause_no_undo_follows_another(store: impl WorkflowStore + 
     engine.signal("run", "beside", &"yes".to_owned()).await.unwrap();
     assert_eq!(soon(run.result()).await.unwrap(), "x is refused yes");
     assert_eq!(stored(&store, "run").await.status_of("result.first"), Some(StepStatus::Compensated));
+}
+
+async fn b44_b60_check_says_that_nothing_goes_on_where_it_failed(store: impl WorkflowStore + Clone) {
+    let app = App::default();
+    let engine = engine_of(store.clone(), &app);
+    let run = catches_in_flight(x()).start(&engine, "run").unwrap();
+    soon(app.body_begun.notified()).await;
+    until(&store, |data| data.status_of("result.bad") == Some(StepStatus::Failed)).await;
+    let _ = cut_off(engine, run).await;
+    let check = catches_in_flight(x()).check(&engine_of(store.clone(), &app), "run").await.unwrap();
+    let more = check.step("result.more").unwrap();
+    assert_eq!((more.fate, &more.why), (StepFate::Leave, &Why::Stopping));
+    // And so it is.
+    assert_eq!(
+        soon(catches_in_flight(x()).run(&engine_of(store.clone(), &app), "run")).await.unwrap(),
+        "it is refused"
+    );
+    assert_eq!(stored(&store, "run").await.status_of("result.more"), Some(StepStatus::Pending));
 }
 
 async fn b17_b60_an_undo_inside_is_told_of_a_shutdown(store: impl WorkflowStore + Clone) {
@@ -204,9 +205,7 @@ async fn b58_b60_what_is_kept_beside_the_record_is_there_for_an_undo_inside(stor
     let engine = engine_of(store.clone(), &app);
     let run = undoes_large(3 << 20).start(&engine, "run").unwrap();
     soon(app.undo_begun.notified()).await;
-    soon(engine.shutdown(Duration::ZERO)).await;
-    let _ = soon(run.result()).await;
-    drop(engine);
+    let _ = cut_off(engine, run).await;
     let engine = engine_of(store.clone(), &app);
     let run = undoes_large(3 << 20).start(&engine, "run").unwrap();
     soon(app.undo_begun.notified()).await;
@@ -218,9 +217,7 @@ async fn b58_b60_what_is_kept_beside_the_record_is_there_for_an_undo_inside(stor
     // Also where the run is lost, and what it is undone with is got again when it is needed.
     let run = loses_large(3 << 20).start(&engine, "lost").unwrap();
     soon(app.undo_begun.notified()).await;
-    soon(engine.shutdown(Duration::ZERO)).await;
-    let _ = soon(run.result()).await;
-    drop(engine);
+    let _ = cut_off(engine, run).await;
     let engine = engine_of(store.clone(), &app);
     let run = loses_large(3 << 20).start(&engine, "lost").unwrap();
     soon(app.undo_begun.notified()).await;
@@ -256,9 +253,7 @@ async fn b60_what_was_in_flight_when_it_failed_is_undone_as_well(store: impl Wor
     let engine = engine_of(store.clone(), &app);
     let run = catches_in_flight(x()).start(&engine, "run").unwrap();
     soon(app.body_begun.notified()).await;
-    while stored(&store, "run").await.status_of("result.bad") != Some(StepStatus::Failed) {
-        tokio::task::yield_now().await;
-    }
+    until(&store, |data| data.status_of("result.bad") == Some(StepStatus::Failed)).await;
     app.body_may_end.notify_one();
     assert_eq!(soon(run.result()).await.unwrap(), "it is refused");
     assert_eq!(app.log.all(), ["hold x", "undo x", "tell it is refused"]);
@@ -274,6 +269,7 @@ on_every_store! {
     b56_b60_what_waits_beside_it_is_cancelled_when_its_failure_goes_on
     b16_b60_in_a_pause_no_undo_begins
     b16_b60_in_a_pause_no_undo_follows_another
+    b44_b60_check_says_that_nothing_goes_on_where_it_failed
     b17_b60_an_undo_inside_is_told_of_a_shutdown
     b58_b60_what_is_kept_beside_the_record_is_there_for_an_undo_inside
     who_terminates_the_run_meanwhile_leaves_the_rest

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use flow_runtime::engine::tree::Workflow;
 use flow_runtime::prelude::*;
-use flow_runtime::{WorkflowData, WorkflowId, WorkflowStore};
+use flow_runtime::{RunHandle, WorkflowData, WorkflowId, WorkflowStore};
 use tokio::sync::Notify;
 
 use super::super::undo::Log;
+use super::super::waits::soon;
 
 /// A log, and two doors: one at which an undo waits, one at which a body does.
 #[derive(Clone, Default)]
@@ -132,7 +134,10 @@ async fn release_in_an_hour(#[state] log: &Log, held: &str) {
 
 #[node]
 async fn blob_of(len: usize) -> Vec<u8> {
-    vec![7; len]
+    // Bytes that cannot be compressed, so that stores with a limit keep them beside the record.
+    let next =
+        |noise: &u64| Some(noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407));
+    std::iter::successors(Some(7), next).map(|noise: u64| (noise >> 56) as u8).take(len).collect()
 }
 
 #[node(undo = release_blob(blob))]
@@ -203,8 +208,9 @@ workflow! {
 
     pub(super) fn in_flight(what: String) -> String {
         let slow = hold_when_let(what);
+        let more = hold(slow);
         let bad = always_refuse("it");
-        joined(slow, bad)
+        joined(more, bad)
     }
 
     pub(super) fn catches_in_flight(what: String) -> String {
@@ -312,4 +318,20 @@ pub(super) async fn stored(store: &impl WorkflowStore, id: &str) -> WorkflowData
 
 pub(super) fn x() -> String {
     "x".to_owned()
+}
+
+/// Waits until the stored record of the run is so.
+pub(super) async fn until(store: &impl WorkflowStore, is_so: impl Fn(&WorkflowData) -> bool) {
+    soon(async {
+        while !is_so(&stored(store, "run").await) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// The process of a run ends, and with it what runs.
+pub(super) async fn cut_off<W: Workflow>(engine: Engine<App>, run: RunHandle<W>) -> Result<W::Output, RunError> {
+    soon(engine.shutdown(Duration::ZERO)).await;
+    soon(run.result()).await
 }

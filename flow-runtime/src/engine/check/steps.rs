@@ -27,6 +27,9 @@ pub(super) fn recorded(data: &WorkflowData, changes: &PlanChanges) -> Vec<StepCh
             (_, StepStatus::Pending | StepStatus::Running | StepStatus::Waiting) if is_stopping => {
                 (StepFate::Leave, Why::Stopping)
             }
+            (Some(step), StepStatus::Pending | StepStatus::Running | StepStatus::Waiting) if data.is_stopped(step) => {
+                (StepFate::Leave, Why::Stopping)
+            }
             (Some(step), _) => of_opened(data, step),
             (None, StepStatus::Pending) => (StepFate::Run, Why::NotBegun),
             (None, status) => (StepFate::Leave, Why::Ended(status)),
