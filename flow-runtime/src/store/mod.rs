@@ -14,6 +14,7 @@ mod flat;
 mod hand_on;
 mod inbox;
 mod json;
+mod lead;
 mod memory;
 mod owner;
 mod part;

@@ -138,8 +138,6 @@ impl Log {
             }
             Request::Delete(id) => self.stage_delete(&id),
             Request::Flush => Ok(true),
-            // The change that waits has been answered; the thread only had to hear of it.
-            Request::Wake => return false,
         };
         match staged {
             Ok(true) => {

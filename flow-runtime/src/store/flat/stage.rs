@@ -15,6 +15,7 @@ use super::pending::{Fate, Standing};
 use super::plans::EncodedPlan;
 use crate::state::{Timestamp, WorkflowId};
 use crate::store::StoreError;
+use crate::store::lead::Change;
 
 /// A request, with the way back for its answer.
 pub(super) struct Job {
@@ -34,14 +35,6 @@ pub(super) enum Request {
     Delete(WorkflowId),
     /// Write what waits.
     Flush,
-    /// A change waits that nobody waits for: write it in time.
-    Wake,
-}
-
-impl Request {
-    pub(super) fn as_commit(&self) -> Option<&Commit> {
-        if let Self::Commit(commit) = self { Some(commit) } else { None }
-    }
 }
 
 /// A change of a run.
@@ -61,6 +54,20 @@ pub(super) struct Commit {
     pub(super) lazy: bool,
     /// Whether the run ends by it.
     pub(super) ends: bool,
+}
+
+impl Change for Commit {
+    fn run(&self) -> &WorkflowId {
+        &self.id
+    }
+
+    fn ends(&self) -> bool {
+        self.ends
+    }
+
+    fn bytes(&self) -> usize {
+        self.body.len()
+    }
 }
 
 /// A whole run.

@@ -13,7 +13,7 @@ use crate::plan::Plan;
 use crate::state::codec::CodecError;
 use crate::state::codec::flat::{Plans, write_delta, write_plan, write_record};
 use crate::state::{Ack, Delta, Event, Timestamp, WorkflowData, WorkflowId};
-use crate::store::{Owner, PartKey, StoreError};
+use crate::store::{Owner, PartKey, StoreError, lead};
 
 /// The longest body: SQLite takes no row of a gigabyte.
 const MAX_BODY: usize = 999_000_000;
@@ -77,8 +77,24 @@ pub(super) struct Change {
     /// Where they may be others than before.
     pub(super) facts: Option<Facts>,
     pub(super) lazy: bool,
+    /// Whether the run ends by it.
+    pub(super) ends: bool,
     /// Whether a snapshot was asked for and the run is too large for one.
     pub(super) declined: bool,
+}
+
+impl lead::Change for Change {
+    fn run(&self) -> &WorkflowId {
+        &self.id
+    }
+
+    fn ends(&self) -> bool {
+        self.ends
+    }
+
+    fn bytes(&self) -> usize {
+        self.body.len()
+    }
 }
 
 /// What of a run only its creation and a new plan change.
@@ -189,7 +205,8 @@ impl Change {
         let (id, run_no, next) = (data.id.clone(), data.run_no, data.seq);
         let (status, updated) = (data.status as u8, data.updated_at);
         let (fence, crc, delta_crc, facts, lazy, declined) = (0, 0, 0, None, false, false);
-        Self { id, run_no, next, fence, kind, body, plan, crc, delta_crc, status, updated, facts, lazy, declined }
+        let ends = data.status.is_terminal();
+        Self { id, run_no, next, fence, kind, body, plan, crc, delta_crc, status, updated, facts, lazy, ends, declined }
     }
 
     fn checked(mut self) -> Result<Self, StoreError> {

@@ -1,13 +1,14 @@
 //! A store in one SQLite file, which several processes share.
 //!
 //! In: changes of runs. Out: the same runs, also after a crash, and answers to queries from indexes. [`schema`] says
-//! what the tables are, [`open`] how a file is opened; [`writer`] is the one thread of a handle that writes, [`runs`]
-//! and [`claims`] what it writes; [`read`] and [`select`] look at the tables beside it.
+//! what the tables are, [`open`] how a file is opened; [`writer`] is the one place of a handle that writes, in a thread or,
+//! see [`lead`], within a commit; [`runs`] and [`claims`] say what it writes; [`read`] and [`select`] look at the tables beside it.
 
 mod change;
 mod claims;
 mod failure;
 mod head;
+mod lead;
 mod open;
 mod options;
 mod read;
@@ -33,6 +34,8 @@ use self::change::{Change, Job, Request};
 use self::failure::Refusal;
 use self::read::PlanCache;
 use self::shared::Shared;
+use self::writer::Writer;
+use super::lead::Led;
 use super::worker::{Gone, Work, Worker};
 use super::{Listing, Owner, Page, PartKey, Query, StoreError, WorkflowStore};
 use crate::state::{self, Delta, WorkflowData, WorkflowId};
@@ -94,7 +97,7 @@ struct Inner {
     shared: Arc<Shared>,
     /// Closed before the writer, which puts the log back into the file if it is the last to close it.
     reads: Worker<ReadJob>,
-    writer: Option<Worker<Job>>,
+    writer: Option<Led<Writer>>,
 }
 
 type ReadJob = Box<dyn FnOnce(&mut Reader) + Send>;
@@ -152,7 +155,7 @@ impl SqliteStore {
         SqliteOptions::default()
     }
 
-    fn new(shared: Arc<Shared>, reads: Worker<ReadJob>, writer: Option<Worker<Job>>) -> Self {
+    fn new(shared: Arc<Shared>, reads: Worker<ReadJob>, writer: Option<Led<Writer>>) -> Self {
         Self { inner: Arc::new(Inner { shared, reads, writer }) }
     }
 
@@ -160,7 +163,7 @@ impl SqliteStore {
         StoreError::Poisoned { path: self.inner.shared.path.clone(), reason: "its thread has died".to_owned() }
     }
 
-    fn writer(&self) -> Result<&Worker<Job>, StoreError> {
+    fn writer(&self) -> Result<&Led<Writer>, StoreError> {
         let read_only = || StoreError::ReadOnly { path: self.inner.shared.path.clone() };
         self.inner.writer.as_ref().ok_or_else(read_only)
     }
@@ -212,7 +215,10 @@ impl WorkflowStore for SqliteStore {
     async fn commit(&self, after: &WorkflowData, delta: &Delta) -> Result<(), StoreError> {
         let whole = delta.seq != 0 && self.inner.shared.takes_snapshot(&after.id);
         let change = Change::of_delta(after, delta, whole)?;
-        self.request(Request::Commit(Box::new(change))).await.map(drop)
+        match self.writer()?.lead(change) {
+            Ok(answer) => answer,
+            Err(change) => self.request(Request::Commit(Box::new(change))).await.map(drop),
+        }
     }
 
     async fn query(&self, query: &Query) -> Result<Page, StoreError> {

@@ -26,7 +26,7 @@ const TURN: std::ops::Range<u64> = 200..2_000;
 /// How many statements are kept prepared.
 const STATEMENTS: usize = 64;
 /// How many pages the log beside the file has before it is put back into it: 16 MiB.
-const CHECKPOINT_PAGES: i64 = 4_096;
+pub(super) const CHECKPOINT_PAGES: i64 = 4_096;
 /// How long the log beside the file may stay once it was put back.
 const LOG_BYTES: i64 = 64 << 20;
 /// How much of the file is kept in memory, in KiB; negative, because that is how SQLite tells it from pages.
@@ -169,7 +169,7 @@ fn settle(db: &Connection, full: bool) -> Result<(), Error> {
 
 /// Has the connection wait for locks of others, in short turns of uneven length: who waits longer than the writer
 /// pauses between two commits would never get its turn.
-fn wait_for_others(db: &mut Connection, patience: Duration) -> Result<(), Error> {
+pub(super) fn wait_for_others(db: &mut Connection, patience: Duration) -> Result<(), Error> {
     let mut waited = Duration::ZERO;
     db.busy_handler(Some(move |turns: i32| {
         if turns == 0 {

@@ -3,6 +3,7 @@
 //! In: what is asked for. Out: a store with a connection for its writer and one for its reader, each in a thread of
 //! its own.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,8 @@ use super::writer::Writer;
 use super::{Reader, SqliteStore, open};
 use crate::state::Timestamp;
 use crate::store::StoreError;
-use crate::store::worker::{Work, Worker};
+use crate::store::lead::Led;
+use crate::store::worker::Worker;
 
 /// How long an owner is taken to be alive after its store last said so.
 const LEASE: Duration = Duration::from_secs(10);
@@ -84,7 +86,7 @@ impl SqliteOptions {
         let shared = Arc::new(Shared::new(full, self.patience, self.clock));
         let reads = reader(&shared, self.patience)?;
         let writer = Writer::new(db, shared.clone(), self.sync_commits, self.lease);
-        let writer = spawn(&shared.path, "flow-write", writer)?;
+        let writer = Led::spawn("flow-write", writer).map_err(|source| no_thread(&shared.path, source))?;
         Ok(SqliteStore::new(shared, reads, Some(writer)))
     }
 
@@ -102,13 +104,10 @@ impl SqliteOptions {
 
 fn reader(shared: &Shared, patience: Duration) -> Result<Worker<super::ReadJob>, StoreError> {
     let db = open::connect(&shared.path, Use::Read, patience, true)?;
-    spawn(&shared.path, "flow-read", Reader { db, plans: super::read::PlanCache::new() })
+    let reader = Reader { db, plans: super::read::PlanCache::new() };
+    Worker::spawn("flow-read", reader).map_err(|source| no_thread(&shared.path, source))
 }
 
-fn spawn<W: Work>(path: &Path, name: &str, work: W) -> Result<Worker<W::Job>, StoreError> {
-    Worker::spawn(name, work).map_err(|source| StoreError::Io {
-        action: "start a thread for",
-        path: path.to_owned(),
-        source,
-    })
+fn no_thread(path: &Path, source: io::Error) -> StoreError {
+    StoreError::Io { action: "start a thread for", path: path.to_owned(), source }
 }

@@ -1,6 +1,6 @@
-//! The one thread of a handle that writes: what waits together goes into one transaction and one sync.
+//! The one place of a handle that writes: what waits together goes into one transaction and one sync.
 //!
-//! In: requests of all runs. Out: their answers, once they are durable. A lazy change is answered as soon as it is
+//! In: requests of all runs, from the thread or ([`lead`](super::lead)) from the task that commits. Out: their answers, once they are durable. A lazy change is answered as soon as it is
 //! known to follow, and is durable with the next transaction or within 50 ms. Claims alone are not synced: after a
 //! power loss no engine is alive that could have them.
 
@@ -15,29 +15,34 @@ use tokio::sync::oneshot;
 use super::change::{Answer, Change, Job, Request};
 use super::claims::{self, Owners};
 use super::failure::{Failure, Refusal};
+use super::lead::For;
 use super::open;
 use super::requests;
 use super::runs::{Fit, Known, Standing};
 use super::shared::Shared;
 use crate::state::{Timestamp, WorkflowId};
+use crate::store::lead::Lead;
 use crate::store::worker::Work;
 use crate::store::{PartKey, StoreError};
 
 /// How long a change may wait to be written.
-const MAX_LAG: Duration = Duration::from_millis(50);
+pub(super) const MAX_LAG: Duration = Duration::from_millis(50);
 /// How much may wait to be written.
 const MAX_WAITING_BYTES: usize = 4 << 20;
 /// How many rows that no run needs are removed with each change, and when there is nothing else to do.
 const TRIM_ROWS: usize = 4;
 const TRIM_IDLE_ROWS: usize = 512;
 /// How long the writer rests between two rounds of removing rows.
-const TRIM_PAUSE: Duration = Duration::from_millis(20);
+pub(super) const TRIM_PAUSE: Duration = Duration::from_millis(20);
 
 /// The writer of a handle.
 pub(super) struct Writer {
-    db: Connection,
-    shared: Arc<Shared>,
-    known: Known,
+    pub(super) db: Connection,
+    pub(super) shared: Arc<Shared>,
+    pub(super) known: Known,
+    /// For whom it writes, and how much it has in calls since the thread did.
+    pub(super) writes_for: For,
+    pub(super) led_bytes: usize,
     owners: Owners,
     lease: Duration,
     /// Whether transactions are to be synced that must last, and whether the connection does so now.
@@ -46,12 +51,12 @@ pub(super) struct Writer {
     data_version: Option<i64>,
     waiting: Vec<Waiting>,
     waiting_bytes: usize,
-    since: Option<Instant>,
+    pub(super) since: Option<Instant>,
     /// Where runs stand with the changes that wait.
     ahead: HashMap<WorkflowId, Standing>,
     /// Runs of which changes were acknowledged that could not be written, with the reason.
     lost: HashMap<WorkflowId, Lost>,
-    poisoned: Option<Failure>,
+    pub(super) poisoned: Option<Failure>,
 }
 
 struct Waiting {
@@ -89,6 +94,8 @@ impl Writer {
             db,
             shared,
             known: Known::default(),
+            writes_for: For::Thread,
+            led_bytes: 0,
             owners: Owners::new(nanos),
             lease,
             full,
@@ -104,7 +111,7 @@ impl Writer {
     }
 
     /// Takes a request in. Gives whether it must be written now.
-    fn stage(&mut self, Job { request, reply }: Job) -> bool {
+    pub(super) fn stage(&mut self, Job { request, reply }: Job) -> bool {
         if let Some(failure) = &self.poisoned {
             let _ = reply.send(Err(poisoned(&self.shared.path, failure)));
             return false;
@@ -143,12 +150,14 @@ impl Writer {
     }
 
     fn look_up(&mut self, id: &WorkflowId) -> Result<Standing, StoreError> {
-        let (db, known, version) = (&self.db, &mut self.known, &mut self.data_version);
-        let found = open::patiently(self.shared.patience, || {
-            notice_others(db, known, version)?;
-            Ok(known.standing(db, id)?)
-        });
+        let found = open::patiently(self.shared.patience, || Ok(self.standing(id)?));
         found.map_err(|refusal| refusal.into_error("read", &self.shared.path))
+    }
+
+    /// Where a run stands.
+    pub(super) fn standing(&mut self, id: &WorkflowId) -> rusqlite::Result<Standing> {
+        notice_others(&self.db, &mut self.known, &mut self.data_version)?;
+        self.known.standing(&self.db, id)
     }
 
     #[expect(clippy::disallowed_methods, reason = "a test that pauses tokio's clock must not hold up the disk")]
@@ -165,7 +174,7 @@ impl Writer {
     }
 
     /// Writes what waits in one transaction, and answers those who wait for it.
-    fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
         (self.waiting_bytes, self.since) = (0, None);
         self.ahead.clear();
@@ -229,8 +238,11 @@ impl Writer {
     }
 
     fn try_write(&mut self, waiting: &[Waiting]) -> rusqlite::Result<Vec<Answer>> {
-        self.sync_if(self.full && waiting.iter().any(Waiting::must_last))?;
-        self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        // Who leads has begun.
+        if self.db.is_autocommit() {
+            self.write_for(For::Thread)?;
+            self.begin(waiting.iter().any(Waiting::must_last))?;
+        }
         notice_others(&self.db, &mut self.known, &mut self.data_version)?;
         let now = self.shared.now(&self.db)?;
         if self.owners.are_due(now) {
@@ -248,6 +260,12 @@ impl Writer {
         self.known.trim(&self.db, rows)?;
         self.db.prepare_cached("COMMIT")?.execute([])?;
         Ok(answers)
+    }
+
+    /// Begins a transaction, which is synced if it must last.
+    pub(super) fn begin(&mut self, must_last: bool) -> rusqlite::Result<()> {
+        self.sync_if(self.full && must_last)?;
+        self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([]).map(drop)
     }
 
     /// Has the next transaction synced when it is committed, or not.
@@ -299,9 +317,7 @@ impl Writer {
     /// How long the writer may sleep.
     fn nap(&self) -> Option<Duration> {
         let beat = (!self.owners.is_empty()).then_some(self.lease / 3);
-        let lag = self.since.map(|since| MAX_LAG.saturating_sub(since.elapsed()));
-        let trim = (self.known.has_stale && self.poisoned.is_none()).then_some(TRIM_PAUSE);
-        [beat, lag, trim].into_iter().flatten().min()
+        [beat, self.due()].into_iter().flatten().min()
     }
 
     fn are_leases_due(&self) -> bool {
@@ -333,7 +349,10 @@ impl Work for Writer {
         }
         if self.poisoned.is_none() && !self.owners.is_empty() {
             // If it fails, the leases run out.
-            let _ = self.sync_if(false).and_then(|()| self.owners.leave(&self.db));
+            let _ = self
+                .write_for(For::Thread)
+                .and_then(|()| self.sync_if(false))
+                .and_then(|()| self.owners.leave(&self.db));
         }
     }
 }

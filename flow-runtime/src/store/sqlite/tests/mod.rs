@@ -2,6 +2,7 @@
 
 mod damage;
 mod journal;
+mod leading;
 mod opening;
 mod power;
 mod select;
