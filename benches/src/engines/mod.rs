@@ -1,0 +1,11 @@
+//! Who is measured, one module each.
+
+mod by_hand;
+mod flow;
+
+use harness::case::Case;
+
+/// The cases of runs in memory.
+pub(crate) fn in_memory() -> Vec<Case> {
+    [by_hand::in_memory(), flow::in_memory()].into_iter().flatten().collect()
+}

@@ -1,0 +1,12 @@
+//! The cases that run in this package's programs: by hand, Flow, and peers that can be linked beside it.
+
+mod engines;
+
+use harness::case::Case;
+
+/// All cases. Those in memory come twice: on two threads and on one.
+pub fn cases() -> Vec<Case> {
+    let in_memory = engines::in_memory();
+    let one_thread: Vec<Case> = in_memory.iter().cloned().map(Case::on_one_thread).collect();
+    in_memory.into_iter().chain(one_thread).collect()
+}

@@ -1,0 +1,90 @@
+//! Measures Flow against its peers and against what the machine can do.
+//!
+//! In: options. Out: tables, and rows as JSON. The same program, started with `serve`, is what is measured.
+
+mod measure;
+mod program;
+mod row;
+mod table;
+mod targets;
+
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+
+use crate::measure::Effort;
+use crate::program::Programs;
+use crate::row::{Group, Row};
+
+/// Measures Flow against its peers and against what the machine can do.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Few and short rounds: to see that all of it works, not for figures.
+    #[arg(long)]
+    quick: bool,
+    /// Writes the rows to this file, one JSON object on each line.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Only shapes whose name begins with this.
+    #[arg(long, value_name = "SHAPE")]
+    only: Vec<String>,
+    /// Only engines whose name begins with this, and the limits.
+    #[arg(long, value_name = "ENGINE")]
+    engine: Vec<String>,
+}
+
+impl Options {
+    fn wants(&self, group: &mut Group) -> bool {
+        let begins = |prefixes: &[String], name: &str| {
+            prefixes.is_empty() || prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()))
+        };
+        group.cases.retain(|case| case.entry.is_limit || begins(&self.engine, &case.entry.engine));
+        begins(&self.only, &group.shape) && !group.cases.is_empty()
+    }
+}
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|word| ["serve", "sample"].contains(&word.as_str())) {
+        return harness::serve::main(flow_benches::cases(), None, &arguments);
+    }
+    measure_all(&Options::parse())
+}
+
+fn measure_all(options: &Options) -> Result<()> {
+    let effort = if options.quick { Effort::QUICK } else { Effort::FULL };
+    let dir = tempfile::tempdir()?;
+    let mut programs = Programs::start(dir.path())?;
+    let mut groups = Group::all(&programs.timed);
+    groups.retain_mut(|group| options.wants(group));
+    ensure!(!groups.is_empty(), "no case has such a shape and such an engine");
+
+    let (mut rows, mut failures) = (Vec::new(), Vec::new());
+    for group in &mut groups {
+        eprintln!("{} ({}, {} threads)", group.shape, group.class(), group.threads);
+        measure::times(&mut programs.timed, group, &effort);
+        measure::allocations(&mut programs.counting, group);
+        let measured = group.rows();
+        print!("{}", table::of(group, &measured));
+        failures.extend(group.failures());
+        rows.extend(measured);
+    }
+    print!("{}", table::of_targets(&targets::all(&groups)));
+    if let Some(path) = &options.json {
+        write_rows(&rows, path).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    ensure!(failures.is_empty(), "these cases failed:\n{}", failures.join("\n"));
+    Ok(())
+}
+
+fn write_rows(rows: &[Row], path: &PathBuf) -> Result<()> {
+    let mut file = File::create(path)?;
+    for row in rows {
+        serde_json::to_writer(&mut file, row)?;
+        writeln!(file)?;
+    }
+    Ok(())
+}

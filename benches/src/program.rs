@@ -1,0 +1,103 @@
+//! The programs that are measured, each a process of its own that is asked for one sample after the other.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use harness::case::Entry;
+use harness::serve::{Answer, Request};
+
+/// One program.
+pub(crate) struct Program {
+    path: PathBuf,
+    child: Child,
+    requests: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    /// Its cases.
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// All programs of a measurement.
+pub(crate) struct Programs {
+    /// Those in which times are measured.
+    pub(crate) timed: Vec<Program>,
+    /// The one that counts allocations.
+    pub(crate) counting: Program,
+}
+
+impl Programs {
+    /// Starts them; what they store they store in this folder. Those that are not there are built.
+    pub(crate) fn start(dir: &Path) -> Result<Self> {
+        let this = std::env::current_exe().context("this program does not know where it is")?;
+        let timed = vec![Program::start(this.clone(), dir)?];
+        let counting = Program::start(built("Cargo.toml", "counted", &this)?, dir)?;
+        Ok(Self { timed, counting })
+    }
+}
+
+/// Builds a program of this folder, in the target folder of this one, and says where it is.
+fn built(manifest: &str, program: &str, this: &Path) -> Result<PathBuf> {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join(manifest);
+    let release = this.parent().context("this program is in no folder")?;
+    let target = release.parent().context("this program is in no target folder")?;
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--release", "--bin", program, "--manifest-path"]).arg(&manifest);
+    cargo.arg("--target-dir").arg(target);
+    let status = cargo.status().context("cannot run cargo")?;
+    ensure!(status.success(), "{} does not build: {cargo:?}", manifest.display());
+    Ok(release.join(program))
+}
+
+impl Program {
+    fn start(path: PathBuf, dir: &Path) -> Result<Self> {
+        let mut child = Command::new(&path)
+            .arg("serve")
+            .arg(dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {}", path.display()))?;
+        let requests = child.stdin.take().context("a child has an input")?;
+        let answers = BufReader::new(child.stdout.take().context("a child has an output")?);
+        let mut program = Self { path, child, requests, answers, entries: Vec::new() };
+        match program.ask(&Request::List)? {
+            Answer::Cases(entries) => program.entries = entries,
+            other => bail!("{} lists no cases: {other:?}", program.path.display()),
+        }
+        Ok(program)
+    }
+
+    fn ask(&mut self, request: &Request) -> Result<Answer> {
+        serde_json::to_writer(&mut self.requests, request)?;
+        writeln!(self.requests)?;
+        self.requests.flush()?;
+        let mut line = String::new();
+        let read = self.answers.read_line(&mut line)?;
+        ensure!(read > 0, "{} ended instead of answering {request:?}", self.path.display());
+        Ok(serde_json::from_str(&line)?)
+    }
+
+    /// Runs a case so many times: how long that took, and how often memory was asked for if it counts that.
+    pub(crate) fn sample(&mut self, case: usize, runs: u64) -> Result<(Duration, Option<u64>)> {
+        match self.ask(&Request::Sample { case, runs })? {
+            Answer::Sampled { nanos, allocations } => Ok((Duration::from_nanos(nanos), allocations)),
+            Answer::Failed(why) => bail!("{why}"),
+            other => bail!("{} answers {other:?}", self.path.display()),
+        }
+    }
+
+    /// Lets a case give up what it holds.
+    pub(crate) fn give_up(&mut self, case: usize) -> Result<()> {
+        self.ask(&Request::Drop { case }).map(drop)
+    }
+}
+
+impl Drop for Program {
+    /// A program ends when its input does; one that hangs is not waited for.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
