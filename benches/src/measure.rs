@@ -77,7 +77,9 @@ fn warm_up(program: &mut Program, case: &Measured, effort: &Effort) -> Result<Du
 /// Counts allocations in the program that counts, once all is warm.
 pub(crate) fn allocations(program: &mut Program, group: &mut Group) {
     for case in &mut group.cases {
-        let Some(number) = program.entries.iter().position(|entry| *entry == case.entry) else { continue };
+        let Some(number) = program.entries.iter().position(|entry| *entry == case.entry && !entry.prepares) else {
+            continue;
+        };
         case.attempt(|case| {
             program.sample(number, 2)?;
             let runs = case.runs.clamp(1, 64);

@@ -39,6 +39,8 @@ pub struct Entry {
     pub threads: u8,
     /// Whether the graph is built in the time that is measured.
     pub build_in_run: bool,
+    /// Whether a sample has preparations that its time leaves out, so that nothing but time can be told of it.
+    pub prepares: bool,
     /// Whether it is the plainest program that does the shape's work, to which others are compared.
     pub is_limit: bool,
 }
@@ -75,6 +77,7 @@ impl Case {
             payload_bytes: shape.payload_bytes,
             threads: 2,
             build_in_run: false,
+            prepares: false,
             is_limit: false,
         };
         Self { entry, make: Arc::new(move |dir| Ok(Box::new(make(dir)?))) }
@@ -101,6 +104,13 @@ impl Case {
     #[must_use]
     pub fn builds_in_run(mut self) -> Self {
         self.entry.build_in_run = true;
+        self
+    }
+
+    /// A sample prepares what it measures.
+    #[must_use]
+    pub fn prepares(mut self) -> Self {
+        self.entry.prepares = true;
         self
     }
 

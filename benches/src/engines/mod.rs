@@ -1,11 +1,13 @@
 //! Who is measured, one module each.
 
 mod by_hand;
+mod dagx;
 mod flow;
+mod sayiir;
 
 use harness::case::Case;
 
 /// The cases of runs in memory.
 pub(crate) fn in_memory() -> Vec<Case> {
-    [by_hand::in_memory(), flow::in_memory()].into_iter().flatten().collect()
+    [by_hand::in_memory(), flow::in_memory(), sayiir::in_memory(), dagx::in_memory()].into_iter().flatten().collect()
 }
