@@ -20,14 +20,13 @@ pub use std::vec::Vec;
 
 pub use bytes::Bytes;
 
+pub use crate::engine::body::{Body, run_fallible, run_plain};
 pub use crate::engine::migration::{Infallible, Migrates, Migration, MigrationError, Returned, carried, migrate_from};
 pub use crate::engine::place::{
     CatchSlot, CatchTail, Failure, Items, Opened, Place, arm, count, item, len, no_match, no_such_place, open_arm, own,
     place, take,
 };
-pub use crate::engine::tree::{
-    At, Body, BodyError, Called, Choice, Slot, TailSlot, Tree, Value, Workflow, run_fallible, run_plain,
-};
+pub use crate::engine::tree::{At, BodyError, Called, Choice, Slot, TailSlot, Tree, Value, Workflow};
 pub use crate::engine::{Approval, Invocation, NodeContext, Signal};
 pub use crate::plan::{
     Backoff, Fingerprint, Node, Parts, Plan, Policy, Provide, Providers, Region, Requires, Retry, Source, Step,
@@ -133,7 +132,7 @@ pub const fn region(
 
 /// A body whose arguments live inside it.
 pub fn later<'a>(body: impl Future<Output = Result<Value, BodyError>> + Send + 'a) -> Body<'a> {
-    Box::pin(body)
+    Body::new(body)
 }
 
 /// How deep workflows nest in one that calls these. Of workflows that call each other in a circle it has no value, which
@@ -151,7 +150,7 @@ pub const fn depth<const N: usize>(called: [u32; N]) -> u32 {
 
 /// What a step says that calls a workflow: the workflow, with its input.
 pub fn enter<'a, W: Workflow>(input: W::Input) -> Body<'a> {
-    Box::pin(std::future::ready(Err(BodyError::Calls(Called(W::tree(input))))))
+    Body::new(std::future::ready(Err(BodyError::Calls(Called(W::tree(input))))))
 }
 
 /// What a called workflow takes of an argument: a clone, since its input is its own.

@@ -55,6 +55,7 @@ fn code(model: &NodeModel, body: &TokenStream, states: &[Type], checks: &TokenSt
     let marker = marker(model, &generics);
     let (ty, text, stored) = (model.storable_output(), model.output_text(), model.stored_name());
     let policy = policy(&flow, quote!(#flow::Policy::DEFAULT), &model.options);
+    let asks = model.parameters.iter().any(|parameter| matches!(parameter.role, Role::Context));
     let undo = model
         .options
         .undo
@@ -76,6 +77,7 @@ fn code(model: &NodeModel, body: &TokenStream, states: &[Type], checks: &TokenSt
                 const NAME: &'static str = #stored;
                 const OUTPUT: &'static str = #text;
                 const POLICY: #flow::Policy = #policy;
+                const ASKS: bool = #asks;
                 #undo
             }
             #requires

@@ -7,15 +7,18 @@ use std::any::Any;
 use std::error::Error;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use tracing::{Instrument, Span};
 
 use super::NodeContext;
+use super::body::Body;
 use super::layer::{AttemptOutcome, Layers, Passed};
+use super::light::Cost;
 use super::parts::{Cut, cut};
-use super::tree::{Body, BodyError, Called, Tree, Value, WaitFor};
+use super::tree::{At, BodyError, Called, Tree, Value, WaitFor};
 use crate::state::{BoxError, Cause, Encoding, FailureKind, NodeFailure, Packing, Payload, StepRef, is_permanent};
 
 /// An attempt that has its permit and may begin.
@@ -36,6 +39,8 @@ pub(crate) struct Attempt {
     pub(crate) packing: Arc<Packing>,
     /// What stands around it.
     pub(crate) layers: Layers,
+    /// Who wants to know how long the body took.
+    pub(crate) cost: Option<Cost>,
 }
 
 /// How an attempt ended.
@@ -67,6 +72,30 @@ pub(crate) struct AttemptError {
 }
 
 impl Attempt {
+    /// One of a run without a record, with nothing around it.
+    pub(crate) fn unrecorded(
+        step: StepRef,
+        tree: Arc<dyn Tree>,
+        cx: NodeContext,
+        packing: Arc<Packing>,
+        cost: Cost,
+    ) -> Self {
+        let (span, layers, cost) = (Span::none(), Layers::from([]), Some(cost));
+        Self {
+            step,
+            number: 1,
+            tree,
+            cx,
+            encoding: None,
+            inline_bytes: None,
+            span,
+            strict_roundtrip: false,
+            packing,
+            layers,
+            cost,
+        }
+    }
+
     /// Runs the body to its end.
     pub(crate) async fn run(self) -> AttemptEnd {
         let result = self.body(|| true).instrument(self.span.clone()).await;
@@ -82,8 +111,8 @@ impl Attempt {
             return self.end(result);
         }
         let entered = self.span.enter();
-        let mut body = Caught::new(&*self.tree, &self.cx);
-        let result = match body.poll(&mut Context::from_waker(Waker::noop())) {
+        let mut body = Caught::new(&*self.tree, self.cx.at(), &self.cx);
+        let result = match body.poll(&mut Context::from_waker(Waker::noop()), Body::take) {
             Poll::Ready(result) => result,
             Poll::Pending => Err(AttemptError::new(FailureKind::Error, "a blocking node waited".to_owned())),
         };
@@ -92,16 +121,19 @@ impl Attempt {
     }
 
     async fn body(&self, is_wanted: impl Fn() -> bool) -> Result<Value, AttemptError> {
-        let mut body = Caught::new(&*self.tree, &self.cx);
+        let mut body = Caught::new(&*self.tree, self.cx.at(), &self.cx);
+        if let Some(cost) = &self.cost {
+            return cost.of(poll_fn(|task| body.poll(task, Body::take))).await;
+        }
         if self.layers.is_empty() {
-            return poll_fn(|task| body.poll(task)).await;
+            return poll_fn(|task| body.poll(task, Body::take)).await;
         }
         let mut passed = Passed::none(&self.layers, &self.cx);
         passed.ask().await?;
         if !is_wanted() {
             return Err(AttemptError::new(FailureKind::Error, "nobody waits for it any more".to_owned()));
         }
-        let result = poll_fn(|task| body.poll(task)).await;
+        let result = poll_fn(|task| body.poll(task, Body::take)).await;
         passed.tell(match &result {
             Ok(_) => AttemptOutcome::Succeeded,
             Err(AttemptError { kind, message, permanent, .. }) => {
@@ -123,7 +155,7 @@ impl Attempt {
 
     fn finish(&self, value: Value) -> Result<Done, AttemptError> {
         let writes = self.cx.take_writes();
-        let Some(encoding) = self.encoding else { return Ok(Done { value, payload: None, cut: None, writes }) };
+        let Some(encoding) = self.encoding else { return Ok(Done { writes, ..Done::unrecorded(value) }) };
         let encode_error = |message: String| AttemptError::new(FailureKind::Encode, message);
         // A value that cannot be encoded is dropped here, and a panic in its destructor is one of the step; one that is
         // merely too long has failed for good, whatever its destructor does.
@@ -168,7 +200,7 @@ pub(crate) fn called_by(tree: &dyn Tree, cx: &NodeContext) -> Result<Arc<dyn Tre
 
 /// What a step says that has no body of its own.
 fn said(tree: &dyn Tree, cx: &NodeContext) -> Result<BodyError, AttemptError> {
-    let said = catch(|| tree.start(cx.at(), cx).as_mut().poll(&mut Context::from_waker(Waker::noop())));
+    let said = catch(|| Pin::new(&mut tree.start(cx.at(), cx)).poll(&mut Context::from_waker(Waker::noop())));
     match said.map_err(|panic| AttemptError::new(FailureKind::Panic, panic))? {
         Poll::Ready(Err(said)) => Ok(said),
         Poll::Ready(Ok(_)) | Poll::Pending => {
@@ -179,26 +211,31 @@ fn said(tree: &dyn Tree, cx: &NodeContext) -> Result<BodyError, AttemptError> {
 
 /// A body whose panics are caught, also those of its destructors. It is made at the first poll, so that a panic in an
 /// argument is one of the step.
-struct Caught<'a> {
+pub(super) struct Caught<'a> {
     tree: &'a dyn Tree,
+    at: At<'a>,
     cx: &'a NodeContext,
     body: Option<Body<'a>>,
 }
 
 impl<'a> Caught<'a> {
-    fn new(tree: &'a dyn Tree, cx: &'a NodeContext) -> Self {
-        Self { tree, cx, body: None }
+    pub(super) fn new(tree: &'a dyn Tree, at: At<'a>, cx: &'a NodeContext) -> Self {
+        Self { tree, at, cx, body: None }
     }
 
-    fn poll(&mut self, task: &mut Context<'_>) -> Poll<Result<Value, AttemptError>> {
+    /// Runs the body as far as it goes; `end` has the one that has ended well.
+    pub(super) fn poll<T>(
+        &mut self,
+        task: &mut Context<'_>,
+        end: impl FnOnce(&mut Body<'a>) -> T,
+    ) -> Poll<Result<T, AttemptError>> {
         let polled = catch(|| {
-            let body = self.body.get_or_insert_with(|| self.tree.start(self.cx.at(), self.cx));
-            let polled = body.as_mut().poll(task).map_err(AttemptError::from_body);
-            if polled.is_ready() {
-                // What the body still holds is dropped here, where a panic in a destructor is one of the step too.
-                self.body = None;
-            }
-            polled
+            let body = self.body.get_or_insert_with(|| self.tree.start(self.at, self.cx));
+            let ran = ready!(body.poll_run(task));
+            let ended = ran.map(|()| end(body)).map_err(AttemptError::from_body);
+            // What the body still holds is dropped here, where a panic in a destructor is one of the step too.
+            self.body = None;
+            Poll::Ready(ended)
         });
         polled.unwrap_or_else(|panic| {
             // A body that panicked may panic again in a destructor; its first message is the one to report.
@@ -210,7 +247,16 @@ impl<'a> Caught<'a> {
 
 impl Drop for Caught<'_> {
     fn drop(&mut self) {
-        discard(self.body.take());
+        if let Some(body) = self.body.take() {
+            discard(body);
+        }
+    }
+}
+
+impl Done {
+    /// What an attempt gives of which there is no record.
+    pub(crate) fn unrecorded(value: Value) -> Self {
+        Self { value, payload: None, cut: None, writes: Vec::new() }
     }
 }
 

@@ -32,7 +32,7 @@ const UNDO_DEADLINE: Duration = Duration::from_secs(60 * 60);
 const DEFAULT_INTERRUPTIONS: u32 = 10;
 
 /// What engines of both kinds can be told.
-pub(super) struct Options {
+pub(crate) struct Options {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) observers: Observers,
     pub(super) layers: Vec<Arc<dyn Layer>>,
@@ -338,7 +338,12 @@ impl<S: Send + Sync + 'static> EphemeralBuilder<S> {
 
     /// The engine.
     pub fn build(self) -> Ephemeral<S> {
-        Ephemeral { shared: self.options.build(), state: self.state, types: PhantomData }
+        Ephemeral {
+            shared: self.options.build(),
+            workflows: Workflows::default(),
+            state: self.state,
+            types: PhantomData,
+        }
     }
 }
 

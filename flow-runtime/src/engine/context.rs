@@ -9,11 +9,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
+use super::drive::Setup;
 use super::observers::Observers;
 use super::position::{Position, idempotency_key};
 use super::tree::{At, Value, output_of};
 use crate::plan::{Plan, Providers, StepKind};
-use crate::state::{DecodeError, EncodeError, Encoding, Key, Output, Packing, Payload, WorkflowId, decode, encode};
+use crate::state::{
+    DecodeError, EncodeError, Encoding, Key, Output, Packing, Payload, WorkflowData, WorkflowId, decode, encode,
+};
 
 /// What all attempts of one run share.
 pub(crate) struct RunShared {
@@ -23,15 +26,73 @@ pub(crate) struct RunShared {
     pub(crate) state: Arc<dyn Any + Send + Sync>,
     pub(crate) providers: Arc<Providers>,
     pub(crate) observers: Observers,
-    /// Tells bodies that the run is stopping.
-    pub(crate) stopping: watch::Receiver<bool>,
-    /// Tells those that undo that the engine is.
-    pub(crate) stopping_undo: watch::Receiver<bool>,
+    /// Tells bodies that they should come to an end.
+    pub(crate) stopping: watch::Receiver<Stopping>,
     pub(crate) encoding: Encoding,
     pub(crate) packing: Arc<Packing>,
     pub(crate) data: RwLock<Committed>,
     /// Stands for the id in the keys of a run that has none.
     pub(crate) ephemeral_id: OnceLock<String>,
+}
+
+/// Which bodies should come to an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stopping {
+    /// None: the run goes on.
+    None,
+    /// Those that do work: the run comes to a stop, and may undo what it did.
+    Work,
+    /// Also those that undo: the engine shuts down.
+    All,
+}
+
+impl RunShared {
+    /// What the attempts of a run with this plan and data share, and by what they are told to stop.
+    pub(crate) fn new(setup: &Setup, data: &WorkflowData) -> (Arc<Self>, watch::Sender<Stopping>) {
+        let id = setup.journal.is_some().then(|| data.id.clone());
+        let mut committed = Committed::default();
+        for (key, entries) in &data.data {
+            for entry in entries {
+                committed.insert(&Position::of(data, entry.step), key, &entry.payload);
+            }
+        }
+        Self::with(setup, id, data.plan.clone(), committed)
+    }
+
+    /// The same for a run without a record.
+    pub(crate) fn without_record(setup: &Setup, plan: Arc<Plan>) -> (Arc<Self>, watch::Sender<Stopping>) {
+        Self::with(setup, None, plan, Committed::default())
+    }
+
+    fn with(
+        setup: &Setup,
+        id: Option<WorkflowId>,
+        plan: Arc<Plan>,
+        data: Committed,
+    ) -> (Arc<Self>, watch::Sender<Stopping>) {
+        let (stopping, is_stopping) = watch::channel(Stopping::None);
+        let shared = Self {
+            id,
+            plan,
+            state: setup.state.clone(),
+            providers: setup.providers.clone(),
+            observers: setup.engine.observers.clone(),
+            stopping: is_stopping,
+            encoding: setup.encoding,
+            packing: setup.engine.packing.clone(),
+            data: RwLock::new(data),
+            ephemeral_id: OnceLock::new(),
+        };
+        (Arc::new(shared), stopping)
+    }
+
+    /// Keeps what a step wrote.
+    pub(crate) fn keep(&self, position: &Position, writes: &[(String, Payload)]) {
+        if !writes.is_empty() {
+            let mut data = self.data.write().unwrap_or_else(PoisonError::into_inner);
+            writes.iter().for_each(|(key, payload)| data.insert(position, key, payload));
+        }
+    }
 }
 
 /// The run's key-value data as far as it is committed: for each key, what each step wrote, in the order of the plan.
@@ -106,8 +167,9 @@ impl NodeContext {
         if is_taken.swap(true, Ordering::Relaxed) { None } else { Some(output_of(&**output)) }
     }
 
-    fn stopping(&self) -> &watch::Receiver<bool> {
-        if self.is_undo() { &self.run.stopping_undo } else { &self.run.stopping }
+    /// From when on the body should come to an end.
+    fn last_call(&self) -> Stopping {
+        if self.is_undo() { Stopping::All } else { Stopping::Work }
     }
 
     pub(crate) fn position(&self) -> &Position {
@@ -189,16 +251,16 @@ impl NodeContext {
     /// still kept if it comes within the grace; an error that it returns after it was told so counts as giving up,
     /// and not as a failure of its own.
     pub fn is_cancelled(&self) -> bool {
-        let stopping = *self.stopping().borrow();
+        let stopping = *self.run.stopping.borrow() >= self.last_call();
         self.told.fetch_or(stopping, Ordering::Relaxed);
         stopping
     }
 
     /// Waits until the run is stopping; see [`is_cancelled`](Self::is_cancelled).
     pub async fn cancelled(&self) {
-        let mut stopping = self.stopping().clone();
+        let (mut stopping, last_call) = (self.run.stopping.clone(), self.last_call());
         // An error means that the run is gone, which is a stop as well.
-        let _ = stopping.wait_for(|stopping| *stopping).await;
+        let _ = stopping.wait_for(|stopping| *stopping >= last_call).await;
         self.told.store(true, Ordering::Relaxed);
     }
 

@@ -18,8 +18,8 @@ use super::shared::Stop;
 use super::tree::{Tree, Workflow, decode, downcast, is};
 use super::values::unpacked;
 use super::workflows::Registered;
-use super::{Engine, Ephemeral, run};
-use crate::plan::{Plan, Providers, Requires};
+use super::{Engine, Ephemeral, light, run};
+use crate::plan::{Plan, Requires};
 use crate::state::{EncodeError, Encoding, Output, Payload, RunCreated, WaitingOn, WorkflowId};
 
 /// A workflow with its input, not yet run. Calling a workflow gives one.
@@ -134,9 +134,8 @@ impl<W: Workflow> Invocation<W> {
         W: Requires<S>,
         S: Send + Sync + 'static,
     {
-        let mut providers = Providers::default();
-        W::register(&mut providers);
-        RunFuture(Box::pin(run_tree(engine, W::tree(self.input), Arc::new(providers))))
+        let workflow = engine.workflows.of::<W, S>();
+        RunFuture(Box::pin(run_tree(engine, W::tree(self.input), workflow)))
     }
 
     /// Runs the workflow under this id until nothing is left to do but to wait for something outside, or to its end.
@@ -266,25 +265,31 @@ fn encode_input(tree: &dyn Tree, encoding: Encoding, limit: usize) -> Result<Pay
 pub(crate) fn run_tree<T: Output, S>(
     engine: &Ephemeral<S>,
     tree: Arc<dyn Tree>,
-    providers: Arc<Providers>,
+    workflow: Arc<Registered>,
 ) -> impl Future<Output = Result<T, RunError>> + Send + use<T, S> {
-    let created = RunCreated::new(WorkflowId::ephemeral(), Arc::new(tree.plan().clone()), Payload::empty());
-    let workflow = created.plan.workflow.to_string();
     let setup = Setup {
         tree,
         engine: engine.shared.clone(),
         state: engine.state.clone(),
-        providers,
+        providers: workflow.providers.clone(),
         journal: None,
         encoding: run::EPHEMERAL_ENCODING,
         live: None,
         stop: engine.shared.stop.subscribe(),
     };
     async move {
-        match Driver::create(setup, created).drive().await? {
-            Drove::Finished(Finished { value: Some(value), .. }) => Ok(downcast(value)),
-            _ => Err(RunError::Stuck { workflow, id: None, reason: "it ended without a value".to_owned() }),
+        let drove = match &workflow.table {
+            Some(table) if light::is_possible(&setup) => light::run(setup, workflow.plan.clone(), table).await?,
+            _ => {
+                let created = RunCreated::new(WorkflowId::ephemeral(), workflow.plan.clone(), Payload::empty());
+                Driver::create(setup, created).drive().await?
+            }
+        };
+        if let Drove::Finished(Finished { value: Some(value), .. }) = drove {
+            return Ok(downcast(value));
         }
+        let reason = "it ended without a value".to_owned();
+        Err(RunError::Stuck { workflow: workflow.plan.workflow.to_string(), id: None, reason })
     }
 }
 

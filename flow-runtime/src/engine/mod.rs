@@ -4,6 +4,7 @@
 //! of one step, `journal` knows what must be durable before what. The engine knows stores only by their trait and
 //! types only through [`tree`].
 
+pub mod body;
 pub mod migration;
 pub mod place;
 pub mod tree;
@@ -23,6 +24,7 @@ mod hold;
 mod invocation;
 mod journal;
 mod layer;
+mod light;
 mod live;
 mod observers;
 mod parts;
@@ -75,6 +77,7 @@ use shared::{EngineShared, Stop};
 pub use waits::{Approval, Delay, approval, sleep, sleep_until, wait_for};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use workflows::Registered;
+use workflows::Workflows;
 
 use crate::state::{Payload, WorkflowData, WorkflowId};
 use crate::store::{Listing, Page, Query, StoreError, WorkflowStore};
@@ -92,6 +95,7 @@ pub struct Engine<S = ()> {
 /// Runs workflows in memory, with no record and no encoding: nothing is left of a run but its output.
 pub struct Ephemeral<S = ()> {
     shared: Arc<EngineShared>,
+    workflows: Workflows,
     state: AnyState,
     types: PhantomData<fn() -> S>,
 }

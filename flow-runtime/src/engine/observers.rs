@@ -19,6 +19,11 @@ impl Observers {
         self.all = self.all.iter().cloned().chain([observer]).collect();
     }
 
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// Tells of a run that goes on from its record.
     pub(crate) fn resumed(&self, run: &RunShared, data: &WorkflowData) {
         if self.all.is_empty() {

@@ -3,13 +3,14 @@
 //! In: what the engine gives to a tree. Out: the same with its type. A tree that `workflow!` generates is a few
 //! tables over these parts, so that its own code stays short.
 
+use std::any::Any;
 use std::sync::OnceLock;
 
 use super::tree::{Choice, Slot, TailSlot, Value, decode, downcast};
 use crate::state::{DecodeError, NodeFailure, Output, Payload};
 
 /// A slot without the type of its value.
-pub trait Place: Send + Sync {
+pub trait Place: Any + Send + Sync {
     /// Puts the value there.
     ///
     /// # Panics
@@ -28,6 +29,21 @@ pub trait Place: Send + Sync {
     /// If the step is not under `#[catch]`.
     fn caught(&self, failure: NodeFailure) {
         panic!("`{}` is not under `#[catch]`", failure.step);
+    }
+}
+
+/// Puts a value into the slot of its type.
+///
+/// # Panics
+/// If the value has another type or the slot is full, which only a broken engine can cause.
+pub(super) fn put<T: Output>(value: T, place: &dyn Place) {
+    let any: &dyn Any = place;
+    if let Some(slot) = any.downcast_ref::<Slot<T>>() {
+        slot.set(value);
+    } else if let Some(slot) = any.downcast_ref::<TailSlot<T>>() {
+        slot.set(value);
+    } else {
+        place.fill(Box::new(value));
     }
 }
 

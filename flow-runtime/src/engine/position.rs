@@ -40,6 +40,14 @@ impl Position {
         Self { local: step.local, around: around.into(), spot: Spot::of(data, step), resets: resets.into() }
     }
 
+    /// That of a step of the run's own workflow that was never reset: with the steps that opened the regions around it and
+    /// the item that each stands for, the outermost first.
+    pub(crate) fn in_regions(plan: &Plan, local: u32, around: Vec<(u32, u32)>) -> Self {
+        let is_fan = |&&(opener, _): &&(u32, u32)| matches!(plan.step(opener).kind, StepKind::Each { .. });
+        let spot = Spot::own(local, around.iter().filter(is_fan).map(|&(_, item)| item).collect());
+        Self { local, around: around.into(), spot, resets: Box::default() }
+    }
+
     pub(crate) fn at(&self) -> At<'_> {
         self.spot.at()
     }

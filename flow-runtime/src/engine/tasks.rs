@@ -5,10 +5,11 @@
 
 #![expect(clippy::disallowed_methods, reason = "this is the place that the lint names")]
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::AbortHandle;
 
 use super::attempt::{Attempt, AttemptEnd, AttemptError};
@@ -17,16 +18,22 @@ use crate::state::{FailureKind, StepRef};
 
 type Outbox = mpsc::UnboundedSender<Message>;
 
-/// A task that is stopped when this is dropped; a blocking body that has begun goes on.
-pub(crate) struct Task {
-    handle: AbortHandle,
-    /// Goes with this, so that who cannot be stopped can see it.
-    _wanted: Arc<()>,
+/// An attempt under way, which is stopped when this is dropped; a blocking body that has begun goes on.
+pub(crate) enum Task {
+    /// It is a task, and this goes with it, so that who cannot be stopped can see it.
+    Own { handle: AbortHandle, _wanted: Arc<()> },
+    /// It runs in a task that does more than that.
+    Lent { _wanted: Lent },
 }
+
+/// Tells, by its drop, that an attempt is to be stopped.
+pub(crate) type Lent = oneshot::Sender<Infallible>;
 
 impl Drop for Task {
     fn drop(&mut self) {
-        self.handle.abort();
+        if let Self::Own { handle, .. } = self {
+            handle.abort();
+        }
     }
 }
 
@@ -48,7 +55,7 @@ pub(crate) fn run_attempt(attempt: Attempt, blocking: bool, permits: (Option<Per
         })
         .abort_handle()
     };
-    Task { handle, _wanted: wanted }
+    Task::Own { handle, _wanted: wanted }
 }
 
 /// Reports the end before the permits go back, so that the start they make room for never overtakes it: a shutdown

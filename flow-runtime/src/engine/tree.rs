@@ -6,18 +6,16 @@
 
 use std::any::Any;
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::NodeContext;
 use super::attempt::catch;
+use super::body::Body;
 use super::migration::Migration;
+use super::place::Place;
 use crate::plan::Plan;
-use crate::state::{
-    BoxError, DecodeError, EncodeError, Encoding, NodeFailure, Output, Payload, Timestamp, is_permanent,
-};
+use crate::state::{BoxError, DecodeError, EncodeError, Encoding, NodeFailure, Output, Payload, Timestamp};
 
 /// A step of one instance of its region: the step's index in the plan, and the item of each `for` around it, the
 /// outermost first.
@@ -40,9 +38,6 @@ pub enum Choice {
 
 /// An output whose type only the tree knows.
 pub type Value = Box<dyn AnyOutput>;
-
-/// The future of one attempt.
-pub type Body<'a> = Pin<Box<dyn Future<Output = Result<Value, BodyError>> + Send + 'a>>;
 
 /// An output without its type.
 pub trait AnyOutput: Any + Send + Sync {
@@ -174,14 +169,24 @@ pub trait Tree: Send + Sync + 'static {
     /// all items).
     fn join(&self, at: At<'_>);
 
+    /// The slot of a call step.
+    fn place(&self, at: At<'_>) -> &dyn Place;
+
+    /// Whether the node of this step takes a [`NodeContext`].
+    fn asks(&self, step: u32) -> bool;
+
     /// Fills the slot of a call step. Under `#[catch]` the tree wraps the value in `Ok`.
-    fn fill(&self, at: At<'_>, value: Value);
+    fn fill(&self, at: At<'_>, value: Value) {
+        self.place(at).fill(value);
+    }
 
     /// The value that a stored payload of this call step holds.
     ///
     /// # Errors
     /// If the payload is no such value.
-    fn decode(&self, at: At<'_>, payload: &Payload) -> Result<Value, DecodeError>;
+    fn decode(&self, at: At<'_>, payload: &Payload) -> Result<Value, DecodeError> {
+        self.place(at).decode(payload)
+    }
 
     /// Gives a step under `#[catch]` its failure as value. With `item`, it is the failure of this one item of a
     /// fan-out under `#[catch]`, whose `join` comes later.
@@ -297,34 +302,4 @@ impl<T> TailSlot<T> {
             None => panic!("a value was taken before it was there"),
         }
     }
-}
-
-/// The body of a node that returns its output.
-pub fn run_plain<'a, T: Output>(future: impl Future<Output = T> + Send + 'a) -> Body<'a> {
-    Box::pin(async move {
-        let value: Value = Box::new(future.await);
-        Ok(value)
-    })
-}
-
-/// The body of a node that returns a `Result`; `retry` says of an error whether another attempt may help.
-pub fn run_fallible<'a, T, E>(future: impl Future<Output = Result<T, E>> + Send + 'a, retry: fn(&E) -> bool) -> Body<'a>
-where
-    T: Output,
-    E: Into<BoxError> + 'a,
-{
-    Box::pin(async move {
-        match future.await {
-            Ok(value) => {
-                let value: Value = Box::new(value);
-                Ok(value)
-            }
-            Err(error) => {
-                let retry = retry(&error);
-                let error: BoxError = error.into();
-                let permanent = !retry || is_permanent(error.as_ref());
-                Err(BodyError::Failed { error, permanent })
-            }
-        }
-    })
 }

@@ -28,6 +28,11 @@ pub(crate) struct Spot {
 }
 
 impl Spot {
+    /// One in the run's own workflow.
+    pub(crate) fn own(step: u32, items: Box<[u32]>) -> Self {
+        Self { called: None, step, items }
+    }
+
     pub(crate) fn of(data: &WorkflowData, step: StepRef) -> Self {
         let mut items = Vec::with_capacity(depth(data, step.instance));
         let mut instance = step.instance;

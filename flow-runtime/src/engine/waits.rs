@@ -12,8 +12,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::NodeContext;
+use super::body::Body;
 use super::clock::Moment;
-use super::tree::{Body, BodyError, WaitFor};
+use super::tree::{BodyError, WaitFor};
 use crate::plan::{Awaited, Node, Policy, Providers, Requires};
 use crate::state::Output;
 
@@ -152,7 +153,7 @@ impl Delay for Duration {
 }
 
 fn waits<'a>(on: WaitFor) -> Body<'a> {
-    Box::pin(future::ready(Err(BodyError::Waits(on))))
+    Body::new(future::ready(Err(BodyError::Waits(on))))
 }
 
 /// That a timer runs again after a crash changes nothing: its end is stored.

@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::attempt::catch;
+use super::light::Table;
 use super::migration::{Migration, migrate_from};
 use super::tree::{Input, Tree, Workflow};
 use crate::plan::{Plan, Providers, Requires};
@@ -22,6 +23,8 @@ pub(crate) struct Registered {
     pub(crate) providers: Arc<Providers>,
     /// How stored outputs of older versions become those of this one.
     pub(crate) migrations: &'static [Migration],
+    /// What is known of it, if runs of it without a record may be light.
+    pub(crate) table: Option<Table>,
     revive: Revive,
 }
 
@@ -33,7 +36,8 @@ pub(crate) struct Workflows {
 
 impl Registered {
     pub(crate) fn new(plan: Plan, providers: Providers, revive: Revive) -> Self {
-        Self { plan: Arc::new(plan), providers: Arc::new(providers), migrations: &[], revive }
+        let table = Table::of(&plan);
+        Self { plan: Arc::new(plan), providers: Arc::new(providers), migrations: &[], table, revive }
     }
 
     pub(crate) fn of<W: Workflow + Requires<S>, S>() -> Self {

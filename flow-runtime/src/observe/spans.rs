@@ -1,6 +1,6 @@
 //! The `tracing` spans, their names and their fields, all in one place. No field is ever a payload.
 
-use tracing::{Span, debug_span, info_span};
+use tracing::{Level, Span, debug_span, info_span};
 
 use crate::state::WorkflowId;
 
@@ -17,4 +17,9 @@ pub(crate) fn step(path: impl FnOnce() -> String, attempt: u32) -> Span {
 /// A commit: `store.commit { events }`.
 pub(crate) fn commit(events: usize) -> Span {
     debug_span!("store.commit", events)
+}
+
+/// Whether somebody listens to what becomes of a run and its steps.
+pub(crate) fn are_seen() -> bool {
+    tracing::span_enabled!(Level::INFO) || tracing::span_enabled!(Level::DEBUG)
 }

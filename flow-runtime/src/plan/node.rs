@@ -27,6 +27,9 @@ pub trait Node: Sized {
     /// The node that undoes this one, where a step does not say otherwise.
     #[doc(hidden)]
     const UNDO: Option<Undo> = None;
+    /// Whether the function takes a context.
+    #[doc(hidden)]
+    const ASKS: bool = true;
     /// What gives the output if the node has no body that does.
     #[doc(hidden)]
     const AWAITS: Option<Awaited> = None;

@@ -26,7 +26,7 @@ pub(super) type Applied = Result<(), String>;
 
 /// The most steps of one run, over all its regions. It bounds what a few bytes, or a list that is longer than anyone
 /// thought, can make of memory.
-const MAX_STEPS: usize = 1 << 24;
+pub(crate) const MAX_STEPS: usize = 1 << 24;
 
 impl WorkflowData {
     /// The record that a run's first delta makes.

@@ -26,6 +26,7 @@ mod transform;
 mod undo;
 
 pub use apply::ApplyError;
+pub(crate) use apply::MAX_STEPS;
 pub use data::{DataEntry, InstanceState, StepState, StepStatus, UndoState, WorkflowData, WorkflowStatus};
 pub use event::{
     Ack, Asked, CompletedBy, Delta, Event, Phase, RegionKind, ResetMode, RollbackCause, RunCreated, RunOutcome,

@@ -7,12 +7,14 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use crate::engine::tree::{At, Body, BodyError, Called, Choice, Tree, Value, decode, downcast};
+use crate::engine::body::{Body, run_fallible};
+use crate::engine::place::Place;
+use crate::engine::tree::{At, BodyError, Called, Choice, Slot, Tree, Value};
 use crate::engine::{Asked, Engine, Ephemeral, NodeContext, Registered, RunError, result_of, run_tree, start_tree};
 use crate::plan::{Fingerprint, Plan, Policy, Providers, Region, Source, Step, StepKind, Undo};
-use crate::state::{BoxError, DecodeError, EncodeError, Encoding, NodeFailure, Output, Payload, WorkflowId, encode};
+use crate::state::{BoxError, EncodeError, Encoding, NodeFailure, Output, Payload, WorkflowId, encode};
 
 /// The future of a step's body.
 pub type GraphBody<'a, T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send + 'a>>;
@@ -186,10 +188,7 @@ impl<T: Output + Clone> Graph<T> {
     /// If the graph has no steps.
     pub async fn run<S>(&self, engine: &Engine<S>, id: impl AsRef<str>) -> Result<T, RunError> {
         let id = WorkflowId::new(id)?;
-        let graph = self.clone();
-        let revive = Box::new(move |_: &Payload| Ok(graph.tree()));
-        let workflow = Arc::new(Registered::new(self.plan(), Providers::default(), revive));
-        let live = start_tree(engine, &id, workflow, self.tree(), Asked::default())?;
+        let live = start_tree(engine, &id, self.registered(), self.tree(), Asked::default())?;
         result_of(&live, id).await
     }
 
@@ -201,7 +200,13 @@ impl<T: Output + Clone> Graph<T> {
     /// # Panics
     /// If the graph has no steps.
     pub async fn run_ephemeral<S>(&self, engine: &Ephemeral<S>) -> Result<T, RunError> {
-        run_tree(engine, self.tree(), Arc::new(Providers::default())).await
+        run_tree(engine, self.tree(), self.registered()).await
+    }
+
+    fn registered(&self) -> Arc<Registered> {
+        let graph = self.clone();
+        let revive = Box::new(move |_: &Payload| Ok(graph.tree()));
+        Arc::new(Registered::new(self.plan(), Providers::default(), revive))
     }
 
     fn tree(&self) -> Arc<dyn Tree> {
@@ -209,7 +214,7 @@ impl<T: Output + Clone> Graph<T> {
         Arc::new(GraphTree {
             plan: self.plan(),
             bodies: self.bodies.clone(),
-            slots: self.steps.iter().map(|_| OnceLock::new()).collect(),
+            slots: self.steps.iter().map(|_| Slot::default()).collect(),
         })
     }
 }
@@ -241,15 +246,12 @@ fn append(steps: &mut Vec<Step>, regions: &mut Vec<Region>, caller: u32, inner: 
 struct GraphTree<T> {
     plan: Plan,
     bodies: Vec<StepBody<T>>,
-    slots: Vec<OnceLock<T>>,
+    slots: Vec<Slot<T>>,
 }
 
 impl<T: Output + Clone> GraphTree<T> {
     fn value(&self, step: u32) -> &T {
-        match self.slots[step as usize].get() {
-            Some(value) => value,
-            None => panic!("the value of step {step} was used before it was there"),
-        }
+        self.slots[step as usize].get()
     }
 }
 
@@ -265,20 +267,23 @@ impl<T: Output + Clone> Tree for GraphTree<T> {
     fn start<'a>(&'a self, at: At<'a>, cx: &'a NodeContext) -> Body<'a> {
         let StepBody { arguments, does, undo } = &self.bodies[at.step as usize];
         if let (Some(undo), Some(output)) = (undo, cx.undone::<T>()) {
-            return erased(undo(cx, output));
+            return run_fallible(undo(cx, output), |_| true);
         }
         match does {
-            Does::Acts(action) => erased(action(cx, arguments.iter().map(|&input| self.value(input)).collect())),
-            Does::Calls(graph, _) => Box::pin(std::future::ready(Err(BodyError::Calls(Called(graph.tree()))))),
+            Does::Acts(action) => {
+                let inputs = arguments.iter().map(|&input| self.value(input)).collect();
+                run_fallible(action(cx, inputs), |_| true)
+            }
+            Does::Calls(graph, _) => Body::new(std::future::ready(Err(BodyError::Calls(Called(graph.tree()))))),
         }
     }
 
-    fn fill(&self, at: At<'_>, value: Value) {
-        assert!(self.slots[at.step as usize].set(downcast(value)).is_ok(), "a slot was filled twice");
+    fn place(&self, at: At<'_>) -> &dyn Place {
+        &self.slots[at.step as usize]
     }
 
-    fn decode(&self, _at: At<'_>, payload: &Payload) -> Result<Value, DecodeError> {
-        Ok(Box::new(decode::<T>(payload)?))
+    fn asks(&self, _step: u32) -> bool {
+        true
     }
 
     fn output(&self) -> Value {
@@ -295,24 +300,9 @@ impl<T: Output + Clone> Tree for GraphTree<T> {
 
     fn caught(&self, at: At<'_>, _item: Option<u32>, failure: NodeFailure) {
         if let Does::Calls(_, Some(value_of)) = &self.bodies[at.step as usize].does {
-            assert!(self.slots[at.step as usize].set(value_of(&failure)).is_ok(), "a slot was filled twice");
+            self.slots[at.step as usize].set(value_of(&failure));
         }
     }
-}
-
-fn erased<T: Output>(body: GraphBody<'_, T>) -> Body<'_> {
-    Box::pin(async move {
-        match body.await {
-            Ok(value) => {
-                let value: Value = Box::new(value);
-                Ok(value)
-            }
-            Err(error) => {
-                let permanent = crate::state::is_permanent(error.as_ref());
-                Err(BodyError::Failed { error, permanent })
-            }
-        }
-    })
 }
 
 impl<T> Clone for StepBody<T> {

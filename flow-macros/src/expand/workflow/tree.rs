@@ -75,14 +75,16 @@ pub(super) fn implementation(layout: &Layout<'_>) -> TokenStream {
     let joins = table(layout, |step| value::join(layout, step));
     let places = table(layout, |step| place(layout, step));
     let failures = table(layout, |step| failure(layout, step));
+    let asks = model.step_order.iter().map(|step| match &model.step(*step).kind {
+        Kind::Call(call) => {
+            let node = layout.node(*step, call);
+            quote!(<#node as #rt::Node>::ASKS)
+        }
+        Kind::Branch(_) | Kind::Each(_) => quote!(false),
+    });
     let output = output(layout);
     quote! {
         impl __Tree {
-            fn place(&self, step: u32, #items: &[u32]) -> &dyn #rt::Place {
-                let #tree = self;
-                match step { #places _ => #rt::no_such_place() }
-            }
-
             fn failure(&self, step: u32, #items: &[u32], item: u32) -> &#rt::Failure {
                 let #tree = self;
                 match step { #failures _ => #rt::no_such_place() }
@@ -114,18 +116,20 @@ pub(super) fn implementation(layout: &Layout<'_>) -> TokenStream {
                 match at.step { #joins _ => {} }
             }
 
-            fn fill(&self, at: #rt::At<'_>, value: #rt::Value) {
-                #rt::Place::fill(self.place(at.step, at.items), value);
+            fn place(&self, at: #rt::At<'_>) -> &dyn #rt::Place {
+                let (#tree, #items) = (self, at.items);
+                match at.step { #places _ => #rt::no_such_place() }
             }
 
-            fn decode(&self, at: #rt::At<'_>, payload: &#rt::Payload) -> #rt::Result<#rt::Value, #rt::DecodeError> {
-                #rt::Place::decode(self.place(at.step, at.items), payload)
+            fn asks(&self, step: u32) -> bool {
+                const ASKS: &[bool] = &[#(#asks),*];
+                ASKS[step as usize]
             }
 
             fn caught(&self, at: #rt::At<'_>, item: #rt::Option<u32>, failure: #rt::NodeFailure) {
                 match item {
                     #rt::Some(item) => self.failure(at.step, at.items, item).set(failure),
-                    #rt::None => #rt::Place::caught(self.place(at.step, at.items), failure),
+                    #rt::None => #rt::Place::caught(self.place(at), failure),
                 }
             }
 

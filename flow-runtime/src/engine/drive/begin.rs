@@ -2,21 +2,20 @@
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
 use super::gates::Gates;
 use super::timers::Timers;
 use super::waits::Waits;
-use super::{Driver, Mode};
+use super::{Channel, Driver, Mode};
 use crate::engine::adopt::Adopted;
-use crate::engine::context::{Committed, RunShared};
+use crate::engine::context::{RunShared, Stopping};
 use crate::engine::decide::Schedule;
 use crate::engine::error::RunError;
 use crate::engine::journal::Journal;
 use crate::engine::live::Live;
-use crate::engine::position::Position;
 use crate::engine::reset::Again;
 use crate::engine::shared::{EngineShared, Stop};
 use crate::engine::tree::{Choice, Tree};
@@ -69,23 +68,18 @@ impl Driver {
     }
 
     fn new(setup: Setup, data: WorkflowData, stored_plan: Arc<Plan>) -> Self {
-        let Setup { tree, engine, state, providers, journal, encoding, live, stop } = setup;
-        let (stopping, is_stopping) = watch::channel(false);
-        let (stopping_undo, is_stopping_undo) = watch::channel(false);
-        let (outbox, inbox) = mpsc::unbounded_channel();
-        let shared = Arc::new(RunShared {
-            id: journal.is_some().then(|| data.id.clone()),
-            plan: data.plan.clone(),
-            state,
-            providers,
-            observers: engine.observers.clone(),
-            stopping: is_stopping,
-            stopping_undo: is_stopping_undo,
-            encoding,
-            packing: engine.packing.clone(),
-            data: RwLock::new(committed(&data)),
-            ephemeral_id: OnceLock::new(),
-        });
+        let shared = RunShared::new(&setup, &data);
+        Self::with(setup, data, stored_plan, shared, mpsc::unbounded_channel())
+    }
+
+    pub(super) fn with(
+        setup: Setup,
+        data: WorkflowData,
+        stored_plan: Arc<Plan>,
+        (shared, stopping): (Arc<RunShared>, watch::Sender<Stopping>),
+        (outbox, inbox): Channel,
+    ) -> Self {
+        let Setup { tree, engine, journal, live, stop, .. } = setup;
         Self {
             stored_plan,
             schedule: Schedule::default(),
@@ -118,7 +112,7 @@ impl Driver {
             output_failure: None,
             errors: HashMap::new(),
             stopping,
-            stopping_undo,
+            is_restored: false,
             stop,
             outbox,
             inbox,
@@ -178,15 +172,4 @@ pub(crate) fn reopen(trees: &Trees, data: &WorkflowData, step: StepRef) {
     };
     let spot = Spot::of(data, step);
     trees.of(&spot).open(spot.at(), choice);
-}
-
-/// The key-value data of a record, as nodes read it.
-fn committed(data: &WorkflowData) -> Committed {
-    let mut committed = Committed::default();
-    for (key, entries) in &data.data {
-        for entry in entries {
-            committed.insert(&Position::of(data, entry.step), key, &entry.payload);
-        }
-    }
-    committed
 }

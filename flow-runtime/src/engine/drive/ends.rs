@@ -40,9 +40,7 @@ impl Driver {
         self.trees.of(&spot).fill(spot.at(), value);
         self.values.set_filled(&self.data, step);
         if !writes.is_empty() {
-            let position = Position::of(&self.data, step);
-            let mut data = self.shared.data.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-            writes.iter().for_each(|(key, payload)| data.insert(&position, key, payload));
+            self.shared.keep(&Position::of(&self.data, step), &writes);
         }
         let payload = payload.unwrap_or_else(Payload::empty);
         self.record(Event::StepCompleted { step, attempt, payload, data: writes, by });

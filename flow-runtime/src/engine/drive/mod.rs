@@ -13,6 +13,7 @@ mod examine;
 mod finish;
 mod gates;
 mod heads;
+mod midway;
 mod rollback;
 mod starts;
 mod timers;
@@ -27,7 +28,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::attempt::{AttemptEnd, discard};
-use super::context::RunShared;
+use super::context::{RunShared, Stopping};
 use super::decide::Schedule;
 use super::error::RunError;
 use super::journal::Journal;
@@ -49,7 +50,9 @@ pub(crate) use finish::OUTPUT;
 use gates::Gates;
 pub(crate) use gates::Permit;
 pub(crate) use heads::opened_kind;
-use starts::{Running, Start};
+pub(crate) use midway::Midway;
+pub(crate) use starts::Running;
+use starts::Start;
 use timers::{Timer, Timers, until};
 pub(crate) use waits::{Park, until_time};
 use waits::{Waits, told};
@@ -61,6 +64,9 @@ pub(crate) enum Message {
     /// A permit that was waited for is there.
     Permit(usize, Permit),
 }
+
+/// The way from the tasks of a driver to it.
+pub(crate) type Channel = (mpsc::UnboundedSender<Message>, mpsc::UnboundedReceiver<Message>);
 
 /// What a run gives when it has ended well.
 pub(crate) struct Finished {
@@ -152,10 +158,10 @@ pub(crate) struct Driver {
     output_failure: Option<NodeFailure>,
     /// The nodes' own errors, for callers in this process.
     errors: HashMap<StepRef, Arc<dyn Error + Send + Sync>>,
-    /// Tells the bodies that the run is stopping.
-    stopping: watch::Sender<bool>,
-    /// Tells those that undo that the engine is.
-    stopping_undo: watch::Sender<bool>,
+    /// Tells the bodies to come to an end.
+    stopping: watch::Sender<Stopping>,
+    /// Whether the slots and the schedule are there.
+    is_restored: bool,
     stop: watch::Receiver<Stop>,
     outbox: mpsc::UnboundedSender<Message>,
     inbox: mpsc::UnboundedReceiver<Message>,
@@ -172,7 +178,9 @@ impl Driver {
     }
 
     async fn drive_on(&mut self) -> Result<Drove, RunError> {
-        self.restore().await?;
+        if !self.is_restored {
+            self.restore().await?;
+        }
         if self.data.seq > 0 {
             self.shared.observers.resumed(&self.shared, &self.data);
         }
@@ -258,7 +266,7 @@ impl Driver {
             };
             events = committed.instrument(span).await.map_err(|error| {
                 // Bodies that were about to begin do not, and what ran is not kept.
-                self.stopping.send_replace(true);
+                self.tell(Stopping::Work);
                 super::run::store_error(&self.data, error)
             })?;
         }
@@ -277,7 +285,7 @@ impl Driver {
         self.refusal = Some(error);
         self.mode = Mode::ShuttingDown;
         self.start_nothing_more();
-        self.stopping_undo.send_replace(true);
+        self.tell(Stopping::All);
         self.starts_back();
         self.timers.stop_within(GRACE);
         Ok(())
@@ -301,18 +309,23 @@ impl Driver {
         if self.mode != Mode::ShuttingDown {
             self.mode = Mode::ShuttingDown;
             self.start_nothing_more();
-            self.stopping_undo.send_replace(true);
+            self.tell(Stopping::All);
         }
         self.timers.stop_within(grace);
     }
 
     /// Nothing more starts. What is undone now is undone to its end, unless the engine shuts down.
     fn start_nothing_more(&mut self) {
-        self.stopping.send_replace(true);
+        self.tell(Stopping::Work);
         self.timers.forget_retries();
         self.waits.forget_retries();
         self.gates.clear();
         self.undoing.retain(|step| self.running.contains_key(step));
+    }
+
+    /// Tells bodies to come to an end. Who was told so is not told otherwise.
+    fn tell(&self, stopping: Stopping) {
+        self.stopping.send_if_modified(|told| std::mem::replace(told, stopping.max(*told)) < stopping);
     }
 
     fn tick(&mut self) {

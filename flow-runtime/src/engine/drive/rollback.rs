@@ -7,7 +7,7 @@
 use super::gates::Admitted;
 use super::{Driver, Mode, Start};
 use crate::engine::attempt::{AttemptError, Done, discard};
-use crate::engine::context::NodeContext;
+use crate::engine::context::{NodeContext, Stopping};
 use crate::engine::decide::{self, Next, Tries};
 use crate::engine::error::RunError;
 use crate::engine::position::Position;
@@ -82,7 +82,7 @@ impl Driver {
     /// Leaves what is not undone yet.
     pub(super) fn leave_rollback(&mut self) {
         self.start_nothing_more();
-        self.stopping_undo.send_replace(true);
+        self.tell(Stopping::All);
         self.running.clear();
         self.rollbacks.clear();
     }

@@ -26,10 +26,16 @@ pub(super) struct Start {
 }
 
 /// An attempt that runs in a task.
-pub(super) struct Running {
+pub(crate) struct Running {
     pub(super) attempt: u32,
     /// Kept for what its drop does.
     _task: Task,
+}
+
+impl Running {
+    pub(crate) fn new(attempt: u32, task: Task) -> Self {
+        Self { attempt, _task: task }
+    }
 }
 
 impl Start {
@@ -175,6 +181,7 @@ impl Driver {
             inline_bytes: self.inline_bytes(),
             packing: self.engine.packing.clone(),
             layers: self.engine.layers.clone(),
+            cost: None,
         }
     }
 
@@ -233,7 +240,7 @@ impl Driver {
                 self.timers.add(after(left), Timer::Limit(step, number, FailureKind::Deadline, phase));
             }
             let task = tasks::run_attempt(attempt, policy.blocking, permits, self.outbox.clone());
-            self.running.insert(step, Running { attempt: number, _task: task });
+            self.running.insert(step, Running::new(number, task));
         }
     }
 }

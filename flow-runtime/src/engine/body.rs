@@ -1,0 +1,144 @@
+//! The future of one attempt, whose output may go into a slot of its type without being boxed first.
+//!
+//! In: what a node's function returns. Out: a [`Body`], which the engine polls without knowing the type of its output.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+
+use super::place::{Place, put};
+use super::tree::{BodyError, Value};
+use crate::state::{BoxError, Output, is_permanent};
+
+/// The future of one attempt.
+pub struct Body<'a>(Pin<Box<dyn Run + Send + 'a>>);
+
+/// What an attempt gives when it is awaited: an output without its type, or why there is none.
+type Ended = Result<Value, BodyError>;
+
+impl<'a> Body<'a> {
+    /// A body that gives its output without its type.
+    pub fn new(future: impl Future<Output = Ended> + Send + 'a) -> Self {
+        let future = async move { future.await.map(Untyped) };
+        Self(Box::pin(Running { future, output: None }))
+    }
+
+    /// Runs it as far as it goes.
+    pub(super) fn poll_run(&mut self, task: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
+        self.0.as_mut().run(task)
+    }
+
+    /// Moves the output of one that has ended well into its slot.
+    pub(super) fn give(&mut self, place: &dyn Place) {
+        self.0.as_mut().give(place);
+    }
+
+    /// The output of one that has ended well.
+    pub(super) fn take(&mut self) -> Value {
+        self.0.as_mut().take()
+    }
+}
+
+impl Future for Body<'_> {
+    type Output = Ended;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Ended> {
+        let ran = ready!(self.poll_run(task));
+        Poll::Ready(ran.map(|()| self.take()))
+    }
+}
+
+/// A future that keeps its output until it is asked for it.
+trait Run {
+    fn run(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Result<(), BodyError>>;
+
+    fn give(self: Pin<&mut Self>, place: &dyn Place);
+
+    fn take(self: Pin<&mut Self>) -> Value;
+}
+
+/// What a body can end with.
+trait Given {
+    fn boxed(self) -> Value;
+
+    fn put(self, place: &dyn Place);
+}
+
+impl<T: Output> Given for T {
+    fn boxed(self) -> Value {
+        Box::new(self)
+    }
+
+    fn put(self, place: &dyn Place) {
+        put(self, place);
+    }
+}
+
+/// An output whose type is not known any more.
+struct Untyped(Value);
+
+impl Given for Untyped {
+    fn boxed(self) -> Value {
+        self.0
+    }
+
+    fn put(self, place: &dyn Place) {
+        place.fill(self.0);
+    }
+}
+
+pin_project! {
+    struct Running<F, T> {
+        #[pin]
+        future: F,
+        output: Option<T>,
+    }
+}
+
+impl<F, T> Running<F, T> {
+    fn taken(self: Pin<&mut Self>) -> T {
+        match self.project().output.take() {
+            Some(output) => output,
+            None => panic!("a body was asked for an output that it does not have"),
+        }
+    }
+}
+
+impl<F: Future<Output = Result<T, BodyError>>, T: Given> Run for Running<F, T> {
+    fn run(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
+        let this = self.project();
+        let output = ready!(this.future.poll(task));
+        Poll::Ready(output.map(|output| *this.output = Some(output)))
+    }
+
+    fn give(self: Pin<&mut Self>, place: &dyn Place) {
+        self.taken().put(place);
+    }
+
+    fn take(self: Pin<&mut Self>) -> Value {
+        self.taken().boxed()
+    }
+}
+
+/// The body of a node that returns its output.
+pub fn run_plain<'a, T: Output>(future: impl Future<Output = T> + Send + 'a) -> Body<'a> {
+    Body(Box::pin(Running { future: async move { Ok(future.await) }, output: None }))
+}
+
+/// The body of a node that returns a `Result`; `retry` says of an error whether another attempt may help.
+pub fn run_fallible<'a, T, E>(future: impl Future<Output = Result<T, E>> + Send + 'a, retry: fn(&E) -> bool) -> Body<'a>
+where
+    T: Output,
+    E: Into<BoxError> + 'a,
+{
+    let future = async move {
+        future.await.map_err(|error| {
+            let retry = retry(&error);
+            let error: BoxError = error.into();
+            let permanent = !retry || is_permanent(error.as_ref());
+            BodyError::Failed { error, permanent }
+        })
+    };
+    Body(Box::pin(Running { future, output: None }))
+}

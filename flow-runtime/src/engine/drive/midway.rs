@@ -1,0 +1,68 @@
+//! A run without a record that the driver takes over in the middle.
+//!
+//! In: what has happened and what is under way. Out: a driver that goes on from there.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::{Channel, Driver, Running, Setup};
+use crate::engine::attempt::{AttemptEnd, AttemptError};
+use crate::engine::context::{RunShared, Stopping};
+use crate::engine::decide::Schedule;
+use crate::state::{Event, FailureKind, Payload, RunCreated, StepRef, WorkflowData, WorkflowId};
+
+use super::OUTPUT;
+
+/// A run in the middle.
+pub(crate) struct Midway {
+    pub(crate) shared: (Arc<RunShared>, watch::Sender<Stopping>),
+    /// By which what is under way reports its end.
+    pub(crate) channel: Channel,
+    pub(crate) events: Vec<Event>,
+    /// The branches and fan-outs that have their value.
+    pub(crate) joined: Vec<StepRef>,
+    pub(crate) running: Vec<(StepRef, Running)>,
+    /// An attempt that has failed, with its number; 0 for a head.
+    pub(crate) failed: Option<(StepRef, u32, AttemptError)>,
+    /// The panic by which the output could not be made.
+    pub(crate) no_output: Option<String>,
+}
+
+impl Driver {
+    /// A driver that goes on from there.
+    pub(crate) fn take_over(setup: Setup, midway: Midway) -> Self {
+        let Midway { shared, channel, events, joined, running, failed, no_output } = midway;
+        let plan = shared.0.plan.clone();
+        let created = RunCreated::new(WorkflowId::ephemeral(), plan.clone(), Payload::empty());
+        let data = WorkflowData::new(fastrand::u64(1..), &created, setup.engine.clock.now());
+        let mut driver = Self::with(setup, data, plan, shared, channel);
+        events.into_iter().for_each(|event| driver.relive(&event));
+        joined.into_iter().for_each(|step| driver.values.set_filled(&driver.data, step));
+        driver.running.extend(running);
+        driver.schedule = Schedule::new(&driver.data);
+        let running = &driver.running;
+        driver.schedule.ready.retain(|step| !running.contains_key(step));
+        driver.is_restored = true;
+        if let Some(panic) = no_output {
+            driver.output_failure = Some(AttemptError::new(FailureKind::Panic, panic).to_failure(OUTPUT.to_owned(), 0));
+        }
+        match failed {
+            Some((step, 0, error)) => driver.fail(step, 0, error),
+            Some((step, number, error)) => driver.take_end(AttemptEnd { step, number, result: Err(error) }),
+            None => {}
+        }
+        driver
+    }
+
+    /// Takes in what has happened before.
+    fn relive(&mut self, event: &Event) {
+        if let Err(error) = self.data.apply_event(event, self.now, &mut Vec::new()) {
+            // As in `record`: the run must not go on with a wrong record.
+            panic!("{error}");
+        }
+        if let Event::StepCompleted { step, .. } = event {
+            self.values.set_filled(&self.data, *step);
+        }
+    }
+}

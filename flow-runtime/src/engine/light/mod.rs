@@ -1,0 +1,312 @@
+//! Runs that cost little: of those without a record, the ones to which nothing happens but that steps complete.
+//!
+//! In: a workflow in which no step waits, has a limit or can be undone, and an engine to which nobody listens. Out: its
+//! output. Bodies that take next to no time are run where they become ready, one after the other, with a few numbers for
+//! each step in place of a record ([`state`]). As soon as something else happens, a failure above all, the run is handed
+//! over as it stands to the [driver](super::drive), which knows what to do ([`over`]); so nothing of that is said twice.
+
+mod attempts;
+mod over;
+mod state;
+mod table;
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::{Semaphore, watch};
+
+use self::attempts::{End, InFlight};
+use self::over::Why;
+use self::state::{Cell, State};
+pub(crate) use self::table::{Cost, Table};
+use super::NodeContext;
+use super::attempt::{AttemptError, catch, discard};
+use super::context::RunShared;
+use super::drive::{Channel, Drove, Finished, Message, Permit, Setup};
+use super::error::RunError;
+use super::position::Position;
+use super::shared::Stop;
+use super::tasks::Task;
+use super::tree::{At, Choice, Tree, Value};
+use crate::observe::spans;
+use crate::plan::{Plan, StepKind};
+use crate::state::{FailureKind, MAX_STEPS};
+
+/// After how many steps other tasks of the thread have their turn, if they have waited for as long as they should.
+const TURN: u32 = 32;
+
+/// Whether a run of this engine may be light.
+pub(crate) fn is_possible(setup: &Setup) -> bool {
+    let is_alone = setup.engine.observers.is_empty() && setup.engine.layers.is_empty() && !spans::are_seen();
+    is_alone && *setup.stop.borrow() == Stop::No
+}
+
+/// Runs a workflow to its end.
+pub(crate) async fn run(mut setup: Setup, plan: Arc<Plan>, table: &Table) -> Result<Drove, RunError> {
+    let (shared, stopping) = RunShared::without_record(&setup, plan);
+    let ground = Ground::new(setup.tree.clone(), shared, table);
+    let mut light = Light::new(&ground, table, setup.engine.permits.clone());
+    let drove = match light.go(&mut setup.stop).await {
+        Ok(()) => match light.output() {
+            Ok(value) => Ok(Drove::Finished(Finished { value: Some(value), payload: None, read_from: None })),
+            Err(panic) => light.hand_over(setup, stopping, Why::NoOutput(panic)).await,
+        },
+        Err(why) => light.hand_over(setup, stopping, why).await,
+    };
+    drop(light);
+    // The values of the run go here, and whatever their destructors do, the run has ended as it has.
+    discard(ground);
+    drove
+}
+
+/// What bodies borrow.
+struct Ground {
+    tree: Arc<dyn Tree>,
+    shared: Arc<RunShared>,
+    /// For nodes that take none.
+    cx: NodeContext,
+    /// For each fan-out that is in no other the numbers of its items, once it is open; so that a step in it can borrow
+    /// the one that it stands for.
+    items: Box<[OnceLock<Box<[u32]>>]>,
+}
+
+impl Ground {
+    fn new(tree: Arc<dyn Tree>, shared: Arc<RunShared>, table: &Table) -> Self {
+        let fans = if table.has_each { table.needs.len() } else { 0 };
+        let cx = NodeContext::new(shared.clone(), Position::default(), 1);
+        Self { tree, shared, cx, items: (0..fans).map(|_| OnceLock::new()).collect() }
+    }
+}
+
+/// A light run.
+struct Light<'r> {
+    ground: &'r Ground,
+    table: &'r Table,
+    state: State<'r>,
+    permits: Arc<Semaphore>,
+    /// The permit of the body that is run here next.
+    permit: Option<Permit>,
+    /// A permit that is waited for.
+    wanted: Option<Pin<Box<dyn Future<Output = Option<Permit>> + Send>>>,
+    /// Bodies that wait for something, in this task.
+    in_flight: Option<FuturesUnordered<InFlight<'r>>>,
+    /// Those that run in tasks of their own.
+    beside: BTreeMap<Cell, Task>,
+    channel: Option<Channel>,
+}
+
+/// Why a light run does not go on by itself for the moment.
+enum Rest {
+    /// All steps have ended.
+    Ended,
+    /// Nothing is ready, or there is no permit.
+    Waits,
+    /// It has done much, and others may want the thread.
+    Yields,
+}
+
+impl<'r> Light<'r> {
+    fn new(ground: &'r Ground, table: &'r Table, permits: Arc<Semaphore>) -> Self {
+        let state = State::new(&ground.shared.plan, table);
+        Self {
+            ground,
+            table,
+            state,
+            permits,
+            permit: None,
+            wanted: None,
+            in_flight: None,
+            beside: BTreeMap::new(),
+            channel: None,
+        }
+    }
+
+    /// Goes on until all steps have ended, or something else happens.
+    async fn go(&mut self, stop: &mut watch::Receiver<Stop>) -> Result<(), Why> {
+        loop {
+            match poll_fn(|task| Poll::Ready(self.advance(task))).await? {
+                Rest::Ended => return Ok(()),
+                Rest::Yields => tokio::task::coop::consume_budget().await,
+                Rest::Waits => {
+                    self.permit = None;
+                    self.wait(stop).await?;
+                }
+            }
+        }
+    }
+
+    /// Does all that is ready.
+    fn advance(&mut self, task: &mut Context<'_>) -> Result<Rest, Why> {
+        let mut begun = 0;
+        while let Some(cell) = self.state.pop() {
+            if begun == TURN {
+                self.state.put_back(cell);
+                return Ok(Rest::Yields);
+            }
+            let local = self.state.local(cell);
+            if !matches!(self.plan().step(local).kind, StepKind::Call { .. }) {
+                self.open(cell, local)?;
+            } else if let Some(permit) = self.next_permit() {
+                self.begin(cell, permit, begun, task)?;
+                begun += 1;
+            } else {
+                self.state.put_back(cell);
+                return Ok(Rest::Waits);
+            }
+        }
+        Ok(if self.state.has_ended() { Rest::Ended } else { Rest::Waits })
+    }
+
+    fn plan(&self) -> &'r Plan {
+        &self.ground.shared.plan
+    }
+
+    /// The permit for the next body, if there is one.
+    fn next_permit(&mut self) -> Option<Permit> {
+        if let Some(permit) = self.permit.take() {
+            return Some(permit);
+        }
+        let permit = self.permits.clone().try_acquire_owned().ok();
+        if permit.is_none() && self.wanted.is_none() {
+            let permits = self.permits.clone();
+            self.wanted = Some(Box::pin(async move { permits.acquire_owned().await.ok() }));
+        }
+        permit
+    }
+
+    /// Whether nothing is under way and nothing else is ready.
+    fn is_alone(&self) -> bool {
+        self.state.is_idle() && self.beside.is_empty() && self.in_flight.as_ref().is_none_or(FuturesUnordered::is_empty)
+    }
+
+    /// Where a step has its slot, for as long as the run lasts; `None` inside of several fan-outs.
+    fn at(&self, cell: Cell) -> Option<At<'r>> {
+        let (step, instance) = (self.state.local(cell), self.state.instance(cell));
+        match instance.depth {
+            0 => Some(At { step, items: &[] }),
+            1 => {
+                let numbers = self.ground.items[instance.each as usize].get()?;
+                let item = self.state.item(cell) as usize;
+                Some(At { step, items: numbers.get(item..=item)? })
+            }
+            _ => None,
+        }
+    }
+
+    /// Does something with the slot of a step.
+    fn in_place<T>(&self, cell: Cell, act: impl FnOnce(&dyn Tree, At<'_>) -> T) -> T {
+        if let Some(at) = self.at(cell) {
+            return act(&*self.ground.tree, at);
+        }
+        act(&*self.ground.tree, self.position(cell).at())
+    }
+
+    /// A step and what is around it.
+    fn position(&self, cell: Cell) -> Position {
+        Position::in_regions(self.plan(), self.state.local(cell), self.state.around(cell))
+    }
+
+    /// Evaluates the head of a branch or a fan-out, and opens what it says.
+    fn open(&mut self, cell: Cell, local: u32) -> Result<(), Why> {
+        let failed = |error| Why::Failed(cell, 0, error);
+        let panicked = |panic| failed(AttemptError::new(FailureKind::Panic, panic));
+        self.fill_used(cell, local).map_err(panicked)?;
+        let choice = self.in_place(cell, |tree, at| catch(|| tree.choose(at))).map_err(panicked)?;
+        let (region, items) = match (choice, &self.plan().step(local).kind) {
+            (Choice::Arm(arm), StepKind::Branch { arms }) if (arm as usize) < arms.len() => (arms[arm as usize], None),
+            (Choice::Items(items), StepKind::Each { body }) => (*body, Some(items)),
+            _ => return Err(failed(AttemptError::new(FailureKind::Error, "it has no such region".to_owned()))),
+        };
+        if let Some(items) = items {
+            let room = MAX_STEPS.saturating_sub(self.state.len()) / self.plan().region(region).len.max(1) as usize;
+            if items as usize > room {
+                let reason = format!("{items} items are more than fit into the {MAX_STEPS} steps of a run");
+                return Err(failed(AttemptError::new(FailureKind::Error, reason)));
+            }
+            if self.state.instance(cell).depth == 0 {
+                self.ground.items[local as usize].get_or_init(|| (0..items).collect());
+            }
+        }
+        self.in_place(cell, |tree, at| tree.open(at, choice));
+        if !self.state.open(cell, region, items) {
+            self.complete(cell);
+        }
+        Ok(())
+    }
+
+    /// Takes in that a step has its value, and that the regions have ended that end by that.
+    fn complete(&mut self, cell: Cell) {
+        let mut ended = Some(cell);
+        while let Some(cell) = ended {
+            ended = self.state.complete(cell);
+        }
+    }
+
+    /// Makes the values that this step uses and that are made of those of regions; else gives the message of a panic.
+    fn fill_used(&mut self, cell: Cell, local: u32) -> Result<(), String> {
+        self.table.uses[local as usize].iter().try_for_each(|&used| self.join(self.state.used(cell, used)))
+    }
+
+    /// Makes the value of a branch or a fan-out, unless it is there.
+    fn join(&mut self, cell: Cell) -> Result<(), String> {
+        if self.state.is_joined(cell) {
+            return Ok(());
+        }
+        let of_regions = |&(_, region): &(Cell, u32)| !self.table.tails[region as usize].is_empty();
+        let regions: Vec<(Cell, u32)> = self.state.regions(cell).take_while(of_regions).collect();
+        for (first, region) in regions {
+            let first_local = self.plan().region(region).first;
+            self.table.tails[region as usize].iter().try_for_each(|&step| self.join(first + step - first_local))?;
+        }
+        self.in_place(cell, |tree, at| catch(|| tree.join(at)))?;
+        self.state.join(cell);
+        Ok(())
+    }
+
+    /// The output of the workflow.
+    fn output(&mut self) -> Result<Value, String> {
+        self.table.tails[0].iter().try_for_each(|&step| self.join(step - self.plan().region(0).first))?;
+        catch(|| self.ground.tree.output())
+    }
+
+    /// Waits until something happens, and takes in all that has.
+    async fn wait(&mut self, stop: &mut watch::Receiver<Stop>) -> Result<(), Why> {
+        let mut stopped = pin!(stop.changed());
+        poll_fn(|task| {
+            let mut happened = false;
+            while let Some(end) = self.next_end(task) {
+                happened = true;
+                if let Err(why) = self.take(end) {
+                    return Poll::Ready(Err(why));
+                }
+            }
+            if let Some(wanted) = &mut self.wanted
+                && let Poll::Ready(permit) = wanted.as_mut().poll(task)
+            {
+                (self.wanted, self.permit, happened) = (None, permit, true);
+            }
+            if stopped.as_mut().poll(task).is_ready() {
+                return Poll::Ready(Err(Why::Stops));
+            }
+            if happened { Poll::Ready(Ok(())) } else { Poll::Pending }
+        })
+        .await
+    }
+
+    /// The next end of an attempt, if there is one.
+    fn next_end(&mut self, task: &mut Context<'_>) -> Option<End> {
+        if let Some(in_flight) = &mut self.in_flight
+            && let Poll::Ready(Some(end)) = in_flight.poll_next_unpin(task)
+        {
+            return Some(end);
+        }
+        let Poll::Ready(Some(Message::Ended(end))) = self.channel.as_mut()?.1.poll_recv(task) else { return None };
+        let cell = self.state.cell(end.step);
+        self.beside.remove(&cell);
+        Some(End::of_attempt(cell, end))
+    }
+}

@@ -1,0 +1,299 @@
+//! How a light run stands: a few numbers for each step, and the queue of those that wait for nothing any more.
+
+use std::collections::HashMap;
+
+use super::table::Table;
+use crate::plan::{Plan, StepKind};
+use crate::state::StepRef;
+
+/// The place of a step of this run among all.
+pub(super) type Cell = u32;
+
+/// No step.
+const NONE: Cell = Cell::MAX;
+
+/// How a light run stands.
+pub(super) struct State<'r> {
+    plan: &'r Plan,
+    table: &'r Table,
+    cells: Vec<StepCell>,
+    /// The regions opened; the first is the workflow itself.
+    instances: Vec<Instance>,
+    /// Steps that wait for a step of a region around theirs.
+    waiters: HashMap<Cell, Vec<Cell>>,
+    /// The queue of steps that wait for nothing; it goes through their cells.
+    front: Cell,
+    back: Cell,
+}
+
+struct StepCell {
+    instance: u32,
+    /// How many steps it waits for; how many of its regions have not ended, once it has opened them.
+    count: u32,
+    /// The next one in the queue.
+    next: Cell,
+    /// The first region that it has opened.
+    opened: u32,
+    status: Status,
+    has_waiters: bool,
+    /// Whether the value is there that is made of those of its regions.
+    is_joined: bool,
+}
+
+/// How a step stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    /// Its body has not begun.
+    Pending,
+    /// Its body has, or its regions are open.
+    Running,
+    /// It has its output.
+    Completed,
+}
+
+/// An opened region.
+pub(super) struct Instance {
+    pub(super) region: u32,
+    /// The step that opened it; `NONE` for the workflow itself.
+    opener: Cell,
+    pub(super) item: u32,
+    /// Where its steps begin.
+    first: Cell,
+    /// How many of them have not ended.
+    open: u32,
+    /// How many fan-outs are around its steps.
+    pub(super) depth: u32,
+    /// The innermost of them, as a step of the plan.
+    pub(super) each: u32,
+}
+
+impl<'r> State<'r> {
+    /// A run that begins.
+    pub(super) fn new(plan: &'r Plan, table: &'r Table) -> Self {
+        let (cells, instances) = (Vec::with_capacity(plan.region(0).len as usize), Vec::with_capacity(1));
+        let mut state = Self { plan, table, cells, instances, waiters: HashMap::new(), front: NONE, back: NONE };
+        state.open_instance(Instance { region: 0, opener: NONE, item: 0, first: 0, open: 0, depth: 0, each: 0 });
+        state.activate(0);
+        state
+    }
+
+    /// Whether all steps have ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.instances[0].open == 0
+    }
+
+    pub(super) fn instance(&self, cell: Cell) -> &Instance {
+        &self.instances[self.cells[cell as usize].instance as usize]
+    }
+
+    /// The step as the plan knows it.
+    pub(super) fn local(&self, cell: Cell) -> u32 {
+        let instance = self.instance(cell);
+        cell - instance.first + self.plan.region(instance.region).first
+    }
+
+    /// The step as a record knows it.
+    pub(super) fn step(&self, cell: Cell) -> StepRef {
+        StepRef::new(self.cells[cell as usize].instance, self.local(cell))
+    }
+
+    /// The place of a step that a record knows so.
+    pub(super) fn cell(&self, step: StepRef) -> Cell {
+        let instance = &self.instances[step.instance as usize];
+        instance.first + step.local - self.plan.region(instance.region).first
+    }
+
+    /// The steps that opened the regions around this one with the item each stands for, the outermost first.
+    pub(super) fn around(&self, cell: Cell) -> Vec<(u32, u32)> {
+        let mut around = Vec::new();
+        let mut instance = self.instance(cell);
+        while instance.opener != NONE {
+            around.push((self.local(instance.opener), instance.item));
+            instance = self.instance(instance.opener);
+        }
+        around.reverse();
+        around
+    }
+
+    /// How many steps there are.
+    pub(super) fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// The item for which a step stands in the innermost fan-out around it.
+    pub(super) fn item(&self, cell: Cell) -> u32 {
+        let mut instance = self.instance(cell);
+        while self.plan.region(instance.region).parent.is_some_and(|parent| parent != instance.each) {
+            instance = self.instance(instance.opener);
+        }
+        instance.item
+    }
+
+    /// Where the step stands that another one uses, which is beside it or in a region around it.
+    pub(super) fn used(&self, cell: Cell, local: u32) -> Cell {
+        let region = self.plan.step(local).region;
+        let mut instance = self.instance(cell);
+        while instance.region != region {
+            instance = self.instance(instance.opener);
+        }
+        instance.first + local - self.plan.region(region).first
+    }
+
+    /// The regions that a step has opened, as their first steps and by what they are in the plan.
+    pub(super) fn regions(&self, cell: Cell) -> impl Iterator<Item = (Cell, u32)> {
+        let opened = self.cells[cell as usize].opened.min(self.instances.len() as u32);
+        let own = self.instances[opened as usize..].iter().take_while(move |instance| instance.opener == cell);
+        own.map(|instance| (instance.first, instance.region))
+    }
+
+    /// Whether the value is there that is made of those of a step's regions.
+    pub(super) fn is_joined(&self, cell: Cell) -> bool {
+        self.cells[cell as usize].is_joined
+    }
+
+    /// Takes in that it is.
+    pub(super) fn join(&mut self, cell: Cell) {
+        self.cells[cell as usize].is_joined = true;
+    }
+
+    /// All steps with how they stand.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Cell, Status)> {
+        (0..).zip(self.cells.iter().map(|cell| cell.status))
+    }
+
+    /// The step that opened this region, and what the region is in the plan.
+    pub(super) fn opener(&self, instance: u32) -> Option<(Cell, u32)> {
+        self.instances.get(instance as usize).map(|instance| (instance.opener, instance.region))
+    }
+
+    /// The next step that waits for nothing: branches and fan-outs first, then calls in the order in which they became
+    /// ready.
+    pub(super) fn pop(&mut self) -> Option<Cell> {
+        let cell = self.front;
+        if cell == NONE {
+            return None;
+        }
+        self.front = self.cells[cell as usize].next;
+        if self.front == NONE {
+            self.back = NONE;
+        }
+        Some(cell)
+    }
+
+    /// Puts a step back that has not begun.
+    pub(super) fn put_back(&mut self, cell: Cell) {
+        self.cells[cell as usize].next = self.front;
+        self.front = cell;
+        if self.back == NONE {
+            self.back = cell;
+        }
+    }
+
+    /// Whether no step waits to begin.
+    pub(super) fn is_idle(&self) -> bool {
+        self.front == NONE
+    }
+
+    /// Takes in that the body of a step begins.
+    pub(super) fn begin(&mut self, cell: Cell) {
+        self.cells[cell as usize].status = Status::Running;
+    }
+
+    /// Opens this region so many times. Gives whether there is anything in it to wait for.
+    pub(super) fn open(&mut self, cell: Cell, region: u32, items: Option<u32>) -> bool {
+        let (count, len) = (items.unwrap_or(1), self.plan.region(region).len);
+        let (around, local) = (self.instance(cell), self.local(cell));
+        let (depth, each) = if items.is_some() { (around.depth + 1, local) } else { (around.depth, around.each) };
+        let opened = if count > 0 { self.instances.len() as u32 } else { NONE };
+        let this = &mut self.cells[cell as usize];
+        (this.status, this.count, this.opened) = (Status::Running, count, opened);
+        self.instances.reserve(count as usize);
+        self.cells.reserve(count as usize * len as usize);
+        for item in 0..count {
+            let instance = self.instances.len() as u32;
+            let first = self.cells.len() as Cell;
+            self.open_instance(Instance { region, opener: cell, item, first, open: 0, depth, each });
+            self.activate(instance);
+        }
+        count > 0 && len > 0
+    }
+
+    fn open_instance(&mut self, mut instance: Instance) {
+        let number = self.instances.len() as u32;
+        let region = self.plan.region(instance.region);
+        instance.open = region.len;
+        self.cells.extend(region.locals().map(|local| StepCell {
+            instance: number,
+            count: self.table.needs[local as usize],
+            next: NONE,
+            opened: NONE,
+            status: Status::Pending,
+            has_waiters: false,
+            is_joined: false,
+        }));
+        self.instances.push(instance);
+    }
+
+    fn activate(&mut self, instance: u32) {
+        let Instance { region, first, .. } = self.instances[instance as usize];
+        for (cell, local) in (first..).zip(self.plan.region(region).locals()) {
+            for &outer in &self.table.outer[local as usize] {
+                self.wait_for(cell, outer);
+            }
+            if self.cells[cell as usize].count == 0 {
+                self.enqueue(cell, local);
+            }
+        }
+    }
+
+    /// Lets a step wait for one of a region around its own, unless that has ended.
+    fn wait_for(&mut self, cell: Cell, outer: u32) {
+        let outer = self.used(cell, outer);
+        if self.cells[outer as usize].status != Status::Completed {
+            self.cells[cell as usize].count += 1;
+            self.cells[outer as usize].has_waiters = true;
+            self.waiters.entry(outer).or_default().push(cell);
+        }
+    }
+
+    fn enqueue(&mut self, cell: Cell, local: u32) {
+        if !matches!(self.plan.step(local).kind, StepKind::Call { .. }) || self.back == NONE {
+            return self.put_back(cell);
+        }
+        self.cells[self.back as usize].next = cell;
+        self.cells[cell as usize].next = NONE;
+        self.back = cell;
+    }
+
+    fn met(&mut self, cell: Cell) {
+        let count = &mut self.cells[cell as usize].count;
+        *count -= 1;
+        if *count == 0 {
+            self.enqueue(cell, self.local(cell));
+        }
+    }
+
+    /// Takes in that a step has its output. Gives the step around it, if all its regions have ended by that.
+    pub(super) fn complete(&mut self, cell: Cell) -> Option<Cell> {
+        let local = self.local(cell);
+        let this = &mut self.cells[cell as usize];
+        this.status = Status::Completed;
+        let (number, has_waiters) = (this.instance, this.has_waiters);
+        let plan = self.plan;
+        for &next in plan.step(local).next.iter() {
+            self.met(cell + next - local);
+        }
+        if has_waiters {
+            self.waiters.remove(&cell).into_iter().flatten().for_each(|waiter| self.met(waiter));
+        }
+        let instance = &mut self.instances[number as usize];
+        instance.open -= 1;
+        if instance.open > 0 || instance.opener == NONE {
+            return None;
+        }
+        let opener = instance.opener;
+        let count = &mut self.cells[opener as usize].count;
+        *count -= 1;
+        (*count == 0).then_some(opener)
+    }
+}
