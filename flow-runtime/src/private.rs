@@ -166,9 +166,9 @@ impl<T: Clone> Given<'_> for T {
     }
 }
 
-/// A workflow's output without its type.
-pub fn output<W: Workflow>(value: W::Output) -> Value {
-    Box::new(value)
+/// Moves a workflow's output to where it is wanted.
+pub fn give<W: Workflow>(value: W::Output, into: &dyn Place) {
+    crate::engine::place::put(value, into);
 }
 
 /// A workflow's input as a payload.

@@ -113,7 +113,7 @@ impl Attempt {
         let entered = self.span.enter();
         let mut body = Caught::new(&*self.tree, self.cx.at(), &self.cx);
         let result = match body.poll(&mut Context::from_waker(Waker::noop()), Body::take) {
-            Poll::Ready(result) => result,
+            Poll::Ready(result) => result.map_err(|error| *error),
             Poll::Pending => Err(AttemptError::new(FailureKind::Error, "a blocking node waited".to_owned())),
         };
         drop((body, entered));
@@ -121,19 +121,19 @@ impl Attempt {
     }
 
     async fn body(&self, is_wanted: impl Fn() -> bool) -> Result<Value, AttemptError> {
-        let mut body = Caught::new(&*self.tree, self.cx.at(), &self.cx);
+        let body = Caught::new(&*self.tree, self.cx.at(), &self.cx).run();
         if let Some(cost) = &self.cost {
-            return cost.of(poll_fn(|task| body.poll(task, Body::take))).await;
+            return cost.of(body).await;
         }
         if self.layers.is_empty() {
-            return poll_fn(|task| body.poll(task, Body::take)).await;
+            return body.await;
         }
         let mut passed = Passed::none(&self.layers, &self.cx);
         passed.ask().await?;
         if !is_wanted() {
             return Err(AttemptError::new(FailureKind::Error, "nobody waits for it any more".to_owned()));
         }
-        let result = poll_fn(|task| body.poll(task, Body::take)).await;
+        let result = body.await;
         passed.tell(match &result {
             Ok(_) => AttemptOutcome::Succeeded,
             Err(AttemptError { kind, message, permanent, .. }) => {
@@ -224,15 +224,16 @@ impl<'a> Caught<'a> {
     }
 
     /// Runs the body as far as it goes; `end` has the one that has ended well.
+    #[inline]
     pub(super) fn poll<T>(
         &mut self,
         task: &mut Context<'_>,
         end: impl FnOnce(&mut Body<'a>) -> T,
-    ) -> Poll<Result<T, AttemptError>> {
+    ) -> Poll<Result<T, Box<AttemptError>>> {
         let polled = catch(|| {
             let body = self.body.get_or_insert_with(|| self.tree.start(self.at, self.cx));
             let ran = ready!(body.poll_run(task));
-            let ended = ran.map(|()| end(body)).map_err(AttemptError::from_body);
+            let ended = ran.map(|()| end(body)).map_err(|failed| Box::new(AttemptError::from_body(failed)));
             // What the body still holds is dropped here, where a panic in a destructor is one of the step too.
             self.body = None;
             Poll::Ready(ended)
@@ -240,8 +241,13 @@ impl<'a> Caught<'a> {
         polled.unwrap_or_else(|panic| {
             // A body that panicked may panic again in a destructor; its first message is the one to report.
             discard(self.body.take());
-            Poll::Ready(Err(AttemptError::new(FailureKind::Panic, panic)))
+            Poll::Ready(Err(Box::new(AttemptError::new(FailureKind::Panic, panic))))
         })
+    }
+
+    /// Runs the body to its end.
+    async fn run(mut self) -> Result<Value, AttemptError> {
+        poll_fn(|task| self.poll(task, Body::take)).await.map_err(|error| *error)
     }
 }
 

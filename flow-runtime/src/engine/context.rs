@@ -2,12 +2,12 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use super::drive::Setup;
 use super::observers::Observers;
@@ -26,8 +26,8 @@ pub(crate) struct RunShared {
     pub(crate) state: Arc<dyn Any + Send + Sync>,
     pub(crate) providers: Arc<Providers>,
     pub(crate) observers: Observers,
-    /// Tells bodies that they should come to an end.
-    pub(crate) stopping: watch::Receiver<Stopping>,
+    told: AtomicU8,
+    telling: Notify,
     pub(crate) encoding: Encoding,
     pub(crate) packing: Arc<Packing>,
     pub(crate) data: RwLock<Committed>,
@@ -37,18 +37,38 @@ pub(crate) struct RunShared {
 
 /// Which bodies should come to an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
 pub(crate) enum Stopping {
-    /// None: the run goes on.
-    None,
     /// Those that do work: the run comes to a stop, and may undo what it did.
-    Work,
-    /// Also those that undo: the engine shuts down.
+    Work = 1,
+    /// Also those that undo: the engine shuts down, or the run is gone.
     All,
 }
 
+/// Tells bodies to come to an end; all of them, when it is dropped.
+pub(crate) struct Stopper(Arc<RunShared>);
+
+impl Stopper {
+    pub(crate) fn new(run: Arc<RunShared>) -> Self {
+        Self(run)
+    }
+
+    /// Tells so. Who was told so is not told otherwise.
+    pub(crate) fn tell(&self, stopping: Stopping) {
+        self.0.told.fetch_max(stopping as u8, Ordering::Relaxed);
+        self.0.telling.notify_waiters();
+    }
+}
+
+impl Drop for Stopper {
+    fn drop(&mut self) {
+        self.tell(Stopping::All);
+    }
+}
+
 impl RunShared {
-    /// What the attempts of a run with this plan and data share, and by what they are told to stop.
-    pub(crate) fn new(setup: &Setup, data: &WorkflowData) -> (Arc<Self>, watch::Sender<Stopping>) {
+    /// What the attempts of a run with this record share.
+    pub(crate) fn new(setup: &Setup, data: &WorkflowData) -> Arc<Self> {
         let id = setup.journal.is_some().then(|| data.id.clone());
         let mut committed = Committed::default();
         for (key, entries) in &data.data {
@@ -60,30 +80,29 @@ impl RunShared {
     }
 
     /// The same for a run without a record.
-    pub(crate) fn without_record(setup: &Setup, plan: Arc<Plan>) -> (Arc<Self>, watch::Sender<Stopping>) {
+    pub(crate) fn without_record(setup: &Setup, plan: Arc<Plan>) -> Arc<Self> {
         Self::with(setup, None, plan, Committed::default())
     }
 
-    fn with(
-        setup: &Setup,
-        id: Option<WorkflowId>,
-        plan: Arc<Plan>,
-        data: Committed,
-    ) -> (Arc<Self>, watch::Sender<Stopping>) {
-        let (stopping, is_stopping) = watch::channel(Stopping::None);
-        let shared = Self {
+    fn with(setup: &Setup, id: Option<WorkflowId>, plan: Arc<Plan>, data: Committed) -> Arc<Self> {
+        Arc::new(Self {
             id,
             plan,
             state: setup.state.clone(),
             providers: setup.providers.clone(),
             observers: setup.engine.observers.clone(),
-            stopping: is_stopping,
+            told: AtomicU8::new(0),
+            telling: Notify::new(),
             encoding: setup.encoding,
             packing: setup.engine.packing.clone(),
             data: RwLock::new(data),
             ephemeral_id: OnceLock::new(),
-        };
-        (Arc::new(shared), stopping)
+        })
+    }
+
+    /// Whether these bodies were told to come to an end.
+    fn was_told(&self, stopping: Stopping) -> bool {
+        self.told.load(Ordering::Relaxed) >= stopping as u8
     }
 
     /// Keeps what a step wrote.
@@ -251,16 +270,21 @@ impl NodeContext {
     /// still kept if it comes within the grace; an error that it returns after it was told so counts as giving up,
     /// and not as a failure of its own.
     pub fn is_cancelled(&self) -> bool {
-        let stopping = *self.run.stopping.borrow() >= self.last_call();
+        let stopping = self.run.was_told(self.last_call());
         self.told.fetch_or(stopping, Ordering::Relaxed);
         stopping
     }
 
     /// Waits until the run is stopping; see [`is_cancelled`](Self::is_cancelled).
     pub async fn cancelled(&self) {
-        let (mut stopping, last_call) = (self.run.stopping.clone(), self.last_call());
-        // An error means that the run is gone, which is a stop as well.
-        let _ = stopping.wait_for(|stopping| *stopping >= last_call).await;
+        loop {
+            let telling = self.run.telling.notified();
+            // Who tells after this wakes it.
+            if self.run.was_told(self.last_call()) {
+                break;
+            }
+            telling.await;
+        }
         self.told.store(true, Ordering::Relaxed);
     }
 

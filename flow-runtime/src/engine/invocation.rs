@@ -15,7 +15,7 @@ use super::durability::Durability;
 use super::error::RunError;
 use super::live::{Ended, Live};
 use super::shared::Stop;
-use super::tree::{Tree, Workflow, decode, downcast, is};
+use super::tree::{TailSlot, Tree, Workflow, decode, downcast, is};
 use super::values::unpacked;
 use super::workflows::Registered;
 use super::{Engine, Ephemeral, light, run};
@@ -279,7 +279,13 @@ pub(crate) fn run_tree<T: Output, S>(
     };
     async move {
         let drove = match &workflow.table {
-            Some(table) if light::is_possible(&setup) => light::run(setup, workflow.plan.clone(), table).await?,
+            Some(table) if light::is_possible(&setup) => {
+                let output = TailSlot::<T>::default();
+                match light::run(setup, workflow.plan.clone(), table, &output).await? {
+                    Some(drove) => drove,
+                    None => return Ok(output.take()),
+                }
+            }
             _ => {
                 let created = RunCreated::new(WorkflowId::ephemeral(), workflow.plan.clone(), Payload::empty());
                 Driver::create(setup, created).drive().await?

@@ -13,7 +13,7 @@ use super::NodeContext;
 use super::attempt::catch;
 use super::body::Body;
 use super::migration::Migration;
-use super::place::Place;
+use super::place::{Loose, Place};
 use crate::plan::Plan;
 use crate::state::{BoxError, DecodeError, EncodeError, Encoding, NodeFailure, Output, Payload, Timestamp};
 
@@ -192,8 +192,18 @@ pub trait Tree: Send + Sync + 'static {
     /// fan-out under `#[catch]`, whose `join` comes later.
     fn caught(&self, at: At<'_>, item: Option<u32>, failure: NodeFailure);
 
+    /// Moves the workflow's output to where it is wanted; called once, after all steps have ended.
+    fn end(&self, into: &dyn Place);
+
     /// The workflow's output; called once, after all steps have ended.
-    fn output(&self) -> Value;
+    fn output(&self) -> Value {
+        let output = Loose::default();
+        self.end(&output);
+        match output.take() {
+            Some(output) => output,
+            None => panic!("the workflow gave no output"),
+        }
+    }
 }
 
 /// The parameters of a workflow: a tuple of what can be an [`Output`].

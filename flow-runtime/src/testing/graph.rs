@@ -10,8 +10,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::engine::body::{Body, run_fallible};
-use crate::engine::place::Place;
-use crate::engine::tree::{At, BodyError, Called, Choice, Slot, Tree, Value};
+use crate::engine::place::{Place, put};
+use crate::engine::tree::{At, BodyError, Called, Choice, Slot, Tree};
 use crate::engine::{Asked, Engine, Ephemeral, NodeContext, Registered, RunError, result_of, run_tree, start_tree};
 use crate::plan::{Fingerprint, Plan, Policy, Providers, Region, Source, Step, StepKind, Undo};
 use crate::state::{BoxError, EncodeError, Encoding, NodeFailure, Output, Payload, WorkflowId, encode};
@@ -286,8 +286,8 @@ impl<T: Output + Clone> Tree for GraphTree<T> {
         true
     }
 
-    fn output(&self) -> Value {
-        Box::new(self.value(self.slots.len() as u32 - 1).clone())
+    fn end(&self, into: &dyn Place) {
+        put(self.value(self.slots.len() as u32 - 1).clone(), into);
     }
 
     fn choose(&self, _at: At<'_>) -> Choice {

@@ -133,7 +133,7 @@ pub(super) fn implementation(layout: &Layout<'_>) -> TokenStream {
                 }
             }
 
-            fn output(&self) -> #rt::Value {
+            fn end(&self, into: &dyn #rt::Place) {
                 let (#tree, #items): (_, &[u32]) = (self, &[]);
                 #output
             }
@@ -207,6 +207,6 @@ fn output(layout: &Layout<'_>) -> TokenStream {
     let ty = super::output_type(layout.model);
     quote! {
         let #typed: #ty = #value;
-        #rt::output::<#ident>(#typed)
+        #rt::give::<#ident>(#typed, into)
     }
 }

@@ -11,7 +11,7 @@ use super::timers::Timers;
 use super::waits::Waits;
 use super::{Channel, Driver, Mode};
 use crate::engine::adopt::Adopted;
-use crate::engine::context::{RunShared, Stopping};
+use crate::engine::context::{RunShared, Stopper};
 use crate::engine::decide::Schedule;
 use crate::engine::error::RunError;
 use crate::engine::journal::Journal;
@@ -76,7 +76,7 @@ impl Driver {
         setup: Setup,
         data: WorkflowData,
         stored_plan: Arc<Plan>,
-        (shared, stopping): (Arc<RunShared>, watch::Sender<Stopping>),
+        shared: Arc<RunShared>,
         (outbox, inbox): Channel,
     ) -> Self {
         let Setup { tree, engine, journal, live, stop, .. } = setup;
@@ -84,7 +84,6 @@ impl Driver {
             stored_plan,
             schedule: Schedule::default(),
             values: Values::new(engine.packing.clone()),
-            shared,
             journal,
             mode: match data.asked {
                 _ if data.status == WorkflowStatus::RollingBack => Mode::RollingBack,
@@ -111,11 +110,12 @@ impl Driver {
             live,
             output_failure: None,
             errors: HashMap::new(),
-            stopping,
+            stopper: Stopper::new(shared.clone()),
             is_restored: false,
             stop,
             outbox,
             inbox,
+            shared,
             trees: Trees::new(tree),
             data,
             engine,

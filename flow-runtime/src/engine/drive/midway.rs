@@ -4,11 +4,9 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
 use super::{Channel, Driver, Running, Setup};
 use crate::engine::attempt::{AttemptEnd, AttemptError};
-use crate::engine::context::{RunShared, Stopping};
+use crate::engine::context::RunShared;
 use crate::engine::decide::Schedule;
 use crate::state::{Event, FailureKind, Payload, RunCreated, StepRef, WorkflowData, WorkflowId};
 
@@ -16,7 +14,7 @@ use super::OUTPUT;
 
 /// A run in the middle.
 pub(crate) struct Midway {
-    pub(crate) shared: (Arc<RunShared>, watch::Sender<Stopping>),
+    pub(crate) shared: Arc<RunShared>,
     /// By which what is under way reports its end.
     pub(crate) channel: Channel,
     pub(crate) events: Vec<Event>,
@@ -33,7 +31,7 @@ impl Driver {
     /// A driver that goes on from there.
     pub(crate) fn take_over(setup: Setup, midway: Midway) -> Self {
         let Midway { shared, channel, events, joined, running, failed, no_output } = midway;
-        let plan = shared.0.plan.clone();
+        let plan = shared.plan.clone();
         let created = RunCreated::new(WorkflowId::ephemeral(), plan.clone(), Payload::empty());
         let data = WorkflowData::new(fastrand::u64(1..), &created, setup.engine.clock.now());
         let mut driver = Self::with(setup, data, plan, shared, channel);

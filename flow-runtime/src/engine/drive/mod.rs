@@ -28,7 +28,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::attempt::{AttemptEnd, discard};
-use super::context::{RunShared, Stopping};
+use super::context::{RunShared, Stopper, Stopping};
 use super::decide::Schedule;
 use super::error::RunError;
 use super::journal::Journal;
@@ -159,7 +159,7 @@ pub(crate) struct Driver {
     /// The nodes' own errors, for callers in this process.
     errors: HashMap<StepRef, Arc<dyn Error + Send + Sync>>,
     /// Tells the bodies to come to an end.
-    stopping: watch::Sender<Stopping>,
+    stopper: Stopper,
     /// Whether the slots and the schedule are there.
     is_restored: bool,
     stop: watch::Receiver<Stop>,
@@ -266,7 +266,7 @@ impl Driver {
             };
             events = committed.instrument(span).await.map_err(|error| {
                 // Bodies that were about to begin do not, and what ran is not kept.
-                self.tell(Stopping::Work);
+                self.stopper.tell(Stopping::Work);
                 super::run::store_error(&self.data, error)
             })?;
         }
@@ -285,7 +285,7 @@ impl Driver {
         self.refusal = Some(error);
         self.mode = Mode::ShuttingDown;
         self.start_nothing_more();
-        self.tell(Stopping::All);
+        self.stopper.tell(Stopping::All);
         self.starts_back();
         self.timers.stop_within(GRACE);
         Ok(())
@@ -309,23 +309,18 @@ impl Driver {
         if self.mode != Mode::ShuttingDown {
             self.mode = Mode::ShuttingDown;
             self.start_nothing_more();
-            self.tell(Stopping::All);
+            self.stopper.tell(Stopping::All);
         }
         self.timers.stop_within(grace);
     }
 
     /// Nothing more starts. What is undone now is undone to its end, unless the engine shuts down.
     fn start_nothing_more(&mut self) {
-        self.tell(Stopping::Work);
+        self.stopper.tell(Stopping::Work);
         self.timers.forget_retries();
         self.waits.forget_retries();
         self.gates.clear();
         self.undoing.retain(|step| self.running.contains_key(step));
-    }
-
-    /// Tells bodies to come to an end. Who was told so is not told otherwise.
-    fn tell(&self, stopping: Stopping) {
-        self.stopping.send_if_modified(|told| std::mem::replace(told, stopping.max(*told)) < stopping);
     }
 
     fn tick(&mut self) {

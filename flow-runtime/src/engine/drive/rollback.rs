@@ -82,7 +82,7 @@ impl Driver {
     /// Leaves what is not undone yet.
     pub(super) fn leave_rollback(&mut self) {
         self.start_nothing_more();
-        self.tell(Stopping::All);
+        self.stopper.tell(Stopping::All);
         self.running.clear();
         self.rollbacks.clear();
     }

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::state::Cell;
 use super::table::{Cost, now};
-use super::{Light, Why};
+use super::{Ground, Light, Why};
 use crate::engine::NodeContext;
 use crate::engine::attempt::{Attempt, AttemptEnd, AttemptError, Caught, Done};
 use crate::engine::body::Body;
@@ -29,19 +29,19 @@ const TIMED_LATER: u32 = 16;
 /// How an attempt ended.
 pub(super) struct End {
     pub(super) cell: Cell,
-    pub(super) result: Result<Output, AttemptError>,
+    pub(super) result: Result<Output, Box<AttemptError>>,
 }
 
 /// What an attempt gave.
 pub(super) enum Output {
     /// It is in its slot.
     InPlace,
-    Loose(Done),
+    Loose(Box<Done>),
 }
 
 impl End {
     pub(super) fn of_attempt(cell: Cell, end: AttemptEnd) -> Self {
-        Self { cell, result: end.result.map(Output::Loose) }
+        Self { cell, result: end.result.map(loose).map_err(Box::new) }
     }
 }
 
@@ -50,8 +50,10 @@ enum Begun<'r> {
     /// It borrows what it needs, for its node takes no context.
     Borrows(Caught<'r>),
     /// It has its own.
-    Owns(Pin<Box<dyn Future<Output = AttemptEnd> + Send>>),
+    Owns(Owned),
 }
+
+type Owned = Pin<Box<dyn Future<Output = AttemptEnd> + Send>>;
 
 impl<'r> Begun<'r> {
     fn poll<T>(
@@ -59,10 +61,10 @@ impl<'r> Begun<'r> {
         task: &mut Context<'_>,
         end: impl FnOnce(&mut Body<'r>) -> T,
         loose: impl FnOnce(Done) -> T,
-    ) -> Poll<Result<T, AttemptError>> {
+    ) -> Poll<Result<T, Box<AttemptError>>> {
         match self {
             Self::Borrows(body) => body.poll(task, end),
-            Self::Owns(attempt) => attempt.as_mut().poll(task).map(|end| end.result.map(loose)),
+            Self::Owns(attempt) => attempt.as_mut().poll(task).map(|end| end.result.map(loose).map_err(Box::new)),
         }
     }
 }
@@ -71,7 +73,7 @@ impl<'r> Begun<'r> {
 pub(super) struct InFlight<'r> {
     cell: Cell,
     at: Option<At<'r>>,
-    place: &'r super::Ground,
+    place: &'r Ground,
     begun: Begun<'r>,
     permit: Option<Permit>,
     spent: Duration,
@@ -84,7 +86,7 @@ impl Future for InFlight<'_> {
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<End> {
         let Self { cell, at, place, begun, spent, cost, .. } = &mut *self;
         let start = now();
-        let polled = begun.poll(task, |body| into_place(body, place, *at), Output::Loose);
+        let polled = begun.poll(task, |body| into_place(body, place, *at), loose);
         *spent += start.elapsed();
         let result = ready!(polled);
         cost.observe(*spent);
@@ -120,47 +122,64 @@ impl Future for Lent<'_> {
             return Poll::Ready(None);
         }
         let taken = |body: &mut Body<'_>| Done::unrecorded(body.take());
-        let result = ready!(self.in_flight.begun.poll(task, taken, |done| done));
+        let result = ready!(self.in_flight.begun.poll(task, taken, |done| done)).map_err(|error| *error);
         Poll::Ready(Some((AttemptEnd { step: self.step, number: 1, result }, self.in_flight.permit.take())))
     }
 }
 
 impl<'r> Light<'r> {
     /// Runs the body of a step here, or hands it to another core; so many have been run here in this round.
-    pub(super) fn begin(&mut self, cell: Cell, permit: Permit, round: u32, task: &mut Context<'_>) -> Result<(), Why> {
-        let local = self.state.local(cell);
+    pub(super) fn begin(
+        &mut self,
+        cell: Cell,
+        local: u32,
+        permit: Permit,
+        round: u32,
+        task: &mut Context<'_>,
+    ) -> Result<(), Why> {
         if let Err(panic) = self.fill_used(cell, local) {
-            return Err(Why::Failed(cell, 1, AttemptError::new(FailureKind::Panic, panic)));
+            return Err(Why::Failed(cell, 1, Box::new(AttemptError::new(FailureKind::Panic, panic))));
         }
-        let (is_alone, is_cheap) = (self.is_alone(), self.table.is_cheap(local));
+        let is_alone = self.is_alone();
         self.state.begin(cell);
-        if !is_alone && !is_cheap {
+        if !is_alone && !self.table.is_cheap(local) {
             self.hand_to_others(cell, permit);
             return Ok(());
         }
-        let at = self.at(cell);
-        let mut begun = match at {
-            Some(at) if !self.ground.tree.asks(local) => {
-                Begun::Borrows(Caught::new(&*self.ground.tree, at, &self.ground.cx))
-            }
-            _ => Begun::Owns(Box::pin(self.attempt(cell).run())),
-        };
         let is_timed = !is_alone && (round < TIMED || round.is_multiple_of(TIMED_LATER));
         let start = is_timed.then(now);
-        let ground = self.ground;
-        let polled = begun.poll(task, |body| into_place(body, ground, at), Output::Loose);
-        let spent = start.map(|start| start.elapsed()).unwrap_or_default();
-        let Poll::Ready(result) = polled else {
-            let cost = self.table.cost(local);
-            let waits = InFlight { cell, at, place: ground, begun, permit: Some(permit), spent, cost };
-            self.in_flight.get_or_insert_with(FuturesUnordered::new).push(waits);
-            return Ok(());
+        let (ground, at) = (self.ground, self.at(cell, local));
+        let (begun, result) = match at {
+            Some(at) if !ground.tree.asks(local) => {
+                let mut body = Caught::new(&*ground.tree, at, &ground.cx);
+                match body.poll(task, |body| body.give(ground.tree.place(at))) {
+                    Poll::Ready(Ok(())) => {
+                        if let Some(start) = start {
+                            self.table.cost(local).observe(start.elapsed());
+                        }
+                        self.permit = Some(permit);
+                        self.complete(cell);
+                        return Ok(());
+                    }
+                    Poll::Ready(Err(error)) => return Err(Why::Failed(cell, 1, error)),
+                    Poll::Pending => (Begun::Borrows(body), Poll::Pending),
+                }
+            }
+            _ => {
+                let mut attempt: Owned = Box::pin(self.attempt(cell).run());
+                let polled = attempt.as_mut().poll(task);
+                (Begun::Owns(attempt), polled)
+            }
         };
-        if is_timed {
-            self.table.cost(local).observe(spent);
+        if let Poll::Ready(end) = result {
+            self.permit = Some(permit);
+            return self.take(End::of_attempt(cell, end));
         }
-        self.permit = Some(permit);
-        self.take(End { cell, result })
+        let spent = start.map(|start| start.elapsed()).unwrap_or_default();
+        let cost = self.table.cost(local);
+        let waits = InFlight { cell, at, place: ground, begun, permit: Some(permit), spent, cost };
+        self.in_flight.get_or_insert_with(FuturesUnordered::new).push(waits);
+        Ok(())
     }
 
     /// Takes in how an attempt ended.
@@ -195,13 +214,17 @@ impl<'r> Light<'r> {
     }
 }
 
+fn loose(done: Done) -> Output {
+    Output::Loose(Box::new(done))
+}
+
 /// Moves the output of a body into its slot.
-fn into_place(body: &mut Body<'_>, ground: &super::Ground, at: Option<At<'_>>) -> Output {
+fn into_place(body: &mut Body<'_>, ground: &Ground, at: Option<At<'_>>) -> Output {
     match at {
         Some(at) => {
             body.give(ground.tree.place(at));
             Output::InPlace
         }
-        None => Output::Loose(Done::unrecorded(body.take())),
+        None => loose(Done::unrecorded(body.take())),
     }
 }

@@ -26,12 +26,13 @@ pub(crate) use self::table::{Cost, Table};
 use super::NodeContext;
 use super::attempt::{AttemptError, catch, discard};
 use super::context::RunShared;
-use super::drive::{Channel, Drove, Finished, Message, Permit, Setup};
+use super::drive::{Channel, Drove, Message, Permit, Setup};
 use super::error::RunError;
+use super::place::Place;
 use super::position::Position;
 use super::shared::Stop;
 use super::tasks::Task;
-use super::tree::{At, Choice, Tree, Value};
+use super::tree::{At, Choice, Tree};
 use crate::observe::spans;
 use crate::plan::{Plan, StepKind};
 use crate::state::{FailureKind, MAX_STEPS};
@@ -45,17 +46,24 @@ pub(crate) fn is_possible(setup: &Setup) -> bool {
     is_alone && *setup.stop.borrow() == Stop::No
 }
 
-/// Runs a workflow to its end.
-pub(crate) async fn run(mut setup: Setup, plan: Arc<Plan>, table: &Table) -> Result<Drove, RunError> {
-    let (shared, stopping) = RunShared::without_record(&setup, plan);
+/// Runs a workflow to its end. Its output is put there, unless the run was none of these to its end and the driver has
+/// it.
+pub(crate) async fn run(
+    mut setup: Setup,
+    plan: Arc<Plan>,
+    table: &Table,
+    into: &dyn Place,
+) -> Result<Option<Drove>, RunError> {
+    let shared = RunShared::without_record(&setup, plan);
     let ground = Ground::new(setup.tree.clone(), shared, table);
     let mut light = Light::new(&ground, table, setup.engine.permits.clone());
-    let drove = match light.go(&mut setup.stop).await {
-        Ok(()) => match light.output() {
-            Ok(value) => Ok(Drove::Finished(Finished { value: Some(value), payload: None, read_from: None })),
-            Err(panic) => light.hand_over(setup, stopping, Why::NoOutput(panic)).await,
-        },
-        Err(why) => light.hand_over(setup, stopping, why).await,
+    let ended = match light.go(&mut setup.stop).await {
+        Ok(()) => light.end(into).map_err(Why::NoOutput),
+        Err(why) => Err(why),
+    };
+    let drove = match ended {
+        Ok(()) => Ok(None),
+        Err(why) => light.hand_over(setup, why).await.map(Some),
     };
     drop(light);
     // The values of the run go here, and whatever their destructors do, the run has ended as it has.
@@ -151,7 +159,7 @@ impl<'r> Light<'r> {
             if !matches!(self.plan().step(local).kind, StepKind::Call { .. }) {
                 self.open(cell, local)?;
             } else if let Some(permit) = self.next_permit() {
-                self.begin(cell, permit, begun, task)?;
+                self.begin(cell, local, permit, begun, task)?;
                 begun += 1;
             } else {
                 self.state.put_back(cell);
@@ -184,8 +192,8 @@ impl<'r> Light<'r> {
     }
 
     /// Where a step has its slot, for as long as the run lasts; `None` inside of several fan-outs.
-    fn at(&self, cell: Cell) -> Option<At<'r>> {
-        let (step, instance) = (self.state.local(cell), self.state.instance(cell));
+    fn at(&self, cell: Cell, step: u32) -> Option<At<'r>> {
+        let instance = self.state.instance(cell);
         match instance.depth {
             0 => Some(At { step, items: &[] }),
             1 => {
@@ -199,7 +207,7 @@ impl<'r> Light<'r> {
 
     /// Does something with the slot of a step.
     fn in_place<T>(&self, cell: Cell, act: impl FnOnce(&dyn Tree, At<'_>) -> T) -> T {
-        if let Some(at) = self.at(cell) {
+        if let Some(at) = self.at(cell, self.state.local(cell)) {
             return act(&*self.ground.tree, at);
         }
         act(&*self.ground.tree, self.position(cell).at())
@@ -212,7 +220,7 @@ impl<'r> Light<'r> {
 
     /// Evaluates the head of a branch or a fan-out, and opens what it says.
     fn open(&mut self, cell: Cell, local: u32) -> Result<(), Why> {
-        let failed = |error| Why::Failed(cell, 0, error);
+        let failed = |error| Why::Failed(cell, 0, Box::new(error));
         let panicked = |panic| failed(AttemptError::new(FailureKind::Panic, panic));
         self.fill_used(cell, local).map_err(panicked)?;
         let choice = self.in_place(cell, |tree, at| catch(|| tree.choose(at))).map_err(panicked)?;
@@ -267,10 +275,10 @@ impl<'r> Light<'r> {
         Ok(())
     }
 
-    /// The output of the workflow.
-    fn output(&mut self) -> Result<Value, String> {
+    /// Puts the output of the workflow where it is wanted.
+    fn end(&mut self, into: &dyn Place) -> Result<(), String> {
         self.table.tails[0].iter().try_for_each(|&step| self.join(step - self.plan().region(0).first))?;
-        catch(|| self.ground.tree.output())
+        catch(|| self.ground.tree.end(into))
     }
 
     /// Waits until something happens, and takes in all that has.

@@ -8,12 +8,11 @@ use std::pin::pin;
 use std::task::Poll;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::Light;
 use super::state::{Cell, Status};
 use crate::engine::attempt::AttemptError;
-use crate::engine::context::Stopping;
 use crate::engine::drive::{Driver, Drove, Message, Midway, Running, Setup};
 use crate::engine::error::RunError;
 use crate::engine::tasks::Task;
@@ -23,7 +22,7 @@ use crate::state::{CompletedBy, Event, Payload, Phase, RegionKind, StepRef};
 /// Why a light run is none any more.
 pub(super) enum Why {
     /// This attempt of a step failed; 0 for a head.
-    Failed(Cell, u32, AttemptError),
+    Failed(Cell, u32, Box<AttemptError>),
     /// The output could not be made, because of this panic.
     NoOutput(String),
     /// The engine shuts down.
@@ -32,12 +31,7 @@ pub(super) enum Why {
 
 impl Light<'_> {
     /// Has the driver go on.
-    pub(super) async fn hand_over(
-        &mut self,
-        setup: Setup,
-        stopping: watch::Sender<Stopping>,
-        why: Why,
-    ) -> Result<Drove, RunError> {
+    pub(super) async fn hand_over(&mut self, setup: Setup, why: Why) -> Result<Drove, RunError> {
         let (mut lent, mut running) = (FuturesUnordered::new(), Vec::new());
         for in_flight in self.in_flight.take().into_iter().flatten() {
             let step = self.state.step(in_flight.cell());
@@ -49,13 +43,13 @@ impl Light<'_> {
             running.push((self.state.step(cell), Running::new(1, task)));
         }
         let (failed, no_output) = match why {
-            Why::Failed(cell, number, error) => (Some((self.state.step(cell), number, error)), None),
+            Why::Failed(cell, number, error) => (Some((self.state.step(cell), number, *error)), None),
             Why::NoOutput(panic) => (None, Some(panic)),
             Why::Stops => (None, None),
         };
         let channel = self.channel.take().unwrap_or_else(mpsc::unbounded_channel);
         let outbox = channel.0.clone();
-        let shared = (self.ground.shared.clone(), stopping);
+        let shared = self.ground.shared.clone();
         let midway =
             Midway { shared, channel, events: self.history(), joined: self.joined(), running, failed, no_output };
         self.permit = None;

@@ -17,7 +17,8 @@ pub(super) struct State<'r> {
     plan: &'r Plan,
     table: &'r Table,
     cells: Vec<StepCell>,
-    /// The regions opened; the first is the workflow itself.
+    root: Instance,
+    /// The regions opened in it; the first is number 1.
     instances: Vec<Instance>,
     /// Steps that wait for a step of a region around theirs.
     waiters: HashMap<Cell, Vec<Cell>>,
@@ -70,20 +71,31 @@ pub(super) struct Instance {
 impl<'r> State<'r> {
     /// A run that begins.
     pub(super) fn new(plan: &'r Plan, table: &'r Table) -> Self {
-        let (cells, instances) = (Vec::with_capacity(plan.region(0).len as usize), Vec::with_capacity(1));
-        let mut state = Self { plan, table, cells, instances, waiters: HashMap::new(), front: NONE, back: NONE };
-        state.open_instance(Instance { region: 0, opener: NONE, item: 0, first: 0, open: 0, depth: 0, each: 0 });
+        let len = plan.region(0).len;
+        let root = Instance { region: 0, opener: NONE, item: 0, first: 0, open: len, depth: 0, each: 0 };
+        let (cells, instances) = (Vec::with_capacity(len as usize), Vec::new());
+        let mut state = Self { plan, table, cells, root, instances, waiters: HashMap::new(), front: NONE, back: NONE };
+        state.add_cells(0, 0);
         state.activate(0);
         state
     }
 
     /// Whether all steps have ended.
     pub(super) fn has_ended(&self) -> bool {
-        self.instances[0].open == 0
+        self.root.open == 0
     }
 
     pub(super) fn instance(&self, cell: Cell) -> &Instance {
-        &self.instances[self.cells[cell as usize].instance as usize]
+        self.numbered(self.cells[cell as usize].instance)
+    }
+
+    fn numbered(&self, instance: u32) -> &Instance {
+        if instance == 0 { &self.root } else { &self.instances[instance as usize - 1] }
+    }
+
+    /// How many instances there are.
+    fn instances(&self) -> u32 {
+        self.instances.len() as u32 + 1
     }
 
     /// The step as the plan knows it.
@@ -99,7 +111,7 @@ impl<'r> State<'r> {
 
     /// The place of a step that a record knows so.
     pub(super) fn cell(&self, step: StepRef) -> Cell {
-        let instance = &self.instances[step.instance as usize];
+        let instance = self.numbered(step.instance);
         instance.first + step.local - self.plan.region(instance.region).first
     }
 
@@ -141,8 +153,8 @@ impl<'r> State<'r> {
 
     /// The regions that a step has opened, as their first steps and by what they are in the plan.
     pub(super) fn regions(&self, cell: Cell) -> impl Iterator<Item = (Cell, u32)> {
-        let opened = self.cells[cell as usize].opened.min(self.instances.len() as u32);
-        let own = self.instances[opened as usize..].iter().take_while(move |instance| instance.opener == cell);
+        let opened = self.cells[cell as usize].opened.min(self.instances()) as usize - 1;
+        let own = self.instances[opened..].iter().take_while(move |instance| instance.opener == cell);
         own.map(|instance| (instance.first, instance.region))
     }
 
@@ -163,7 +175,7 @@ impl<'r> State<'r> {
 
     /// The step that opened this region, and what the region is in the plan.
     pub(super) fn opener(&self, instance: u32) -> Option<(Cell, u32)> {
-        self.instances.get(instance as usize).map(|instance| (instance.opener, instance.region))
+        self.instances.get(instance as usize - 1).map(|instance| (instance.opener, instance.region))
     }
 
     /// The next step that waits for nothing: branches and fan-outs first, then calls in the order in which they became
@@ -204,38 +216,35 @@ impl<'r> State<'r> {
         let (count, len) = (items.unwrap_or(1), self.plan.region(region).len);
         let (around, local) = (self.instance(cell), self.local(cell));
         let (depth, each) = if items.is_some() { (around.depth + 1, local) } else { (around.depth, around.each) };
-        let opened = if count > 0 { self.instances.len() as u32 } else { NONE };
+        let opened = if count > 0 { self.instances() } else { NONE };
         let this = &mut self.cells[cell as usize];
         (this.status, this.count, this.opened) = (Status::Running, count, opened);
         self.instances.reserve(count as usize);
         self.cells.reserve(count as usize * len as usize);
         for item in 0..count {
-            let instance = self.instances.len() as u32;
-            let first = self.cells.len() as Cell;
-            self.open_instance(Instance { region, opener: cell, item, first, open: 0, depth, each });
+            let (instance, first) = (self.instances(), self.cells.len() as Cell);
+            self.instances.push(Instance { region, opener: cell, item, first, open: len, depth, each });
+            self.add_cells(instance, region);
             self.activate(instance);
         }
         count > 0 && len > 0
     }
 
-    fn open_instance(&mut self, mut instance: Instance) {
-        let number = self.instances.len() as u32;
-        let region = self.plan.region(instance.region);
-        instance.open = region.len;
-        self.cells.extend(region.locals().map(|local| StepCell {
-            instance: number,
-            count: self.table.needs[local as usize],
+    fn add_cells(&mut self, instance: u32, region: u32) {
+        let needs = &self.table.needs;
+        self.cells.extend(self.plan.region(region).locals().map(|local| StepCell {
+            instance,
+            count: needs[local as usize],
             next: NONE,
             opened: NONE,
             status: Status::Pending,
             has_waiters: false,
             is_joined: false,
         }));
-        self.instances.push(instance);
     }
 
     fn activate(&mut self, instance: u32) {
-        let Instance { region, first, .. } = self.instances[instance as usize];
+        let &Instance { region, first, .. } = self.numbered(instance);
         for (cell, local) in (first..).zip(self.plan.region(region).locals()) {
             for &outer in &self.table.outer[local as usize] {
                 self.wait_for(cell, outer);
@@ -286,7 +295,7 @@ impl<'r> State<'r> {
         if has_waiters {
             self.waiters.remove(&cell).into_iter().flatten().for_each(|waiter| self.met(waiter));
         }
-        let instance = &mut self.instances[number as usize];
+        let instance = if number == 0 { &mut self.root } else { &mut self.instances[number as usize - 1] };
         instance.open -= 1;
         if instance.open > 0 || instance.opener == NONE {
             return None;
