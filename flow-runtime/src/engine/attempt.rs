@@ -233,7 +233,7 @@ impl<'a> Caught<'a> {
         let polled = catch(|| {
             let body = self.body.get_or_insert_with(|| self.tree.start(self.at, self.cx));
             let ran = ready!(body.poll_run(task));
-            let ended = ran.map(|()| end(body)).map_err(|failed| Box::new(AttemptError::from_body(failed)));
+            let ended = ran.map(|()| end(body)).map_err(|failed| Box::new(AttemptError::from_body(*failed)));
             // What the body still holds is dropped here, where a panic in a destructor is one of the step too.
             self.body = None;
             Poll::Ready(ended)

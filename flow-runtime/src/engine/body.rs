@@ -20,12 +20,21 @@ type Ended = Result<Value, BodyError>;
 impl<'a> Body<'a> {
     /// A body that gives its output without its type.
     pub fn new(future: impl Future<Output = Ended> + Send + 'a) -> Self {
-        let future = async move { future.await.map(Untyped) };
-        Self(Box::pin(Running { future, output: None }))
+        Self::of(future, |ended| ended.map(Untyped).map_err(Box::new))
+    }
+
+    fn of<F, T: Given + Send + 'a>(
+        future: F,
+        result: impl FnOnce(F::Output) -> Result<T, Box<BodyError>> + Send + 'a,
+    ) -> Self
+    where
+        F: Future + Send + 'a,
+    {
+        Self(Box::pin(Running { future, result: Some(result), output: None }))
     }
 
     /// Runs it as far as it goes.
-    pub(super) fn poll_run(&mut self, task: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
+    pub(super) fn poll_run(&mut self, task: &mut Context<'_>) -> Poll<Result<(), Box<BodyError>>> {
         self.0.as_mut().run(task)
     }
 
@@ -45,13 +54,13 @@ impl Future for Body<'_> {
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Ended> {
         let ran = ready!(self.poll_run(task));
-        Poll::Ready(ran.map(|()| self.take()))
+        Poll::Ready(ran.map(|()| self.take()).map_err(|error| *error))
     }
 }
 
 /// A future that keeps its output until it is asked for it.
 trait Run {
-    fn run(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Result<(), BodyError>>;
+    fn run(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Result<(), Box<BodyError>>>;
 
     fn give(self: Pin<&mut Self>, place: &dyn Place);
 
@@ -89,14 +98,16 @@ impl Given for Untyped {
 }
 
 pin_project! {
-    struct Running<F, T> {
+    struct Running<F, R, T> {
         #[pin]
         future: F,
+        // What the output means; gone when it was asked.
+        result: Option<R>,
         output: Option<T>,
     }
 }
 
-impl<F, T> Running<F, T> {
+impl<F, R, T> Running<F, R, T> {
     fn taken(self: Pin<&mut Self>) -> T {
         match self.project().output.take() {
             Some(output) => output,
@@ -105,11 +116,12 @@ impl<F, T> Running<F, T> {
     }
 }
 
-impl<F: Future<Output = Result<T, BodyError>>, T: Given> Run for Running<F, T> {
-    fn run(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
+impl<F: Future, R: FnOnce(F::Output) -> Result<T, Box<BodyError>>, T: Given> Run for Running<F, R, T> {
+    fn run(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Result<(), Box<BodyError>>> {
         let this = self.project();
-        let output = ready!(this.future.poll(task));
-        Poll::Ready(output.map(|output| *this.output = Some(output)))
+        let ended = ready!(this.future.poll(task));
+        let Some(result) = this.result.take() else { panic!("a body was polled after its end") };
+        Poll::Ready(result(ended).map(|output| *this.output = Some(output)))
     }
 
     fn give(self: Pin<&mut Self>, place: &dyn Place) {
@@ -123,7 +135,7 @@ impl<F: Future<Output = Result<T, BodyError>>, T: Given> Run for Running<F, T> {
 
 /// The body of a node that returns its output.
 pub fn run_plain<'a, T: Output>(future: impl Future<Output = T> + Send + 'a) -> Body<'a> {
-    Body(Box::pin(Running { future: async move { Ok(future.await) }, output: None }))
+    Body::of(future, Ok)
 }
 
 /// The body of a node that returns a `Result`; `retry` says of an error whether another attempt may help.
@@ -132,13 +144,12 @@ where
     T: Output,
     E: Into<BoxError> + 'a,
 {
-    let future = async move {
-        future.await.map_err(|error| {
+    Body::of(future, move |ended| {
+        ended.map_err(|error| {
             let retry = retry(&error);
             let error: BoxError = error.into();
             let permanent = !retry || is_permanent(error.as_ref());
-            BodyError::Failed { error, permanent }
+            Box::new(BodyError::Failed { error, permanent })
         })
-    };
-    Body(Box::pin(Running { future, output: None }))
+    })
 }

@@ -288,7 +288,7 @@ pub(crate) fn run_tree<T: Output, S>(
             }
             _ => {
                 let created = RunCreated::new(WorkflowId::ephemeral(), workflow.plan.clone(), Payload::empty());
-                Driver::create(setup, created).drive().await?
+                Box::pin(Driver::create(setup, created).drive()).await?
             }
         };
         if let Drove::Finished(Finished { value: Some(value), .. }) = drove {

@@ -22,9 +22,8 @@ use crate::engine::tasks;
 use crate::engine::tree::At;
 use crate::state::{FailureKind, StepRef};
 
-/// Of how many bodies that are run one after the other the first are timed, and after those one of how many.
-const TIMED: u32 = 4;
-const TIMED_LATER: u32 = 16;
+/// Of how many bodies that are run one after the other one is timed, the first of them to begin with.
+const TIMED: u32 = 16;
 
 /// How an attempt ended.
 pub(super) struct End {
@@ -146,7 +145,7 @@ impl<'r> Light<'r> {
             self.hand_to_others(cell, permit);
             return Ok(());
         }
-        let is_timed = !is_alone && (round < TIMED || round.is_multiple_of(TIMED_LATER));
+        let is_timed = !is_alone && round.is_multiple_of(TIMED);
         let start = is_timed.then(now);
         let (ground, at) = (self.ground, self.at(cell, local));
         let (begun, result) = match at {

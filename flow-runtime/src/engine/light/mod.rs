@@ -63,7 +63,8 @@ pub(crate) async fn run(
     };
     let drove = match ended {
         Ok(()) => Ok(None),
-        Err(why) => light.hand_over(setup, why).await.map(Some),
+        // On its own, so that the future of a run that stays light is small.
+        Err(why) => Box::pin(light.hand_over(setup, why)).await.map(Some),
     };
     drop(light);
     // The values of the run go here, and whatever their destructors do, the run has ended as it has.
@@ -84,7 +85,7 @@ struct Ground {
 
 impl Ground {
     fn new(tree: Arc<dyn Tree>, shared: Arc<RunShared>, table: &Table) -> Self {
-        let fans = if table.has_each { table.needs.len() } else { 0 };
+        let fans = if table.has_each { table.steps.len() } else { 0 };
         let cx = NodeContext::new(shared.clone(), Position::default(), 1);
         Self { tree, shared, cx, items: (0..fans).map(|_| OnceLock::new()).collect() }
     }
@@ -156,7 +157,7 @@ impl<'r> Light<'r> {
                 return Ok(Rest::Yields);
             }
             let local = self.state.local(cell);
-            if !matches!(self.plan().step(local).kind, StepKind::Call { .. }) {
+            if !self.table.steps[local as usize].is_call {
                 self.open(cell, local)?;
             } else if let Some(permit) = self.next_permit() {
                 self.begin(cell, local, permit, begun, task)?;
@@ -192,7 +193,12 @@ impl<'r> Light<'r> {
     }
 
     /// Where a step has its slot, for as long as the run lasts; `None` inside of several fan-outs.
+    #[inline]
     fn at(&self, cell: Cell, step: u32) -> Option<At<'r>> {
+        if self.state.is_in_root(cell) { Some(At { step, items: &[] }) } else { self.at_in_region(cell, step) }
+    }
+
+    fn at_in_region(&self, cell: Cell, step: u32) -> Option<At<'r>> {
         let instance = self.state.instance(cell);
         match instance.depth {
             0 => Some(At { step, items: &[] }),
@@ -247,6 +253,7 @@ impl<'r> Light<'r> {
     }
 
     /// Takes in that a step has its value, and that the regions have ended that end by that.
+    #[inline]
     fn complete(&mut self, cell: Cell) {
         let mut ended = Some(cell);
         while let Some(cell) = ended {
@@ -256,7 +263,8 @@ impl<'r> Light<'r> {
 
     /// Makes the values that this step uses and that are made of those of regions; else gives the message of a panic.
     fn fill_used(&mut self, cell: Cell, local: u32) -> Result<(), String> {
-        self.table.uses[local as usize].iter().try_for_each(|&used| self.join(self.state.used(cell, used)))
+        let uses = &self.table.steps[local as usize].uses;
+        uses.iter().try_for_each(|&used| self.join(self.state.used(cell, used)))
     }
 
     /// Makes the value of a branch or a fan-out, unless it is there.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::table::Table;
-use crate::plan::{Plan, StepKind};
+use crate::plan::Plan;
 use crate::state::StepRef;
 
 /// The place of a step of this run among all.
@@ -28,6 +28,8 @@ pub(super) struct State<'r> {
 }
 
 struct StepCell {
+    /// The step as the plan knows it.
+    local: u32,
     instance: u32,
     /// How many steps it waits for; how many of its regions have not ended, once it has opened them.
     count: u32,
@@ -89,6 +91,11 @@ impl<'r> State<'r> {
         self.numbered(self.cells[cell as usize].instance)
     }
 
+    /// Whether a step is in no region but the workflow itself.
+    pub(super) fn is_in_root(&self, cell: Cell) -> bool {
+        self.cells[cell as usize].instance == 0
+    }
+
     fn numbered(&self, instance: u32) -> &Instance {
         if instance == 0 { &self.root } else { &self.instances[instance as usize - 1] }
     }
@@ -100,8 +107,7 @@ impl<'r> State<'r> {
 
     /// The step as the plan knows it.
     pub(super) fn local(&self, cell: Cell) -> u32 {
-        let instance = self.instance(cell);
-        cell - instance.first + self.plan.region(instance.region).first
+        self.cells[cell as usize].local
     }
 
     /// The step as a record knows it.
@@ -231,10 +237,11 @@ impl<'r> State<'r> {
     }
 
     fn add_cells(&mut self, instance: u32, region: u32) {
-        let needs = &self.table.needs;
+        let steps = &self.table.steps;
         self.cells.extend(self.plan.region(region).locals().map(|local| StepCell {
+            local,
             instance,
-            count: needs[local as usize],
+            count: steps[local as usize].needs,
             next: NONE,
             opened: NONE,
             status: Status::Pending,
@@ -246,7 +253,7 @@ impl<'r> State<'r> {
     fn activate(&mut self, instance: u32) {
         let &Instance { region, first, .. } = self.numbered(instance);
         for (cell, local) in (first..).zip(self.plan.region(region).locals()) {
-            for &outer in &self.table.outer[local as usize] {
+            for &outer in &*self.table.steps[local as usize].outer {
                 self.wait_for(cell, outer);
             }
             if self.cells[cell as usize].count == 0 {
@@ -265,8 +272,9 @@ impl<'r> State<'r> {
         }
     }
 
+    #[inline]
     fn enqueue(&mut self, cell: Cell, local: u32) {
-        if !matches!(self.plan.step(local).kind, StepKind::Call { .. }) || self.back == NONE {
+        if !self.table.steps[local as usize].is_call || self.back == NONE {
             return self.put_back(cell);
         }
         self.cells[self.back as usize].next = cell;
@@ -274,22 +282,24 @@ impl<'r> State<'r> {
         self.back = cell;
     }
 
+    #[inline]
     fn met(&mut self, cell: Cell) {
-        let count = &mut self.cells[cell as usize].count;
-        *count -= 1;
-        if *count == 0 {
-            self.enqueue(cell, self.local(cell));
+        let this = &mut self.cells[cell as usize];
+        this.count -= 1;
+        if this.count == 0 {
+            let local = this.local;
+            self.enqueue(cell, local);
         }
     }
 
     /// Takes in that a step has its output. Gives the step around it, if all its regions have ended by that.
+    #[inline]
     pub(super) fn complete(&mut self, cell: Cell) -> Option<Cell> {
-        let local = self.local(cell);
         let this = &mut self.cells[cell as usize];
         this.status = Status::Completed;
-        let (number, has_waiters) = (this.instance, this.has_waiters);
-        let plan = self.plan;
-        for &next in plan.step(local).next.iter() {
+        let (local, number, has_waiters) = (this.local, this.instance, this.has_waiters);
+        let table = self.table;
+        for &next in &*table.steps[local as usize].next {
             self.met(cell + next - local);
         }
         if has_waiters {

@@ -17,16 +17,24 @@ const WEIGHT: i64 = 8;
 
 /// What is known of a workflow whose runs may be light.
 pub(crate) struct Table {
-    /// For each step how many steps of its own region it waits for.
-    pub(super) needs: Box<[u32]>,
-    /// For each step those of the regions around it that it waits for.
-    pub(super) outer: Box<[Box<[u32]>]>,
-    /// For each step the branches and fan-outs whose values it uses.
-    pub(super) uses: Box<[Box<[u32]>]>,
-    /// For each region those of which its value is made.
+    pub(super) steps: Box<[Known]>,
+    /// For each region the branches and fan-outs of which its value is made.
     pub(super) tails: Box<[Box<[u32]>]>,
     pub(super) has_each: bool,
     costs: Arc<[AtomicU32]>,
+}
+
+/// What is known of a step.
+pub(super) struct Known {
+    /// How many steps of its own region it waits for.
+    pub(super) needs: u32,
+    pub(super) is_call: bool,
+    /// The steps of its region that wait for it.
+    pub(super) next: Box<[u32]>,
+    /// The steps of the regions around it that it waits for.
+    pub(super) outer: Box<[u32]>,
+    /// The branches and fan-outs whose values it uses.
+    pub(super) uses: Box<[u32]>,
 }
 
 /// How dear the bodies of one step are.
@@ -45,12 +53,19 @@ impl Table {
         if !steps.iter().all(is_light) || !(0..).zip(regions.iter()).all(has_value_at_end) {
             return None;
         }
-        let is_beside = |step: &Step, other: u32| plan.step(other).region == step.region;
-        let of_regions = |used: &[u32]| used.iter().copied().filter(|&step| !is_call(plan, step)).collect();
+        let of_regions = |used: &[u32]| used.iter().copied().filter(|&step| !is_call(plan.step(step))).collect();
+        let known = |step: &Step| {
+            let is_beside = |&other: &u32| plan.step(other).region == step.region;
+            Known {
+                needs: waits_for(step).filter(is_beside).count() as u32,
+                is_call: is_call(step),
+                next: step.next.iter().copied().collect(),
+                outer: waits_for(step).filter(|other| !is_beside(other)).collect(),
+                uses: of_regions(&step.inputs),
+            }
+        };
         Some(Self {
-            needs: steps.iter().map(|step| waits_for(step).filter(|&it| is_beside(step, it)).count() as u32).collect(),
-            outer: steps.iter().map(|step| waits_for(step).filter(|&it| !is_beside(step, it)).collect()).collect(),
-            uses: steps.iter().map(|step| of_regions(&step.inputs)).collect(),
+            steps: steps.iter().map(known).collect(),
             tails: regions.iter().map(|region| of_regions(&region.tail)).collect(),
             has_each: plan.steps.iter().any(|step| matches!(step.kind, StepKind::Each { .. })),
             costs: plan.steps.iter().map(|_| AtomicU32::new(0)).collect(),
@@ -105,8 +120,8 @@ fn waits_for(step: &Step) -> impl Iterator<Item = u32> {
     step.inputs.iter().chain(after).copied()
 }
 
-fn is_call(plan: &Plan, step: u32) -> bool {
-    matches!(plan.step(step).kind, StepKind::Call { .. })
+fn is_call(step: &Step) -> bool {
+    matches!(step.kind, StepKind::Call { .. })
 }
 
 /// Whether a step waits for nothing, has no limit, and nothing is to be undone that it did.
