@@ -18,7 +18,7 @@ use super::body::Body;
 use super::layer::{AttemptOutcome, Layers, Passed};
 use super::light::Cost;
 use super::parts::{Cut, cut};
-use super::tree::{At, BodyError, Called, Tree, Value, WaitFor};
+use super::tree::{BodyError, Called, Tree, Value, WaitFor};
 use crate::state::{BoxError, Cause, Encoding, FailureKind, NodeFailure, Packing, Payload, StepRef, is_permanent};
 
 /// An attempt that has its permit and may begin.
@@ -111,9 +111,9 @@ impl Attempt {
             return self.end(result);
         }
         let entered = self.span.enter();
-        let mut body = Caught::new(&*self.tree, self.cx.at(), &self.cx);
-        let result = match body.poll(&mut Context::from_waker(Waker::noop()), Body::take) {
-            Poll::Ready(result) => result.map_err(|error| *error),
+        let mut body = Caught::default();
+        let result = match self.poll(&mut body, &mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => result,
             Poll::Pending => Err(AttemptError::new(FailureKind::Error, "a blocking node waited".to_owned())),
         };
         drop((body, entered));
@@ -121,7 +121,8 @@ impl Attempt {
     }
 
     async fn body(&self, is_wanted: impl Fn() -> bool) -> Result<Value, AttemptError> {
-        let body = Caught::new(&*self.tree, self.cx.at(), &self.cx).run();
+        let mut caught = Caught::default();
+        let body = poll_fn(|task| self.poll(&mut caught, task));
         if let Some(cost) = &self.cost {
             return cost.of(body).await;
         }
@@ -141,6 +142,11 @@ impl Attempt {
             }
         });
         result
+    }
+
+    fn poll<'a>(&'a self, body: &mut Caught<'a>, task: &mut Context<'_>) -> Poll<Result<Value, AttemptError>> {
+        let start = || self.tree.start(self.cx.at(), &self.cx);
+        body.poll(task, start, Body::take).map_err(|error| *error)
     }
 
     fn end(self, result: Result<Value, AttemptError>) -> AttemptEnd {
@@ -211,49 +217,37 @@ fn said(tree: &dyn Tree, cx: &NodeContext) -> Result<BodyError, AttemptError> {
 
 /// A body whose panics are caught, also those of its destructors. It is made at the first poll, so that a panic in an
 /// argument is one of the step.
-pub(super) struct Caught<'a> {
-    tree: &'a dyn Tree,
-    at: At<'a>,
-    cx: &'a NodeContext,
-    body: Option<Body<'a>>,
-}
+#[derive(Default)]
+pub(super) struct Caught<'a>(Option<Body<'a>>);
 
 impl<'a> Caught<'a> {
-    pub(super) fn new(tree: &'a dyn Tree, at: At<'a>, cx: &'a NodeContext) -> Self {
-        Self { tree, at, cx, body: None }
-    }
-
-    /// Runs the body as far as it goes; `end` has the one that has ended well.
+    /// Runs the body, which `start` makes if it has not begun, as far as it goes; `end` has the one that has ended well.
     #[inline]
     pub(super) fn poll<T>(
         &mut self,
         task: &mut Context<'_>,
+        start: impl FnOnce() -> Body<'a>,
         end: impl FnOnce(&mut Body<'a>) -> T,
     ) -> Poll<Result<T, Box<AttemptError>>> {
         let polled = catch(|| {
-            let body = self.body.get_or_insert_with(|| self.tree.start(self.at, self.cx));
+            let body = self.0.get_or_insert_with(start);
             let ran = ready!(body.poll_run(task));
             let ended = ran.map(|()| end(body)).map_err(|failed| Box::new(AttemptError::from_body(*failed)));
             // What the body still holds is dropped here, where a panic in a destructor is one of the step too.
-            self.body = None;
+            self.0 = None;
             Poll::Ready(ended)
         });
         polled.unwrap_or_else(|panic| {
             // A body that panicked may panic again in a destructor; its first message is the one to report.
-            discard(self.body.take());
+            discard(self.0.take());
             Poll::Ready(Err(Box::new(AttemptError::new(FailureKind::Panic, panic))))
         })
-    }
-
-    /// Runs the body to its end.
-    async fn run(mut self) -> Result<Value, AttemptError> {
-        poll_fn(|task| self.poll(task, Body::take)).await.map_err(|error| *error)
     }
 }
 
 impl Drop for Caught<'_> {
     fn drop(&mut self) {
-        if let Some(body) = self.body.take() {
+        if let Some(body) = self.0.take() {
             discard(body);
         }
     }

@@ -62,7 +62,7 @@ impl<'r> Begun<'r> {
         loose: impl FnOnce(Done) -> T,
     ) -> Poll<Result<T, Box<AttemptError>>> {
         match self {
-            Self::Borrows(body) => body.poll(task, end),
+            Self::Borrows(body) => body.poll(task, || unreachable!("it has begun"), end),
             Self::Owns(attempt) => attempt.as_mut().poll(task).map(|end| end.result.map(loose).map_err(Box::new)),
         }
     }
@@ -150,8 +150,8 @@ impl<'r> Light<'r> {
         let (ground, at) = (self.ground, self.at(cell, local));
         let (begun, result) = match at {
             Some(at) if !ground.tree.asks(local) => {
-                let mut body = Caught::new(&*ground.tree, at, &ground.cx);
-                match body.poll(task, |body| body.give(ground.tree.place(at))) {
+                let (mut body, tree) = (Caught::default(), &*ground.tree);
+                match body.poll(task, || tree.start(at, &ground.cx), |body| body.give(tree.place(at))) {
                     Poll::Ready(Ok(())) => {
                         if let Some(start) = start {
                             self.table.cost(local).observe(start.elapsed());
