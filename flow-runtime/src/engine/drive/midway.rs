@@ -39,8 +39,9 @@ impl Driver {
         joined.into_iter().for_each(|step| driver.values.set_filled(&driver.data, step));
         driver.running.extend(running);
         driver.schedule = Schedule::new(&driver.data);
-        let running = &driver.running;
-        driver.schedule.ready.retain(|step| !running.contains_key(step));
+        // What is under way, and what has just failed, begins no second time.
+        let (running, ended) = (&driver.running, failed.as_ref().map(|(step, ..)| *step));
+        driver.schedule.ready.retain(|step| !running.contains_key(step) && Some(*step) != ended);
         driver.is_restored = true;
         if let Some(panic) = no_output {
             driver.output_failure = Some(AttemptError::new(FailureKind::Panic, panic).to_failure(OUTPUT.to_owned(), 0));
