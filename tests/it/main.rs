@@ -18,6 +18,7 @@ mod held;
 mod hygiene;
 mod kit;
 mod large_outputs;
+mod light;
 mod moving;
 mod recorder;
 mod requests;

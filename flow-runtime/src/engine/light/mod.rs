@@ -12,12 +12,12 @@ mod table;
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
 use self::attempts::{End, InFlight};
 use self::over::Why;
@@ -30,7 +30,6 @@ use super::drive::{Channel, Drove, Message, Permit, Setup};
 use super::error::RunError;
 use super::place::Place;
 use super::position::Position;
-use super::shared::Stop;
 use super::tasks::Task;
 use super::tree::{At, Choice, Tree};
 use crate::observe::spans;
@@ -42,14 +41,13 @@ const TURN: u32 = 32;
 
 /// Whether a run of this engine may be light.
 pub(crate) fn is_possible(setup: &Setup) -> bool {
-    let is_alone = setup.engine.observers.is_empty() && setup.engine.layers.is_empty() && !spans::are_seen();
-    is_alone && *setup.stop.borrow() == Stop::No
+    setup.engine.observers.is_empty() && setup.engine.layers.is_empty() && !spans::are_seen()
 }
 
 /// Runs a workflow to its end. Its output is put there, unless the run was none of these to its end and the driver has
 /// it.
 pub(crate) async fn run(
-    mut setup: Setup,
+    setup: Setup,
     plan: Arc<Plan>,
     table: &Table,
     into: &dyn Place,
@@ -57,19 +55,25 @@ pub(crate) async fn run(
     let shared = RunShared::without_record(&setup, plan);
     let ground = Ground::new(setup.tree.clone(), shared, table);
     let mut light = Light::new(&ground, table, setup.engine.permits.clone());
-    let ended = match light.go(&mut setup.stop).await {
+    let ended = match light.go().await {
         Ok(()) => light.end(into).map_err(Why::NoOutput),
         Err(why) => Err(why),
     };
-    let drove = match ended {
-        Ok(()) => Ok(None),
-        // On its own, so that the future of a run that stays light is small.
-        Err(why) => Box::pin(light.hand_over(setup, why)).await.map(Some),
-    };
-    drop(light);
     // The values of the run go here, and whatever their destructors do, the run has ended as it has.
-    discard(ground);
-    drove
+    match ended {
+        Ok(()) => {
+            drop(light);
+            discard((ground, setup));
+            Ok(None)
+        }
+        Err(why) => {
+            // On its own, so that the future of a run that stays light is small.
+            let drove = Box::pin(light.hand_over(setup, why)).await;
+            drop(light);
+            discard(ground);
+            drove.map(Some)
+        }
+    }
 }
 
 /// What bodies borrow.
@@ -135,14 +139,14 @@ impl<'r> Light<'r> {
     }
 
     /// Goes on until all steps have ended, or something else happens.
-    async fn go(&mut self, stop: &mut watch::Receiver<Stop>) -> Result<(), Why> {
+    async fn go(&mut self) -> Result<(), Why> {
         loop {
             match poll_fn(|task| Poll::Ready(self.advance(task))).await? {
                 Rest::Ended => return Ok(()),
                 Rest::Yields => tokio::task::coop::consume_budget().await,
                 Rest::Waits => {
                     self.permit = None;
-                    self.wait(stop).await?;
+                    self.wait().await?;
                 }
             }
         }
@@ -290,8 +294,7 @@ impl<'r> Light<'r> {
     }
 
     /// Waits until something happens, and takes in all that has.
-    async fn wait(&mut self, stop: &mut watch::Receiver<Stop>) -> Result<(), Why> {
-        let mut stopped = pin!(stop.changed());
+    async fn wait(&mut self) -> Result<(), Why> {
         poll_fn(|task| {
             let mut happened = false;
             while let Some(end) = self.next_end(task) {
@@ -304,9 +307,6 @@ impl<'r> Light<'r> {
                 && let Poll::Ready(permit) = wanted.as_mut().poll(task)
             {
                 (self.wanted, self.permit, happened) = (None, permit, true);
-            }
-            if stopped.as_mut().poll(task).is_ready() {
-                return Poll::Ready(Err(Why::Stops));
             }
             if happened { Poll::Ready(Ok(())) } else { Poll::Pending }
         })

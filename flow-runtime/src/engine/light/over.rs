@@ -25,8 +25,6 @@ pub(super) enum Why {
     Failed(Cell, u32, Box<AttemptError>),
     /// The output could not be made, because of this panic.
     NoOutput(String),
-    /// The engine shuts down.
-    Stops,
 }
 
 impl Light<'_> {
@@ -45,7 +43,6 @@ impl Light<'_> {
         let (failed, no_output) = match why {
             Why::Failed(cell, number, error) => (Some((self.state.step(cell), number, *error)), None),
             Why::NoOutput(panic) => (None, Some(panic)),
-            Why::Stops => (None, None),
         };
         let channel = self.channel.take().unwrap_or_else(mpsc::unbounded_channel);
         let outbox = channel.0.clone();

@@ -1,0 +1,181 @@
+//! What is under way when a light run is handed over, and how it ends.
+
+use super::*;
+
+struct Dropped(World, &'static str);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.note(self.1);
+    }
+}
+
+/// Takes no context, so it borrows what it needs from the run.
+#[node]
+async fn works(#[state] world: &World) -> u32 {
+    let dropped = Dropped(world.clone(), "works was dropped");
+    world.wait().await;
+    std::mem::forget(dropped);
+    world.note("works has ended");
+    1
+}
+
+#[node(pure)]
+async fn computes(#[state] world: &World) -> u32 {
+    let _dropped = Dropped(world.clone(), "computes was dropped");
+    world.wait().await;
+    world.note("computes has ended");
+    1
+}
+
+#[node]
+async fn listens(#[state] world: &World, cx: &NodeContext) -> u32 {
+    world.note(format!("listens {}", cx.is_cancelled()));
+    cx.cancelled().await;
+    world.note(format!("listens {}", cx.is_cancelled()));
+    1
+}
+
+/// Fails when the others are under way.
+#[node]
+async fn fails(#[state] world: &World, others: u32) -> Result<u32, String> {
+    world.waiting(others).await;
+    Err("no".to_owned())
+}
+
+#[node(retry(times = 3, backoff = "1ms..1ms"))]
+async fn fails_twice(#[state] world: &World, others: u32, cx: &NodeContext) -> Result<u32, String> {
+    world.waiting(others).await;
+    if cx.attempt() < 3 { Err("no".to_owned()) } else { Ok(cx.attempt()) }
+}
+
+#[node]
+async fn starts(x: u32) -> u32 {
+    x
+}
+
+#[node]
+async fn adds(#[state] world: &World, a: u32, b: u32) -> u32 {
+    world.note("adds");
+    a + b
+}
+
+workflow! {
+    fn beside_a_failure() -> u32 {
+        let one = works();
+        let other = computes();
+        let third = listens();
+        let bad = fails(2);
+        let sum = adds(one, bad);
+        sum + other + third
+    }
+}
+
+#[tokio::test]
+async fn b16_b20_what_runs_beside_a_failure_ends_within_the_grace() {
+    let world = World::default();
+    let engine = light(&world);
+    // Twice: nobody knows at first what the bodies cost, and later that they do not begin in tasks of their own.
+    for _ in 0..2 {
+        let run = beside_a_failure().run_ephemeral(&engine);
+        let opens = async {
+            world.waiting(2).await;
+            while world.0.log.lock().unwrap().len() < 3 {
+                tokio::task::yield_now().await;
+            }
+            world.open(1);
+        };
+        let (error, ()) = soon(async { tokio::join!(run, opens) }).await;
+        let failed: Vec<String> = error.unwrap_err().failures().iter().map(|one| one.failure.step.clone()).collect();
+        assert_eq!(failed, ["bad"]);
+        world.0.now.store(0, Ordering::SeqCst);
+        assert_eq!(world.noted(), ["computes was dropped", "listens false", "listens true", "works has ended"]);
+    }
+}
+
+workflow! {
+    fn retries_beside_others(first: u32) -> u32 {
+        let begun = starts(first);
+        #[after(begun)] let one = works();
+        #[after(begun)] let again = fails_twice(1);
+        adds(one, again)
+    }
+}
+
+#[tokio::test]
+async fn b14_a_retry_does_not_wait_for_what_runs_beside_it() {
+    let world = World::default();
+    let engine = light(&world);
+    for _ in 0..3 {
+        let run = retries_beside_others(1).run_ephemeral(&engine);
+        let (done, ()) = soon(async {
+            tokio::join!(run, async {
+                world.waiting(1).await;
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                world.open(1);
+            })
+        })
+        .await;
+        assert_eq!(done.unwrap(), 4);
+        assert_eq!(world.noted(), ["adds", "works has ended"]);
+    }
+}
+
+workflow! {
+    fn waits_for_what_is_around(xs: Vec<u32>) -> Vec<u32> {
+        let slow = works();
+        let all = for x in xs {
+            let y = starts(x);
+            let sum = if y > 1 { adds(y, slow) } else { starts(7) };
+            sum
+        };
+        all
+    }
+}
+
+#[tokio::test]
+async fn b01_a_step_in_a_region_waits_for_one_around_it() {
+    let world = World::default();
+    let run = waits_for_what_is_around(vec![1, 2, 3]).run_ephemeral(&light(&world));
+    let (done, ()) = soon(async {
+        tokio::join!(run, async {
+            world.waiting(1).await;
+            assert_eq!(world.noted(), Vec::<String>::new());
+            world.open(1);
+        })
+    })
+    .await;
+    assert_eq!(done.unwrap(), [7, 3, 4]);
+}
+
+/// Whose drop panics.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Bomb(bool);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(!self.0, "dropped");
+    }
+}
+
+#[node]
+async fn makes(armed: bool) -> Bomb {
+    Bomb(armed)
+}
+
+#[node]
+async fn looks(bomb: &Bomb) -> bool {
+    bomb.0
+}
+
+workflow! {
+    fn handles(armed: bool) -> bool {
+        let bomb = makes(armed);
+        looks(bomb)
+    }
+}
+
+#[tokio::test]
+async fn b17_a_value_whose_drop_panics_changes_nothing() {
+    assert!(handles(true).run_ephemeral(&Engine::ephemeral().build()).await.unwrap());
+}
