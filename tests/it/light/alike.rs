@@ -135,6 +135,48 @@ proptest! {
     }
 }
 
+workflow! {
+    /// One order only, and values of regions that are used before and behind what may fail.
+    fn in_a_row(xs: Vec<u64>, bad: Bad) -> u64 {
+        let rows = for x in xs { pauses(x) };
+        let total = sum(rows);
+        let part = if bad.is_even(total) { check(total, bad.check) } else { bad.half(total) };
+        let behind = again(part, bad.again);
+        let nothing = for x in xs[..0] { pauses(x) };
+        #[after(behind)] let more = sum(rows);
+        #[catch] let caught = check(more + part, bad.check);
+        #[after(caught)] let rest = sum(nothing);
+        bad.all(rest + more, &caught)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn b02_b15_b17_one_thing_that_goes_wrong_is_told_alike() {
+    let fine = Bad { check: 99, again: 99, breaks: 99, head: 99, expression: 99, output: 99 };
+    let ways = [
+        fine,
+        Bad { check: 6, ..fine },
+        Bad { check: 12, ..fine },
+        Bad { again: 6, ..fine },
+        Bad { head: 6, ..fine },
+        Bad { output: 6, ..fine },
+        Bad { again: 6, output: 6, ..fine },
+        Bad { check: 12, output: 6, ..fine },
+        Bad { expression: 5, ..fine },
+        Bad { again: 2, expression: 99, ..fine },
+    ];
+    for bad in ways {
+        let xs = if bad.expression == 5 || bad.again == 2 { vec![0, 1, 1] } else { vec![0, 1, 2] };
+        let run = async |world: World, engine: Ephemeral<World>| {
+            let ended = soon(in_a_row(xs.clone(), bad).run_ephemeral(&engine)).await;
+            (ended.map_err(|error| format!("{error:#}")), world.noted())
+        };
+        let (one, other) = (World::default(), World::default());
+        let ended = run(one.clone(), light(&one)).await;
+        assert_eq!(ended, run(other.clone(), observed(&other)).await, "{bad:?}");
+    }
+}
+
 /// A chain, so that there is one order only.
 fn one_after_another(bad: u32, panics: bool) -> Graph<u64> {
     let mut graph = Graph::new("chain");
