@@ -67,9 +67,6 @@ impl Driver {
     }
 
     fn finish_completed(&mut self) -> Result<Option<End>, RunError> {
-        if self.output_failure.is_some() {
-            return self.stop(RollbackCause::Failure);
-        }
         let (value, output) = match self.evaluate_output()? {
             Ok(output) => output,
             Err(error) => {

@@ -8,9 +8,7 @@ use super::{Channel, Driver, Running, Setup};
 use crate::engine::attempt::{AttemptEnd, AttemptError};
 use crate::engine::context::RunShared;
 use crate::engine::decide::Schedule;
-use crate::state::{Event, FailureKind, Payload, RunCreated, StepRef, WorkflowData, WorkflowId};
-
-use super::OUTPUT;
+use crate::state::{Event, Payload, RunCreated, StepRef, WorkflowData, WorkflowId};
 
 /// A run in the middle.
 pub(crate) struct Midway {
@@ -23,14 +21,12 @@ pub(crate) struct Midway {
     pub(crate) running: Vec<(StepRef, Running)>,
     /// An attempt that has failed, with its number; 0 for a head.
     pub(crate) failed: Option<(StepRef, u32, AttemptError)>,
-    /// The panic by which the output could not be made.
-    pub(crate) no_output: Option<String>,
 }
 
 impl Driver {
     /// A driver that goes on from there.
     pub(crate) fn take_over(setup: Setup, midway: Midway) -> Self {
-        let Midway { shared, channel, events, joined, running, failed, no_output } = midway;
+        let Midway { shared, channel, events, joined, running, failed } = midway;
         let plan = shared.plan.clone();
         let created = RunCreated::new(WorkflowId::ephemeral(), plan.clone(), Payload::empty());
         let data = WorkflowData::new(fastrand::u64(1..), &created, setup.engine.clock.now());
@@ -43,9 +39,6 @@ impl Driver {
         let (running, ended) = (&driver.running, failed.as_ref().map(|(step, ..)| *step));
         driver.schedule.ready.retain(|step| !running.contains_key(step) && Some(*step) != ended);
         driver.is_restored = true;
-        if let Some(panic) = no_output {
-            driver.output_failure = Some(AttemptError::new(FailureKind::Panic, panic).to_failure(OUTPUT.to_owned(), 0));
-        }
         match failed {
             Some((step, 0, error)) => driver.fail(step, 0, error),
             Some((step, number, error)) => driver.take_end(AttemptEnd { step, number, result: Err(error) }),

@@ -136,11 +136,11 @@ impl<'r> Light<'r> {
         round: u32,
         task: &mut Context<'_>,
     ) -> Result<(), Why> {
+        self.state.begin(cell);
         if let Err(panic) = self.fill_used(cell, local) {
             return Err(Why::Failed(cell, 1, Box::new(AttemptError::new(FailureKind::Panic, panic))));
         }
         let is_alone = self.is_alone();
-        self.state.begin(cell);
         if !is_alone && !self.table.is_cheap(local) {
             self.hand_to_others(cell, permit);
             return Ok(());
@@ -157,7 +157,7 @@ impl<'r> Light<'r> {
                             self.table.cost(local).observe(start.elapsed());
                         }
                         self.permit = Some(permit);
-                        self.complete(cell);
+                        self.state.complete(cell);
                         return Ok(());
                     }
                     Poll::Ready(Err(error)) => return Err(Why::Failed(cell, 1, error)),
@@ -193,7 +193,7 @@ impl<'r> Light<'r> {
             }
             Err(error) => return Err(Why::Failed(cell, 1, error)),
         }
-        self.complete(cell);
+        self.state.complete(cell);
         Ok(())
     }
 

@@ -56,7 +56,7 @@ pub(crate) async fn run(
     let ground = Ground::new(setup.tree.clone(), shared, table);
     let mut light = Light::new(&ground, table, setup.engine.permits.clone());
     let ended = match light.go().await {
-        Ok(()) => light.end(into).map_err(Why::NoOutput),
+        Ok(()) => light.end(into).map_err(|_| Why::NoOutput),
         Err(why) => Err(why),
     };
     // The values of the run go here, and whatever their destructors do, the run has ended as it has.
@@ -250,19 +250,8 @@ impl<'r> Light<'r> {
             }
         }
         self.in_place(cell, |tree, at| tree.open(at, choice));
-        if !self.state.open(cell, region, items) {
-            self.complete(cell);
-        }
+        self.state.open(cell, region, items);
         Ok(())
-    }
-
-    /// Takes in that a step has its value, and that the regions have ended that end by that.
-    #[inline]
-    fn complete(&mut self, cell: Cell) {
-        let mut ended = Some(cell);
-        while let Some(cell) = ended {
-            ended = self.state.complete(cell);
-        }
     }
 
     /// Makes the values that this step uses and that are made of those of regions; else gives the message of a panic.
@@ -276,11 +265,13 @@ impl<'r> Light<'r> {
         if self.state.is_joined(cell) {
             return Ok(());
         }
-        let of_regions = |&(_, region): &(Cell, u32)| !self.table.tails[region as usize].is_empty();
-        let regions: Vec<(Cell, u32)> = self.state.regions(cell).take_while(of_regions).collect();
-        for (first, region) in regions {
-            let first_local = self.plan().region(region).first;
-            self.table.tails[region as usize].iter().try_for_each(|&step| self.join(first + step - first_local))?;
+        for instance in self.state.regions(cell) {
+            let region = self.state.region(instance);
+            if self.table.tails[region as usize].is_empty() {
+                break;
+            }
+            let tail = &self.table.tails[region as usize];
+            tail.iter().try_for_each(|&step| self.join(self.state.used_in(instance, step)))?;
         }
         self.in_place(cell, |tree, at| catch(|| tree.join(at)))?;
         self.state.join(cell);
@@ -289,7 +280,7 @@ impl<'r> Light<'r> {
 
     /// Puts the output of the workflow where it is wanted.
     fn end(&mut self, into: &dyn Place) -> Result<(), String> {
-        self.table.tails[0].iter().try_for_each(|&step| self.join(step - self.plan().region(0).first))?;
+        self.table.tails[0].iter().try_for_each(|&step| self.join(self.state.used_in(0, step)))?;
         catch(|| self.ground.tree.end(into))
     }
 

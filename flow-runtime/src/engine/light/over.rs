@@ -23,8 +23,8 @@ use crate::state::{CompletedBy, Event, Payload, Phase, RegionKind, StepRef};
 pub(super) enum Why {
     /// This attempt of a step failed; 0 for a head.
     Failed(Cell, u32, Box<AttemptError>),
-    /// The output could not be made, because of this panic.
-    NoOutput(String),
+    /// The output could not be made. It is tried again, and fails as it did.
+    NoOutput,
 }
 
 impl Light<'_> {
@@ -40,15 +40,14 @@ impl Light<'_> {
         for (cell, task) in std::mem::take(&mut self.beside) {
             running.push((self.state.step(cell), Running::new(1, task)));
         }
-        let (failed, no_output) = match why {
-            Why::Failed(cell, number, error) => (Some((self.state.step(cell), number, *error)), None),
-            Why::NoOutput(panic) => (None, Some(panic)),
+        let failed = match why {
+            Why::Failed(cell, number, error) => Some((self.state.step(cell), number, *error)),
+            Why::NoOutput => None,
         };
         let channel = self.channel.take().unwrap_or_else(mpsc::unbounded_channel);
         let outbox = channel.0.clone();
         let shared = self.ground.shared.clone();
-        let midway =
-            Midway { shared, channel, events: self.history(), joined: self.joined(), running, failed, no_output };
+        let midway = Midway { shared, channel, events: self.history(), joined: self.joined(), running, failed };
         self.permit = None;
         let mut drive = pin!(Driver::take_over(setup, midway).drive());
         poll_fn(|task| {
@@ -69,7 +68,7 @@ impl Light<'_> {
         let mut events = Vec::new();
         let mut first_instance = 1;
         while let Some((opener, region)) = self.state.opener(first_instance) {
-            let (step, len) = (self.state.step(opener), self.state.regions(opener).count() as u32);
+            let (step, len) = (self.state.step(opener), self.state.regions(opener).len() as u32);
             let kind = match &self.plan().step(step.local).kind {
                 StepKind::Branch { arms } => {
                     let index = arms.iter().position(|&arm| arm == region).unwrap_or_default() as u32;
@@ -88,7 +87,7 @@ impl Light<'_> {
                     let (payload, data, by) = (Payload::empty(), Vec::new(), CompletedBy::Body);
                     events.push(Event::StepCompleted { step, attempt: 1, payload, data, by });
                 }
-            } else if self.state.regions(cell).next().is_none() {
+            } else if self.state.regions(cell).is_empty() {
                 events.push(Event::RegionOpened { step, first_instance, kind: RegionKind::Items(0) });
             }
         }

@@ -20,11 +20,21 @@ pub(super) struct State<'r> {
     root: Instance,
     /// The regions opened in it; the first is number 1.
     instances: Vec<Instance>,
-    /// Steps that wait for a step of a region around theirs.
-    waiters: HashMap<Cell, Vec<Cell>>,
+    /// Who waits for a step of a region around.
+    waiters: HashMap<Cell, Vec<Waiter>>,
+    /// Steps that have ended because a region has, and that of which is not told yet.
+    ended: Vec<Cell>,
     /// The queue of steps that wait for nothing; it goes through their cells.
     front: Cell,
     back: Cell,
+}
+
+/// Who waits for a step of a region around.
+enum Waiter {
+    /// A step that uses it.
+    Step(Cell),
+    /// A region whose value is made of it.
+    Region(u32),
 }
 
 struct StepCell {
@@ -62,7 +72,7 @@ pub(super) struct Instance {
     pub(super) item: u32,
     /// Where its steps begin.
     first: Cell,
-    /// How many of them have not ended.
+    /// How many of them have not ended, and of those around of which its value is made.
     open: u32,
     /// How many fan-outs are around its steps.
     pub(super) depth: u32,
@@ -76,7 +86,17 @@ impl<'r> State<'r> {
         let len = plan.region(0).len;
         let root = Instance { region: 0, opener: NONE, item: 0, first: 0, open: len, depth: 0, each: 0 };
         let (cells, instances) = (Vec::with_capacity(len as usize), Vec::new());
-        let mut state = Self { plan, table, cells, root, instances, waiters: HashMap::new(), front: NONE, back: NONE };
+        let mut state = Self {
+            plan,
+            table,
+            cells,
+            root,
+            instances,
+            waiters: HashMap::new(),
+            ended: Vec::new(),
+            front: NONE,
+            back: NONE,
+        };
         state.add_cells(0, 0);
         state.activate(0);
         state
@@ -96,8 +116,17 @@ impl<'r> State<'r> {
         self.cells[cell as usize].instance == 0
     }
 
+    /// What a region is in the plan.
+    pub(super) fn region(&self, instance: u32) -> u32 {
+        self.numbered(instance).region
+    }
+
     fn numbered(&self, instance: u32) -> &Instance {
         if instance == 0 { &self.root } else { &self.instances[instance as usize - 1] }
+    }
+
+    fn numbered_mut(&mut self, instance: u32) -> &mut Instance {
+        if instance == 0 { &mut self.root } else { &mut self.instances[instance as usize - 1] }
     }
 
     /// How many instances there are.
@@ -147,21 +176,26 @@ impl<'r> State<'r> {
         instance.item
     }
 
-    /// Where the step stands that another one uses, which is beside it or in a region around it.
+    /// Where the step stands that one uses which is beside it or in a region inside its own.
     pub(super) fn used(&self, cell: Cell, local: u32) -> Cell {
+        self.used_in(self.cells[cell as usize].instance, local)
+    }
+
+    /// The same for what is used in this region.
+    pub(super) fn used_in(&self, instance: u32, local: u32) -> Cell {
         let region = self.plan.step(local).region;
-        let mut instance = self.instance(cell);
+        let mut instance = self.numbered(instance);
         while instance.region != region {
             instance = self.instance(instance.opener);
         }
         instance.first + local - self.plan.region(region).first
     }
 
-    /// The regions that a step has opened, as their first steps and by what they are in the plan.
-    pub(super) fn regions(&self, cell: Cell) -> impl Iterator<Item = (Cell, u32)> {
-        let opened = self.cells[cell as usize].opened.min(self.instances()) as usize - 1;
-        let own = self.instances[opened..].iter().take_while(move |instance| instance.opener == cell);
-        own.map(|instance| (instance.first, instance.region))
+    /// The regions that a step has opened.
+    pub(super) fn regions(&self, cell: Cell) -> std::ops::Range<u32> {
+        let opened = self.cells[cell as usize].opened.min(self.instances());
+        let own = self.instances[opened as usize - 1..].iter().take_while(|instance| instance.opener == cell);
+        opened..opened + own.count() as u32
     }
 
     /// Whether the value is there that is made of those of a step's regions.
@@ -217,8 +251,8 @@ impl<'r> State<'r> {
         self.cells[cell as usize].status = Status::Running;
     }
 
-    /// Opens this region so many times. Gives whether there is anything in it to wait for.
-    pub(super) fn open(&mut self, cell: Cell, region: u32, items: Option<u32>) -> bool {
+    /// Opens this region so many times.
+    pub(super) fn open(&mut self, cell: Cell, region: u32, items: Option<u32>) {
         let (count, len) = (items.unwrap_or(1), self.plan.region(region).len);
         let (around, local) = (self.instance(cell), self.local(cell));
         let (depth, each) = if items.is_some() { (around.depth + 1, local) } else { (around.depth, around.each) };
@@ -232,8 +266,13 @@ impl<'r> State<'r> {
             self.instances.push(Instance { region, opener: cell, item, first, open: len, depth, each });
             self.add_cells(instance, region);
             self.activate(instance);
+            if self.numbered(instance).open == 0 {
+                self.cells[cell as usize].count -= 1;
+            }
         }
-        count > 0 && len > 0
+        if self.cells[cell as usize].count == 0 {
+            self.complete(cell);
+        }
     }
 
     fn add_cells(&mut self, instance: u32, region: u32) {
@@ -254,22 +293,30 @@ impl<'r> State<'r> {
         let &Instance { region, first, .. } = self.numbered(instance);
         for (cell, local) in (first..).zip(self.plan.region(region).locals()) {
             for &outer in &*self.table.steps[local as usize].outer {
-                self.wait_for(cell, outer);
+                if self.wait_for(instance, outer, Waiter::Step(cell)) {
+                    self.cells[cell as usize].count += 1;
+                }
             }
             if self.cells[cell as usize].count == 0 {
                 self.enqueue(cell, local);
             }
         }
+        for &outer in &*self.table.outer_tails[region as usize] {
+            if self.wait_for(instance, outer, Waiter::Region(instance)) {
+                self.numbered_mut(instance).open += 1;
+            }
+        }
     }
 
-    /// Lets a step wait for one of a region around its own, unless that has ended.
-    fn wait_for(&mut self, cell: Cell, outer: u32) {
-        let outer = self.used(cell, outer);
-        if self.cells[outer as usize].status != Status::Completed {
-            self.cells[cell as usize].count += 1;
+    /// Lets somebody in this region wait for a step around it. Gives whether that has not ended.
+    fn wait_for(&mut self, instance: u32, outer: u32, waiter: Waiter) -> bool {
+        let outer = self.used_in(instance, outer);
+        let has_ended = self.cells[outer as usize].status == Status::Completed;
+        if !has_ended {
             self.cells[outer as usize].has_waiters = true;
-            self.waiters.entry(outer).or_default().push(cell);
+            self.waiters.entry(outer).or_default().push(waiter);
         }
+        !has_ended
     }
 
     #[inline]
@@ -292,20 +339,47 @@ impl<'r> State<'r> {
         }
     }
 
-    /// Takes in that a step has its output. Gives the step around it, if all its regions have ended by that.
+    /// Takes in that a step has its output, and that the regions have ended that end by that.
     #[inline]
-    pub(super) fn complete(&mut self, cell: Cell) -> Option<Cell> {
+    pub(super) fn complete(&mut self, cell: Cell) {
+        let mut next = Some(cell);
+        while let Some(cell) = next {
+            next = self.end(cell).or_else(|| self.ended.pop());
+        }
+    }
+
+    /// Takes in that a step has ended. Gives the step around it, if that ends by it.
+    #[inline]
+    fn end(&mut self, cell: Cell) -> Option<Cell> {
         let this = &mut self.cells[cell as usize];
         this.status = Status::Completed;
-        let (local, number, has_waiters) = (this.local, this.instance, this.has_waiters);
+        let (local, instance, has_waiters) = (this.local, this.instance, this.has_waiters);
         let table = self.table;
         for &next in &*table.steps[local as usize].next {
             self.met(cell + next - local);
         }
         if has_waiters {
-            self.waiters.remove(&cell).into_iter().flatten().for_each(|waiter| self.met(waiter));
+            self.tell_waiters(cell);
         }
-        let instance = if number == 0 { &mut self.root } else { &mut self.instances[number as usize - 1] };
+        self.close(instance)
+    }
+
+    fn tell_waiters(&mut self, cell: Cell) {
+        for waiter in self.waiters.remove(&cell).unwrap_or_default() {
+            match waiter {
+                Waiter::Step(cell) => self.met(cell),
+                Waiter::Region(instance) => {
+                    let around = self.close(instance);
+                    self.ended.extend(around);
+                }
+            }
+        }
+    }
+
+    /// Takes in that one thing less is open in a region. Gives the step that opened it, if that ends by it.
+    #[inline]
+    fn close(&mut self, instance: u32) -> Option<Cell> {
+        let instance = self.numbered_mut(instance);
         instance.open -= 1;
         if instance.open > 0 || instance.opener == NONE {
             return None;

@@ -20,6 +20,8 @@ pub(crate) struct Table {
     pub(super) steps: Box<[Known]>,
     /// For each region the branches and fan-outs of which its value is made.
     pub(super) tails: Box<[Box<[u32]>]>,
+    /// For each region the steps around it of which its value is made.
+    pub(super) outer_tails: Box<[Box<[u32]>]>,
     pub(super) has_each: bool,
     costs: Arc<[AtomicU32]>,
 }
@@ -47,10 +49,7 @@ impl Table {
     /// What is known of a workflow with this plan; `None` if something can happen in it beside that steps complete.
     pub(crate) fn of(plan: &Plan) -> Option<Self> {
         let (steps, regions) = (&plan.steps, &plan.regions);
-        // Else a region could have ended whose value cannot be made yet.
-        let has_value_at_end =
-            |(number, region): (u32, &Region)| region.tail.iter().all(|&step| plan.step(step).region == number);
-        if !steps.iter().all(is_light) || !(0..).zip(regions.iter()).all(has_value_at_end) {
+        if !steps.iter().all(is_light) {
             return None;
         }
         let of_regions = |used: &[u32]| used.iter().copied().filter(|&step| !is_call(plan.step(step))).collect();
@@ -64,9 +63,13 @@ impl Table {
                 uses: of_regions(&step.inputs),
             }
         };
+        let outer = |(number, region): (u32, &Region)| {
+            region.tail.iter().copied().filter(|&step| plan.step(step).region != number).collect()
+        };
         Some(Self {
             steps: steps.iter().map(known).collect(),
             tails: regions.iter().map(|region| of_regions(&region.tail)).collect(),
+            outer_tails: (0..).zip(regions.iter()).map(outer).collect(),
             has_each: plan.steps.iter().any(|step| matches!(step.kind, StepKind::Each { .. })),
             costs: plan.steps.iter().map(|_| AtomicU32::new(0)).collect(),
         })
