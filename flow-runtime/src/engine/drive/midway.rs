@@ -19,8 +19,23 @@ pub(crate) struct Midway {
     /// The branches and fan-outs that have their value.
     pub(crate) joined: Vec<StepRef>,
     pub(crate) running: Vec<(StepRef, Running)>,
-    /// An attempt that has failed, with its number; 0 for a head.
-    pub(crate) failed: Option<(StepRef, u32, AttemptError)>,
+    pub(crate) failed: Option<Failed>,
+}
+
+/// What has failed and was not taken in.
+pub(crate) enum Failed {
+    Attempt(AttemptEnd),
+    /// What a head says, or the values that a step uses at this attempt; 0 for a head.
+    Expression(StepRef, u32, AttemptError),
+}
+
+impl Failed {
+    fn step(&self) -> StepRef {
+        match self {
+            Self::Attempt(end) => end.step,
+            Self::Expression(step, ..) => *step,
+        }
+    }
 }
 
 impl Driver {
@@ -36,12 +51,12 @@ impl Driver {
         driver.running.extend(running);
         driver.schedule = Schedule::new(&driver.data);
         // What is under way, and what has just failed, begins no second time.
-        let (running, ended) = (&driver.running, failed.as_ref().map(|(step, ..)| *step));
+        let (running, ended) = (&driver.running, failed.as_ref().map(Failed::step));
         driver.schedule.ready.retain(|step| !running.contains_key(step) && Some(*step) != ended);
         driver.is_restored = true;
         match failed {
-            Some((step, 0, error)) => driver.fail(step, 0, error),
-            Some((step, number, error)) => driver.take_end(AttemptEnd { step, number, result: Err(error) }),
+            Some(Failed::Attempt(end)) => driver.take_end(end),
+            Some(Failed::Expression(step, number, error)) => driver.fail(step, number, error),
             None => {}
         }
         driver

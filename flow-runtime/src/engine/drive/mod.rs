@@ -50,7 +50,7 @@ pub(crate) use finish::OUTPUT;
 use gates::Gates;
 pub(crate) use gates::Permit;
 pub(crate) use heads::opened_kind;
-pub(crate) use midway::Midway;
+pub(crate) use midway::{Failed, Midway};
 pub(crate) use starts::Running;
 use starts::Start;
 use timers::{Timer, Timers, until};

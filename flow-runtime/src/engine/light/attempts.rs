@@ -138,7 +138,7 @@ impl<'r> Light<'r> {
     ) -> Result<(), Why> {
         self.state.begin(cell);
         if let Err(panic) = self.fill_used(cell, local) {
-            return Err(Why::Failed(cell, 1, Box::new(AttemptError::new(FailureKind::Panic, panic))));
+            return Err(Why::Broke(cell, 1, Box::new(AttemptError::new(FailureKind::Panic, panic))));
         }
         let is_alone = self.is_alone();
         if !is_alone && !self.table.is_cheap(local) {
@@ -160,7 +160,7 @@ impl<'r> Light<'r> {
                         self.state.complete(cell);
                         return Ok(());
                     }
-                    Poll::Ready(Err(error)) => return Err(Why::Failed(cell, 1, error)),
+                    Poll::Ready(Err(error)) => return Err(Why::Failed(cell, error)),
                     Poll::Pending => (Begun::Borrows(body), Poll::Pending),
                 }
             }
@@ -191,7 +191,7 @@ impl<'r> Light<'r> {
                 }
                 self.in_place(cell, |tree, at| tree.fill(at, done.value));
             }
-            Err(error) => return Err(Why::Failed(cell, 1, error)),
+            Err(error) => return Err(Why::Failed(cell, error)),
         }
         self.state.complete(cell);
         Ok(())

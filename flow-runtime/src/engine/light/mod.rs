@@ -230,7 +230,7 @@ impl<'r> Light<'r> {
 
     /// Evaluates the head of a branch or a fan-out, and opens what it says.
     fn open(&mut self, cell: Cell, local: u32) -> Result<(), Why> {
-        let failed = |error| Why::Failed(cell, 0, Box::new(error));
+        let failed = |error| Why::Broke(cell, 0, Box::new(error));
         let panicked = |panic| failed(AttemptError::new(FailureKind::Panic, panic));
         self.fill_used(cell, local).map_err(panicked)?;
         let choice = self.in_place(cell, |tree, at| catch(|| tree.choose(at))).map_err(panicked)?;

@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 
 use super::Light;
 use super::state::{Cell, Status};
-use crate::engine::attempt::AttemptError;
-use crate::engine::drive::{Driver, Drove, Message, Midway, Running, Setup};
+use crate::engine::attempt::{AttemptEnd, AttemptError};
+use crate::engine::drive::{Driver, Drove, Failed, Message, Midway, Running, Setup};
 use crate::engine::error::RunError;
 use crate::engine::tasks::Task;
 use crate::plan::StepKind;
@@ -21,8 +21,10 @@ use crate::state::{CompletedBy, Event, Payload, Phase, RegionKind, StepRef};
 
 /// Why a light run is none any more.
 pub(super) enum Why {
-    /// This attempt of a step failed; 0 for a head.
-    Failed(Cell, u32, Box<AttemptError>),
+    /// The first attempt of a step failed.
+    Failed(Cell, Box<AttemptError>),
+    /// A head could not be evaluated, or the values could not be made that a step uses at this attempt; 0 for a head.
+    Broke(Cell, u32, Box<AttemptError>),
     /// The output could not be made. It is tried again, and fails as it did.
     NoOutput,
 }
@@ -41,7 +43,11 @@ impl Light<'_> {
             running.push((self.state.step(cell), Running::new(1, task)));
         }
         let failed = match why {
-            Why::Failed(cell, number, error) => Some((self.state.step(cell), number, *error)),
+            Why::Failed(cell, error) => {
+                let result = Err(*error);
+                Some(Failed::Attempt(AttemptEnd { step: self.state.step(cell), number: 1, result }))
+            }
+            Why::Broke(cell, number, error) => Some(Failed::Expression(self.state.step(cell), number, *error)),
             Why::NoOutput => None,
         };
         let channel = self.channel.take().unwrap_or_else(mpsc::unbounded_channel);
