@@ -4,9 +4,9 @@ mod engines;
 
 use harness::case::Case;
 
-/// All cases. Those in memory come twice: on two threads and on one.
-pub fn cases() -> Vec<Case> {
+/// All cases. Those in memory come twice: on two threads and on one. The store of the cold start has so many runs.
+pub fn cases(stored_runs: u64) -> Vec<Case> {
     let in_memory = engines::in_memory();
     let one_thread: Vec<Case> = in_memory.iter().cloned().map(Case::on_one_thread).collect();
-    in_memory.into_iter().chain(one_thread).collect()
+    in_memory.into_iter().chain(one_thread).chain(engines::stored(stored_runs)).collect()
 }

@@ -47,9 +47,8 @@ impl Options {
 }
 
 fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.first().is_some_and(|word| ["serve", "sample"].contains(&word.as_str())) {
-        return harness::serve::main(flow_benches::cases(), None, &arguments);
+    if std::env::args().nth(1).is_some_and(|word| ["serve", "sample"].contains(&word.as_str())) {
+        return harness::serve::main(flow_benches::cases, None, std::env::args().skip(1));
     }
     measure_all(&Options::parse())
 }
@@ -57,7 +56,7 @@ fn main() -> Result<()> {
 fn measure_all(options: &Options) -> Result<()> {
     let effort = if options.quick { Effort::QUICK } else { Effort::FULL };
     let dir = tempfile::tempdir()?;
-    let mut programs = Programs::start(dir.path())?;
+    let mut programs = Programs::start(dir.path(), effort.stored_runs)?;
     let mut groups = Group::all(&programs.timed);
     groups.retain_mut(|group| options.wants(group));
     ensure!(!groups.is_empty(), "no case has such a shape and such an engine");

@@ -1,6 +1,6 @@
 //! Takes samples: the engines of a shape in turn, round after round, so that what disturbs the machine disturbs all.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
@@ -18,13 +18,25 @@ pub(crate) struct Effort {
     sample: Duration,
     /// How long all samples of one engine for one shape may take together, if that leaves the fewest.
     budget: Duration,
+    /// How many runs are stored before a cold start.
+    pub(crate) stored_runs: u64,
 }
 
 impl Effort {
-    pub(crate) const FULL: Self =
-        Self { rounds: 31, fewest: 5, sample: Duration::from_millis(30), budget: Duration::from_secs(4) };
-    pub(crate) const QUICK: Self =
-        Self { rounds: 5, fewest: 3, sample: Duration::from_millis(5), budget: Duration::from_millis(500) };
+    pub(crate) const FULL: Self = Self {
+        rounds: 31,
+        fewest: 5,
+        sample: Duration::from_millis(30),
+        budget: Duration::from_secs(4),
+        stored_runs: 100_000,
+    };
+    pub(crate) const QUICK: Self = Self {
+        rounds: 5,
+        fewest: 3,
+        sample: Duration::from_millis(5),
+        budget: Duration::from_millis(500),
+        stored_runs: 1_000,
+    };
 
     fn runs(&self, one: Duration) -> u64 {
         (self.sample.as_nanos() / one.as_nanos().max(1)).max(1) as u64
@@ -63,15 +75,19 @@ pub(crate) fn times(programs: &mut [Program], group: &mut Group, effort: &Effort
     }
 }
 
-/// How long one run takes once all is warm.
+/// How long one run takes once all is warm, with what it prepares.
 fn warm_up(program: &mut Program, case: &Measured, effort: &Effort) -> Result<Duration> {
-    let (first, _) = program.sample(case.number, 1)?;
-    if first > effort.sample {
-        return Ok(first);
+    let timed = |program: &mut Program, runs| {
+        let start = Instant::now();
+        program.sample(case.number, runs).map(|_| start.elapsed())
+    };
+    timed(program, 1)?;
+    let second = timed(program, 1)?;
+    if second > effort.sample {
+        return Ok(second);
     }
-    let runs = effort.runs(first);
-    let (took, _) = program.sample(case.number, runs)?;
-    Ok(took / runs as u32)
+    let runs = effort.runs(second);
+    Ok(timed(program, runs)? / runs as u32)
 }
 
 /// Counts allocations in the program that counts, once all is warm.

@@ -28,11 +28,12 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Starts them; what they store they store in this folder. Those that are not there are built.
-    pub(crate) fn start(dir: &Path) -> Result<Self> {
+    /// Starts them; what they store they store in this folder, for a cold start so many runs. Those that are not there are
+    /// built.
+    pub(crate) fn start(dir: &Path, stored_runs: u64) -> Result<Self> {
         let this = std::env::current_exe().context("this program does not know where it is")?;
-        let timed = vec![Program::start(this.clone(), dir)?];
-        let counting = Program::start(built("Cargo.toml", "counted", &this)?, dir)?;
+        let timed = vec![Program::start(this.clone(), dir, stored_runs)?];
+        let counting = Program::start(built("Cargo.toml", "counted", &this)?, dir, stored_runs)?;
         Ok(Self { timed, counting })
     }
 }
@@ -51,10 +52,11 @@ fn built(manifest: &str, program: &str, this: &Path) -> Result<PathBuf> {
 }
 
 impl Program {
-    fn start(path: PathBuf, dir: &Path) -> Result<Self> {
+    fn start(path: PathBuf, dir: &Path, stored_runs: u64) -> Result<Self> {
         let mut child = Command::new(&path)
             .arg("serve")
             .arg(dir)
+            .arg(stored_runs.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

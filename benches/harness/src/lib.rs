@@ -5,5 +5,7 @@
 //! sample after the other, so that engines take turns though they may live in several processes.
 
 pub mod case;
+pub mod gate;
 pub mod serve;
 pub mod shape;
+pub mod stored;

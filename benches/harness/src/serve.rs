@@ -53,17 +53,21 @@ pub enum Answer {
 /// How often memory has been asked for since the program began.
 pub type Allocations = fn() -> u64;
 
-/// Serves what the program's arguments ask for: `serve DIR` answers requests, `sample DIR CASE RUNS` takes one sample and
-/// ends, for tools that watch a whole process.
-pub fn main(cases: Vec<Case>, allocations: Option<Allocations>, arguments: &[String]) -> Result<()> {
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+/// Serves what the program's arguments ask for: `serve DIR RUNS` answers requests, `sample DIR RUNS CASE TIMES` takes one
+/// sample and ends, for tools that watch a whole process. What is stored is stored in the folder; the store of a cold start
+/// has so many runs.
+pub fn main(
+    cases: fn(u64) -> Vec<Case>,
+    allocations: Option<Allocations>,
+    arguments: impl Iterator<Item = String>,
+) -> Result<()> {
+    let words: Vec<String> = arguments.collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let server = |dir, runs: &str| Server::new(cases(runs.parse()?), allocations, Path::new(dir));
     match words[..] {
-        ["serve", dir] => Server::new(cases, allocations, Path::new(dir))?.answer_all(),
-        ["sample", dir, case, runs] => {
-            let (case, runs) = (case.parse()?, runs.parse()?);
-            Server::new(cases, allocations, Path::new(dir))?.sample(case, runs).map(drop)
-        }
-        _ => Err(anyhow!("`serve DIR` or `sample DIR CASE RUNS` was expected")),
+        ["serve", dir, runs] => server(dir, runs)?.answer_all(),
+        ["sample", dir, runs, case, times] => server(dir, runs)?.sample(case.parse()?, times.parse()?).map(drop),
+        _ => Err(anyhow!("`serve DIR RUNS` or `sample DIR RUNS CASE TIMES` was expected")),
     }
 }
 

@@ -15,6 +15,5 @@ fn allocations() -> u64 {
 }
 
 fn main() -> anyhow::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    harness::serve::main(flow_benches::cases(), Some(allocations), &arguments)
+    harness::serve::main(flow_benches::cases, Some(allocations), std::env::args().skip(1))
 }

@@ -1,6 +1,9 @@
 //! Flow, by its macros, as an application would use it.
 
+mod stored;
 mod workflows;
+
+pub(crate) use stored::stored;
 
 use flow_runtime::engine::Ephemeral;
 use flow_runtime::{Engine, RunError};

@@ -1,6 +1,7 @@
 //! The shapes as workflows. Local macros write out what is regular; what they write is what a user would.
 
 use flow_runtime::prelude::*;
+use harness::gate::Gate;
 use harness::shape;
 
 #[node]
@@ -24,17 +25,30 @@ async fn mixed(x1: u64, x2: u64, x3: u64, x4: u64, x5: u64, x6: u64, x7: u64, x8
     shape::mixed([x1, x2, x3, x4, x5, x6, x7, x8])
 }
 
-/// A chain: each step takes what the one before it gave.
+#[node]
+async fn gated(#[state] gate: &Gate, x: u64) -> u64 {
+    gate.pass().await;
+    shape::next(x)
+}
+
+#[node]
+async fn copied(text: &str) -> String {
+    text.to_owned()
+}
+
+/// A chain: each step takes what the one before it gave. The last runs a node of its own.
 macro_rules! chain {
-    ($name:ident($x:ident): $($step:ident)+) => { chain!(@ $name($x), $x, {} $($step)+); };
-    (@ $name:ident($x:ident), $before:ident, { $($lets:tt)* } $step:ident $($rest:ident)+) => {
-        chain!(@ $name($x), $step, { $($lets)* let $step = next($before); } $($rest)+);
+    ($name:ident($x:ident), at last $node:ident: $($step:ident)+) => {
+        chain!(@ $name($x), $node, $x, {} $($step)+);
     };
-    (@ $name:ident($x:ident), $before:ident, { $($lets:tt)* } $last:ident) => {
+    (@ $name:ident($x:ident), $node:ident, $before:ident, { $($lets:tt)* } $step:ident $($rest:ident)+) => {
+        chain!(@ $name($x), $node, $step, { $($lets)* let $step = next($before); } $($rest)+);
+    };
+    (@ $name:ident($x:ident), $node:ident, $before:ident, { $($lets:tt)* } $last:ident) => {
         workflow! {
             pub(super) fn $name($x: u64) -> u64 {
                 $($lets)*
-                let $last = next($before);
+                let $last = $node($before);
                 $last
             }
         }
@@ -117,7 +131,7 @@ macro_rules! straggler {
 }
 
 chain! {
-    chain_100(x):
+    chain_100(x), at last next:
     s1 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 s12 s13 s14 s15 s16 s17 s18 s19 s20
     s21 s22 s23 s24 s25 s26 s27 s28 s29 s30 s31 s32 s33 s34 s35 s36 s37 s38 s39 s40
     s41 s42 s43 s44 s45 s46 s47 s48 s49 s50 s51 s52 s53 s54 s55 s56 s57 s58 s59 s60
@@ -164,4 +178,35 @@ workflow! {
         let ys = for x in xs { next(x) };
         total(ys)
     }
+}
+
+workflow! {
+    pub(super) fn texts_10(text: String) -> String {
+        let s1 = copied(text);
+        let s2 = copied(s1);
+        let s3 = copied(s2);
+        let s4 = copied(s3);
+        let s5 = copied(s4);
+        let s6 = copied(s5);
+        let s7 = copied(s6);
+        let s8 = copied(s7);
+        let s9 = copied(s8);
+        copied(s9)
+    }
+
+    pub(super) fn one(x: u64) -> u64 { next(x) }
+
+    pub(super) fn waiting() -> u64 {
+        let word = wait_for::<u64>("word");
+        gated(word)
+    }
+}
+
+chain! {
+    resumed_100(x), at last gated:
+    s1 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 s12 s13 s14 s15 s16 s17 s18 s19 s20
+    s21 s22 s23 s24 s25 s26 s27 s28 s29 s30 s31 s32 s33 s34 s35 s36 s37 s38 s39 s40
+    s41 s42 s43 s44 s45 s46 s47 s48 s49 s50 s51 s52 s53 s54 s55 s56 s57 s58 s59 s60
+    s61 s62 s63 s64 s65 s66 s67 s68 s69 s70 s71 s72 s73 s74 s75 s76 s77 s78 s79 s80
+    s81 s82 s83 s84 s85 s86 s87 s88 s89 s90 s91 s92 s93 s94 s95 s96 s97 s98 s99 s100
 }
