@@ -37,13 +37,19 @@ struct Options {
 }
 
 impl Options {
+    fn wants_engine(&self, name: &str) -> bool {
+        begins(&self.engine, name)
+    }
+
     fn wants(&self, group: &mut Group) -> bool {
-        let begins = |prefixes: &[String], name: &str| {
-            prefixes.is_empty() || prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()))
-        };
-        group.cases.retain(|case| case.entry.is_limit || begins(&self.engine, &case.entry.engine));
+        group.cases.retain(|case| case.entry.is_limit || self.wants_engine(&case.entry.engine));
         begins(&self.only, &group.shape) && !group.cases.is_empty()
     }
+}
+
+/// Whether a name begins with one of these, if there are any.
+fn begins(prefixes: &[String], name: &str) -> bool {
+    prefixes.is_empty() || prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()))
 }
 
 fn main() -> Result<()> {
@@ -56,7 +62,7 @@ fn main() -> Result<()> {
 fn measure_all(options: &Options) -> Result<()> {
     let effort = if options.quick { Effort::QUICK } else { Effort::FULL };
     let dir = tempfile::tempdir()?;
-    let mut programs = Programs::start(dir.path(), effort.stored_runs)?;
+    let mut programs = Programs::start(dir.path(), effort.stored_runs, |engine| options.wants_engine(engine))?;
     let mut groups = Group::all(&programs.timed);
     groups.retain_mut(|group| options.wants(group));
     ensure!(!groups.is_empty(), "no case has such a shape and such an engine");

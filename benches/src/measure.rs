@@ -91,8 +91,9 @@ fn warm_up(program: &mut Program, case: &Measured, effort: &Effort) -> Result<Du
 }
 
 /// Counts allocations in the program that counts, once all is warm.
-pub(crate) fn allocations(program: &mut Program, group: &mut Group) {
+pub(crate) fn allocations(programs: &mut [Program], group: &mut Group) {
     for case in &mut group.cases {
+        let program = &mut programs[case.program];
         let Some(number) = program.entries.iter().position(|entry| *entry == case.entry && !entry.prepares) else {
             continue;
         };

@@ -23,32 +23,43 @@ pub(crate) struct Program {
 pub(crate) struct Programs {
     /// Those in which times are measured.
     pub(crate) timed: Vec<Program>,
-    /// The one that counts allocations.
-    pub(crate) counting: Program,
+    /// The same, but they count allocations.
+    pub(crate) counting: Vec<Program>,
 }
 
+/// The engines that are programs of their own, in `peers-sqlx`.
+const APART: [&str; 2] = ["takeln", "durare"];
+
 impl Programs {
-    /// Starts them; what they store they store in this folder, for a cold start so many runs. Those that are not there are
-    /// built.
-    pub(crate) fn start(dir: &Path, stored_runs: u64) -> Result<Self> {
+    /// Starts those that have engines which are wanted; what they store they store in this folder, for a cold start so many
+    /// runs. Those that are not there are built.
+    pub(crate) fn start(dir: &Path, stored_runs: u64, wanted: impl Fn(&str) -> bool) -> Result<Self> {
         let this = std::env::current_exe().context("this program does not know where it is")?;
-        let timed = vec![Program::start(this.clone(), dir, stored_runs)?];
-        let counting = Program::start(built("Cargo.toml", "counted", &this)?, dir, stored_runs)?;
-        Ok(Self { timed, counting })
+        let release = this.parent().context("this program is in no folder")?;
+        let target = release.parent().context("this program is in no target folder")?;
+        let mut timed = vec![this.clone()];
+        let mut counting = vec![built("Cargo.toml", "counted", target)?];
+        if APART.into_iter().any(wanted) {
+            let target = target.join("peers-sqlx");
+            timed.push(built("peers-sqlx/Cargo.toml", "peers-sqlx", &target)?);
+            counting.push(built("peers-sqlx/Cargo.toml", "peers-sqlx-counted", &target)?);
+        }
+        let start = |paths: Vec<PathBuf>| -> Result<Vec<Program>> {
+            paths.into_iter().map(|path| Program::start(path, dir, stored_runs)).collect()
+        };
+        Ok(Self { timed: start(timed)?, counting: start(counting)? })
     }
 }
 
-/// Builds a program of this folder, in the target folder of this one, and says where it is.
-fn built(manifest: &str, program: &str, this: &Path) -> Result<PathBuf> {
+/// Builds a program of a package in this folder, and says where it is.
+fn built(manifest: &str, program: &str, target: &Path) -> Result<PathBuf> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join(manifest);
-    let release = this.parent().context("this program is in no folder")?;
-    let target = release.parent().context("this program is in no target folder")?;
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--release", "--bin", program, "--manifest-path"]).arg(&manifest);
+    cargo.args(["build", "--quiet", "--release", "--bin", program, "--manifest-path"]).arg(&manifest);
     cargo.arg("--target-dir").arg(target);
     let status = cargo.status().context("cannot run cargo")?;
     ensure!(status.success(), "{} does not build: {cargo:?}", manifest.display());
-    Ok(release.join(program))
+    Ok(target.join("release").join(program))
 }
 
 impl Program {

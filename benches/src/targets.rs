@@ -28,6 +28,10 @@ struct Ratio {
     at_most: f64,
 }
 
+const fn on_disk(class: Class, shape: &'static str, engine: &'static str, to: &'static str, at_most: f64) -> Ratio {
+    Ratio { class, shape, engine, to, at_most }
+}
+
 const fn in_memory(shape: &'static str, to: &'static str, at_most: f64) -> Ratio {
     Ratio { class: Class::None, shape, engine: "flow", to, at_most }
 }
@@ -40,6 +44,10 @@ const RATIOS: &[Ratio] = &[
     in_memory(shape::LAYERS.name, "dagx", 0.25),
     in_memory(shape::STRAGGLER.name, "tokio: critical path", 1.05),
     in_memory(shape::ITEMS_100_000.name, "tokio: buffer_unordered", 1.5),
+    on_disk(Class::PowerLoss, shape::CHAIN_8B.name, "flow: log", "takeln", 1.0 / 3.0),
+    on_disk(Class::PowerLoss, shape::RUNS_128.name, "flow: log", "takeln", 1.0 / 20.0),
+    on_disk(Class::Kill, shape::CHAIN_8B.name, "flow: log, OnSuspend", "durare", 1.0 / 3.0),
+    on_disk(Class::Kill, shape::RUNS_128.name, "flow: log, OnSuspend", "durare", 1.0 / 3.0),
 ];
 
 /// Allocations per step of Flow in memory.

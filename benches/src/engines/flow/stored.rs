@@ -47,7 +47,9 @@ pub(crate) fn stored(runs: u64) -> Vec<Case> {
         cases.extend(chains::<Flow>(Class::Kill, name, set_up(store, Durability::OnSuspend)));
     }
     for (name, store) in strict {
-        cases.extend(chains::<Flow>(Class::Kill, &format!("{name}, Strict"), set_up(store, Durability::Strict)));
+        let (name, setup) = (format!("{name}, Strict"), set_up(store, Durability::Strict));
+        cases.extend(chains::<Flow>(Class::Kill, &name, setup));
+        cases.extend(resumptions::<Flow>(Class::Kill, &name, setup, runs));
     }
     cases
 }
