@@ -7,6 +7,7 @@ mod program;
 mod row;
 mod table;
 mod targets;
+mod watched;
 
 use std::fs::File;
 use std::io::Write;
@@ -18,6 +19,7 @@ use clap::Parser;
 use crate::measure::Effort;
 use crate::program::Programs;
 use crate::row::{Group, Row};
+use crate::watched::Watchers;
 
 /// Measures Flow against its peers and against what the machine can do.
 #[derive(Debug, Parser)]
@@ -25,6 +27,12 @@ struct Options {
     /// Few and short rounds: to see that all of it works, not for figures.
     #[arg(long)]
     quick: bool,
+    /// Also counts instructions, syncs and written bytes, with valgrind and strace; takes some minutes more.
+    #[arg(long)]
+    counts: bool,
+    /// Where stores are kept while they are measured; by default in the target folder, which is on a disk.
+    #[arg(long, value_name = "FOLDER")]
+    dir: Option<PathBuf>,
     /// Writes the rows to this file, one JSON object on each line.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -61,7 +69,12 @@ fn main() -> Result<()> {
 
 fn measure_all(options: &Options) -> Result<()> {
     let effort = if options.quick { Effort::QUICK } else { Effort::FULL };
-    let dir = tempfile::tempdir()?;
+    let dir = match &options.dir {
+        Some(dir) => tempfile::tempdir_in(dir),
+        None => tempfile::tempdir_in(concat!(env!("CARGO_MANIFEST_DIR"), "/target")),
+    };
+    let dir = dir.context("there is no folder for stores; say one with --dir")?;
+    let watchers = options.counts.then(Watchers::installed);
     let mut programs = Programs::start(dir.path(), effort.stored_runs, |engine| options.wants_engine(engine))?;
     let mut groups = Group::all(&programs.timed);
     groups.retain_mut(|group| options.wants(group));
@@ -72,6 +85,9 @@ fn measure_all(options: &Options) -> Result<()> {
         eprintln!("{} ({}, {} threads)", group.shape, group.class(), group.threads);
         measure::times(&mut programs.timed, group, &effort);
         measure::allocations(&mut programs.counting, group);
+        if let Some(watchers) = &watchers {
+            watchers.count(&programs.timed, group);
+        }
         let measured = group.rows();
         print!("{}", table::of(group, &measured));
         failures.extend(group.failures());

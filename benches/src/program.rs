@@ -12,6 +12,8 @@ use harness::serve::{Answer, Request};
 /// One program.
 pub(crate) struct Program {
     path: PathBuf,
+    dir: PathBuf,
+    stored_runs: u64,
     child: Child,
     requests: ChildStdin,
     answers: BufReader<ChildStdout>,
@@ -74,7 +76,8 @@ impl Program {
             .with_context(|| format!("cannot start {}", path.display()))?;
         let requests = child.stdin.take().context("a child has an input")?;
         let answers = BufReader::new(child.stdout.take().context("a child has an output")?);
-        let mut program = Self { path, child, requests, answers, entries: Vec::new() };
+        let mut program =
+            Self { path, dir: dir.to_owned(), stored_runs, child, requests, answers, entries: Vec::new() };
         match program.ask(&Request::List)? {
             Answer::Cases(entries) => program.entries = entries,
             other => bail!("{} lists no cases: {other:?}", program.path.display()),
@@ -99,6 +102,17 @@ impl Program {
             Answer::Failed(why) => bail!("{why}"),
             other => bail!("{} answers {other:?}", self.path.display()),
         }
+    }
+
+    /// Where its cases have their folders.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Adds to a command that watches what it is to watch: this program, as it runs a case so many times and ends.
+    pub(crate) fn sampling(&self, watcher: &mut Command, dir: &Path, case: usize, runs: u64) {
+        watcher.arg(&self.path).arg("sample").arg(dir);
+        watcher.args([self.stored_runs.to_string(), case.to_string(), runs.to_string()]);
     }
 
     /// Lets a case give up what it holds.

@@ -26,7 +26,17 @@ pub(crate) struct Measured {
     pub(crate) nanos: Vec<f64>,
     /// Allocations per step.
     pub(crate) allocations: Option<f64>,
+    /// Instructions per step.
+    pub(crate) instructions: Option<f64>,
+    pub(crate) disk: Option<Disk>,
     pub(crate) failed: Option<String>,
+}
+
+/// What a step does to the disk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Disk {
+    pub(crate) fsyncs: f64,
+    pub(crate) bytes: f64,
 }
 
 /// A row, as it is written. Times are per step, in nanoseconds.
@@ -51,6 +61,9 @@ pub(crate) struct Row {
     /// The distance of the quartiles as a part of the median.
     pub(crate) spread: f64,
     pub(crate) allocs_per_step: Option<f64>,
+    pub(crate) instructions_per_step: Option<f64>,
+    pub(crate) fsyncs_per_step: Option<f64>,
+    pub(crate) bytes_per_step: Option<f64>,
     /// What it is compared to.
     pub(crate) limit: Option<String>,
     /// The median, over the rounds, of its time divided by that of the limit in the same round.
@@ -119,7 +132,17 @@ impl Group {
 
 impl Measured {
     fn new(entry: Entry, program: usize, number: usize) -> Self {
-        Self { entry, program, number, runs: 1, nanos: Vec::new(), allocations: None, failed: None }
+        Self {
+            entry,
+            program,
+            number,
+            runs: 1,
+            nanos: Vec::new(),
+            allocations: None,
+            instructions: None,
+            disk: None,
+            failed: None,
+        }
     }
 
     /// Does something unless something before has failed.
@@ -132,6 +155,11 @@ impl Measured {
     /// By what a total of so many runs is divided.
     pub(crate) fn divisor(&self, runs: u64) -> f64 {
         (runs * self.entry.steps) as f64
+    }
+
+    /// The median of nanoseconds per step, if it was measured.
+    pub(crate) fn median(&self) -> Option<f64> {
+        (!self.nanos.is_empty()).then(|| quartile(self.nanos.clone(), 2))
     }
 
     /// The median, over the rounds, of how many times as long this took as the other.
@@ -157,6 +185,9 @@ impl Measured {
             q3_ns_per_step: q3,
             spread: (q3 - q1) / median,
             allocs_per_step: self.allocations,
+            instructions_per_step: self.instructions,
+            fsyncs_per_step: self.disk.map(|disk| disk.fsyncs),
+            bytes_per_step: self.disk.map(|disk| disk.bytes),
             limit: limit.map(|limit| limit.entry.engine.clone()),
             ratio_to_limit: limit.map(|limit| self.ratio_to(limit)),
         }

@@ -114,6 +114,13 @@ impl Case {
         self
     }
 
+    /// The shape has a size that was said when the program began.
+    #[must_use]
+    pub fn of_size(mut self, size: u64) -> Self {
+        self.entry.shape = format!("{}-{size}", self.entry.shape);
+        self
+    }
+
     /// The same on a runtime of one thread.
     #[must_use]
     pub fn on_one_thread(mut self) -> Self {

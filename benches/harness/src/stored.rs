@@ -63,7 +63,7 @@ pub fn resumptions<E: Resumable>(class: Class, engine: &str, setup: E::Setup, ru
     let wake = move |dir: &Path| Ok(Wake::<E> { setup, dir: dir.to_owned(), open: None, run: 0 });
     vec![
         Case::new(class, &shape::RESUME, engine, resume).prepares(),
-        Case::new(class, &shape::COLD_START, engine, cold).prepares(),
+        Case::new(class, &shape::COLD_START, engine, cold).of_size(runs).prepares(),
         Case::new(class, &shape::WAKE, engine, wake).prepares(),
     ]
 }
