@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use crate::group::{Group, Measured};
 use crate::program::Program;
-use crate::row::{Group, Measured};
 
 /// How much is done for a figure.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 use harness::case::Class;
 use harness::shape;
 
-use crate::row::{Group, Measured};
+use crate::group::{Group, Measured};
 
 /// A target, judged.
 pub(crate) struct Judged {

@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use harness::case::Class;
 
+use crate::group::{Disk, Group, Measured};
 use crate::program::Program;
-use crate::row::{Disk, Group, Measured};
 
 /// How much time the runs that are watched take about when nobody watches, and how many they are at most. Under callgrind
 /// they take some fifty times as long.
@@ -26,7 +26,7 @@ struct Amount {
 
 impl Amount {
     fn runs(&self, case: &Measured) -> Option<u64> {
-        let one = case.median()? * case.divisor(1);
+        let one = case.median() * case.divisor(1);
         (one <= self.too_long).then(|| ((self.nanos / one) as u64).clamp(1, self.runs))
     }
 }

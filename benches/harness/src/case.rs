@@ -22,6 +22,18 @@ pub enum Class {
     PowerLoss,
 }
 
+/// Who runs a shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// No engine.
+    ByHand,
+    /// Flow.
+    Flow,
+    /// Another engine.
+    Peer,
+}
+
 /// What a case is, without what it does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
@@ -31,6 +43,8 @@ pub struct Entry {
     pub shape: String,
     /// Who runs it, and how, where an engine has several ways.
     pub engine: String,
+    /// What kind of engine that is.
+    pub kind: Kind,
     /// By how many the time of a run is divided.
     pub steps: u64,
     /// How many bytes the output of a step has; 8 unless the shape says otherwise.
@@ -73,6 +87,7 @@ impl Case {
             class,
             shape: shape.name.to_owned(),
             engine: engine.to_owned(),
+            kind: Kind::Peer,
             steps: shape.steps,
             payload_bytes: shape.payload_bytes,
             threads: 2,
@@ -91,6 +106,13 @@ impl Case {
     {
         let (run, expected) = (Arc::new(run), shape.gives);
         Self::new(Class::None, shape, engine, move |_| Ok(Whole { run: run.clone(), expected }))
+    }
+
+    /// It is no engine, or it is Flow.
+    #[must_use]
+    pub fn of_kind(mut self, kind: Kind) -> Self {
+        self.entry.kind = kind;
+        self
     }
 
     /// Others are compared to this.

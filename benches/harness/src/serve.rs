@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::case::{Case, Entry, Subject};
+use crate::case::{Case, Class, Entry, Subject};
 
 /// What a measured program is asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -120,6 +120,10 @@ impl<'a> Server<'a> {
             let folder = TempDir::new_in(self.dir)?;
             (case.subject(folder.path())?, folder)
         };
+        if case.entry.class != Class::None {
+            // What others have written and not synced would be part of this one's syncs.
+            rustix::fs::sync();
+        }
         let count = self.allocations.unwrap_or(|| 0);
         let task = runtime.spawn(async move {
             let before = count();

@@ -8,6 +8,8 @@ use std::time::Duration;
 pub struct Shape {
     /// What it is called in tables.
     pub name: &'static str,
+    /// What a run is, in words.
+    pub what: &'static str,
     /// How many steps a run has.
     pub steps: u64,
     /// How many bytes the output of a step has.
@@ -18,45 +20,98 @@ pub struct Shape {
     pub at_once: u64,
 }
 
-const fn shape(name: &'static str, steps: u64, gives: u64) -> Shape {
-    Shape { name, steps, payload_bytes: 8, gives, at_once: 1 }
+const fn shape(name: &'static str, what: &'static str, steps: u64, gives: u64) -> Shape {
+    Shape { name, what, steps, payload_bytes: 8, gives, at_once: 1 }
 }
 
 /// Chains of ten steps that hand on a text.
-const fn texts(name: &'static str, payload_bytes: u64, at_once: u64) -> Shape {
-    Shape { name, steps: TEXT_STEPS * at_once, payload_bytes, gives: 0, at_once }
+const fn texts(name: &'static str, what: &'static str, payload_bytes: u64, at_once: u64) -> Shape {
+    Shape { name, what, steps: TEXT_STEPS * at_once, payload_bytes, gives: 0, at_once }
 }
 
-/// 100 steps, each of which takes what the one before gave.
-pub const CHAIN: Shape = shape("chain-100", 100, 100);
-/// One step, 100 that take what it gave, and one that takes what those gave.
-pub const FAN: Shape = shape("fan-1-100-1", 102, 200);
+/// A chain.
+pub const CHAIN: Shape = shape("chain-100", "100 steps, each of which takes what the one before gave", 100, 100);
+/// A fan.
+pub const FAN: Shape =
+    shape("fan-1-100-1", "one step, 100 that take what it gave, and one that takes what those gave", 102, 200);
 /// Ten layers of ten steps. Each takes eight outputs of the layer before: its own place there and the seven after it.
-pub const LAYERS: Shape = shape("layers-10x10", 100, layered());
-/// One step, four that take what it gave, and one that takes what those gave.
-pub const DIAMOND: Shape = shape("diamond-6", 6, 8);
-/// Two chains of 50 beside each other. Every second step is slow: in one the even ones, in the other the odd ones.
-pub const STRAGGLER: Shape = shape("straggler-2x50", 100, 100);
-/// As many steps as there are items, and one that adds their outputs up.
-pub const ITEMS_10_000: Shape = shape("fan-out-10000", 10_001, 10_000 * 10_001 / 2);
-/// The same with more items.
-pub const ITEMS_100_000: Shape = shape("fan-out-100000", 100_001, 100_000 * 100_001 / 2);
+pub const LAYERS: Shape = shape(
+    "layers-10x10",
+    "ten layers of ten steps, each of which takes eight outputs of the layer before",
+    100,
+    layered(),
+);
+/// A small fan.
+pub const DIAMOND: Shape =
+    shape("diamond-6", "one step, four that take what it gave, and one that takes what those gave", 6, 8);
+/// In one chain the even steps are slow, in the other the odd ones.
+pub const STRAGGLER: Shape = shape(
+    "straggler-2x50",
+    "two chains of 50 beside each other; every second step takes a millisecond, in one the even, in the other the odd ones",
+    100,
+    100,
+);
+/// A fan-out.
+pub const ITEMS_10_000: Shape =
+    items("fan-out-10000", "one step for each of 10 000 items, and one that adds up", 10_000);
+/// A large fan-out.
+pub const ITEMS_100_000: Shape =
+    items("fan-out-100000", "one step for each of 100 000 items, and one that adds up", 100_000);
+/// Short outputs.
+pub const CHAIN_8B: Shape = texts("chain-10-8B", "ten stored steps, each of which gives a text of 8 bytes", 8, 1);
+/// Longer outputs.
+pub const CHAIN_1KIB: Shape =
+    texts("chain-10-1KiB", "ten stored steps, each of which gives a text of 1 KiB", 1 << 10, 1);
+/// Long outputs.
+pub const CHAIN_1MIB: Shape =
+    texts("chain-10-1MiB", "ten stored steps, each of which gives a text of 1 MiB", 1 << 20, 1);
+/// Many runs.
+pub const RUNS_128: Shape =
+    texts("runs-128x10", "128 runs of ten stored steps at the same time, of 8 bytes each", 8, 128);
+/// A run that goes on. Its time is divided by nothing.
+pub const RESUME: Shape = shape(
+    "resume-100",
+    "a run of 100 steps that was stopped before its last: from the opening of its store until that step begins",
+    1,
+    0,
+);
+/// A store that is opened. Its time is divided by nothing.
+pub const COLD_START: Shape = shape(
+    "cold-start",
+    "a store that holds so many ended runs: from its opening until what is under way has been looked for",
+    1,
+    0,
+);
+/// A run that waits. Its time is divided by nothing.
+pub const WAKE: Shape =
+    shape("suspend-wake", "a run that waits for a word: from the sending of it until the next step begins", 1, 0);
 
-/// Ten stored steps, each of which gives the text of 8 bytes that it took.
-pub const CHAIN_8B: Shape = texts("chain-10-8B", 8, 1);
-/// The same with 1 KiB.
-pub const CHAIN_1KIB: Shape = texts("chain-10-1KiB", 1 << 10, 1);
-/// The same with 1 MiB.
-pub const CHAIN_1MIB: Shape = texts("chain-10-1MiB", 1 << 20, 1);
-/// 128 such runs at the same time, of 8 bytes.
-pub const RUNS_128: Shape = texts("runs-128x10", 8, 128);
-/// A run of 100 steps that was stopped before its last: from the opening of its store until that step begins. Divided
-/// by nothing.
-pub const RESUME: Shape = shape("resume-100", 1, 0);
-/// Opening a store that holds many ended runs, until what is under way has been looked for. Divided by nothing.
-pub const COLD_START: Shape = shape("cold-start", 1, 0);
-/// A run that waits for a word: from its sending until the next step begins. Divided by nothing.
-pub const WAKE: Shape = shape("suspend-wake", 1, 0);
+const ALL: [&Shape; 14] = [
+    &CHAIN,
+    &FAN,
+    &LAYERS,
+    &DIAMOND,
+    &STRAGGLER,
+    &ITEMS_10_000,
+    &ITEMS_100_000,
+    &CHAIN_8B,
+    &CHAIN_1KIB,
+    &CHAIN_1MIB,
+    &RUNS_128,
+    &RESUME,
+    &COLD_START,
+    &WAKE,
+];
+
+/// What a run of the shape with this name is, in words. A size may stand behind a name.
+pub fn what(name: &str) -> &'static str {
+    let sized = |shape: &Shape| name.strip_prefix(shape.name).is_some_and(|rest| rest.starts_with('-'));
+    ALL.into_iter().find(|shape| shape.name == name || sized(shape)).map_or("", |shape| shape.what)
+}
+
+const fn items(name: &'static str, what: &'static str, count: u64) -> Shape {
+    shape(name, what, count + 1, count * (count + 1) / 2)
+}
 
 /// How many steps a chain of texts has.
 pub const TEXT_STEPS: u64 = 10;

@@ -2,26 +2,27 @@
 
 use std::fmt::Write;
 
-use crate::row::{Group, Row};
+use super::digits::figure;
+use crate::group::Group;
 use crate::targets::Judged;
 
 /// The engines of a group.
-pub(crate) fn of(group: &Group, rows: &[Row]) -> String {
+pub(crate) fn of(group: &Group) -> String {
     let (shape, class, threads) = (&group.shape, group.class(), group.threads);
     let mut text = format!("\n{shape}, survives {class}, threads: {threads}\n");
     let heads = ["ns/step", "spread", "to limit", "allocs", "instrs", "fsyncs", "bytes"];
     line(&mut text, "engine", heads.map(str::to_owned));
-    for row in rows {
+    for case in group.measured() {
         let columns = [
-            format!("{:.1}", row.median_ns_per_step),
-            format!("{:.0} %", row.spread * 100.0),
-            figure(row.ratio_to_limit, 2),
-            figure(row.allocs_per_step, 2),
-            figure(row.instructions_per_step, 0),
-            figure(row.fsyncs_per_step, 2),
-            figure(row.bytes_per_step, 0),
+            format!("{:.1}", case.median()),
+            format!("{:.0} %", case.spread() * 100.0),
+            figure(group.limit().map(|limit| case.ratio_to(limit)), 2),
+            figure(case.allocations, 2),
+            figure(case.instructions, 0),
+            figure(case.disk.map(|disk| disk.fsyncs), 2),
+            figure(case.disk.map(|disk| disk.bytes), 0),
         ];
-        line(&mut text, &row.engine, columns);
+        line(&mut text, &case.entry.engine, columns);
     }
     text
 }
@@ -43,9 +44,4 @@ pub(crate) fn of_targets(targets: &[Judged]) -> String {
             .expect("a string takes all");
     }
     text
-}
-
-/// A figure, if there is one.
-fn figure(value: Option<f64>, digits: usize) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
 }
