@@ -1,6 +1,6 @@
 //! Takes samples: the engines of a shape in turn, round after round, so that what disturbs the machine disturbs all.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -64,7 +64,7 @@ pub(crate) fn times(programs: &mut [Program], group: &mut Group, effort: &Effort
         for turn in 0..count {
             let case = &mut group.cases[(round + turn) % count];
             case.attempt(|case| {
-                let (took, _) = programs[case.program].sample(case.number, case.runs)?;
+                let took = programs[case.program].sample(case.number, case.runs)?.took;
                 case.nanos.push(took.as_nanos() as f64 / case.divisor(case.runs));
                 Ok(())
             });
@@ -77,17 +77,14 @@ pub(crate) fn times(programs: &mut [Program], group: &mut Group, effort: &Effort
 
 /// How long one run takes once all is warm, with what it prepares.
 fn warm_up(program: &mut Program, case: &Measured, effort: &Effort) -> Result<Duration> {
-    let timed = |program: &mut Program, runs| {
-        let start = Instant::now();
-        program.sample(case.number, runs).map(|_| start.elapsed())
-    };
-    timed(program, 1)?;
-    let second = timed(program, 1)?;
+    let mut timed = |runs| program.sample(case.number, runs).map(|sample| sample.with_preparations);
+    timed(1)?;
+    let second = timed(1)?;
     if second > effort.sample {
         return Ok(second);
     }
     let runs = effort.runs(second);
-    Ok(timed(program, runs)? / runs as u32)
+    Ok(timed(runs)? / runs as u32)
 }
 
 /// Counts allocations in the program that counts, once all is warm.
@@ -100,8 +97,7 @@ pub(crate) fn allocations(programs: &mut [Program], group: &mut Group) {
         case.attempt(|case| {
             program.sample(number, 2)?;
             let runs = case.runs.clamp(1, 64);
-            let (_, counted) = program.sample(number, runs)?;
-            let counted = counted.context("the program does not count")?;
+            let counted = program.sample(number, runs)?.allocations.context("the program does not count")?;
             case.allocations = Some(counted as f64 / case.divisor(runs));
             program.give_up(number)
         });

@@ -21,6 +21,14 @@ pub(crate) struct Program {
     pub(crate) entries: Vec<Entry>,
 }
 
+/// What some runs took.
+pub(crate) struct Sample {
+    pub(crate) took: Duration,
+    pub(crate) with_preparations: Duration,
+    /// How often memory was asked for, if the program counts that.
+    pub(crate) allocations: Option<u64>,
+}
+
 /// All programs of a measurement.
 pub(crate) struct Programs {
     /// Those in which times are measured.
@@ -95,10 +103,14 @@ impl Program {
         Ok(serde_json::from_str(&line)?)
     }
 
-    /// Runs a case so many times: how long that took, and how often memory was asked for if it counts that.
-    pub(crate) fn sample(&mut self, case: usize, runs: u64) -> Result<(Duration, Option<u64>)> {
+    /// Runs a case so many times.
+    pub(crate) fn sample(&mut self, case: usize, runs: u64) -> Result<Sample> {
         match self.ask(&Request::Sample { case, runs })? {
-            Answer::Sampled { nanos, allocations } => Ok((Duration::from_nanos(nanos), allocations)),
+            Answer::Sampled { nanos, with_preparations, allocations } => Ok(Sample {
+                took: Duration::from_nanos(nanos),
+                with_preparations: Duration::from_nanos(with_preparations),
+                allocations,
+            }),
             Answer::Failed(why) => bail!("{why}"),
             other => bail!("{} answers {other:?}", self.path.display()),
         }

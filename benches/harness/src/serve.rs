@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
 use std::path::Path;
+use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,8 @@ pub enum Answer {
     Sampled {
         /// In nanoseconds.
         nanos: u64,
+        /// The same with what was prepared.
+        with_preparations: u64,
         /// How often memory was asked for meanwhile, in all threads; `None` where nobody counts.
         allocations: Option<u64>,
     },
@@ -126,13 +129,13 @@ impl<'a> Server<'a> {
         }
         let count = self.allocations.unwrap_or(|| 0);
         let task = runtime.spawn(async move {
-            let before = count();
+            let (before, start) = (count(), Instant::now());
             let took = subject.sample(runs).await;
-            (subject, took, count() - before)
+            (subject, took, start.elapsed(), count() - before)
         });
-        let (subject, took, counted) = runtime.block_on(task).context("the case panicked")?;
+        let (subject, took, whole, counted) = runtime.block_on(task).context("the case panicked")?;
         self.subjects.insert(number, (subject, folder));
-        let nanos = took?.as_nanos() as u64;
-        Ok(Answer::Sampled { nanos, allocations: self.allocations.map(|_| counted) })
+        let (nanos, with_preparations) = (took?.as_nanos() as u64, whole.as_nanos() as u64);
+        Ok(Answer::Sampled { nanos, with_preparations, allocations: self.allocations.map(|_| counted) })
     }
 }
