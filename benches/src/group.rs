@@ -161,3 +161,45 @@ fn quartile(mut values: Vec<f64>, which: usize) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len().saturating_sub(1) * which / 4).copied().unwrap_or(f64::NAN)
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use harness::case::Kind;
+
+    use super::*;
+
+    /// A case with these samples, of a shape with one step.
+    pub(crate) fn measured(engine: &str, kind: Kind, nanos: &[f64]) -> Measured {
+        let entry = Entry {
+            class: Class::None,
+            shape: "made-up".to_owned(),
+            engine: engine.to_owned(),
+            kind,
+            steps: 1,
+            payload_bytes: 8,
+            threads: 2,
+            build_in_run: false,
+            prepares: false,
+            is_limit: kind == Kind::ByHand,
+        };
+        Measured { nanos: nanos.to_vec(), ..Measured::new(entry, 0, 0) }
+    }
+
+    #[test]
+    fn a_ratio_is_that_of_the_same_round() {
+        let by_hand = measured("by hand", Kind::ByHand, &[10.0, 100.0, 20.0, 10.0, 10.0]);
+        let flow = measured("flow", Kind::Flow, &[30.0, 300.0, 60.0, 30.0, 90.0]);
+        assert_eq!(format!("{}, {}", flow.ratio_to(&by_hand), flow.spread()), "3, 1");
+        assert_eq!(format!("{:?}", [1, 2, 3].map(|which| flow.quartile(which))), "[30.0, 60.0, 90.0]");
+    }
+
+    #[test]
+    fn what_failed_has_no_figures_and_is_told() {
+        let mut failed = measured("flow", Kind::Flow, &[30.0]);
+        failed.attempt(|_| anyhow::bail!("the disk is full"));
+        failed.attempt(|_| unreachable!("nothing is tried after a failure"));
+        let groups = Group::of_cases([measured("by hand", Kind::ByHand, &[10.0]), failed]);
+        assert_eq!(groups[0].measured().count(), 1);
+        assert_eq!(groups[0].failures().collect::<Vec<_>>(), ["none made-up flow: the disk is full"]);
+    }
+}

@@ -94,3 +94,33 @@ fn case(row: Row) -> Measured {
         ..Measured::new(row.entry, 0, 0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use harness::case::Kind;
+
+    use super::*;
+    use crate::group::tests::measured;
+    use crate::report::{markdown, table};
+    use crate::targets;
+
+    #[test]
+    fn rows_that_are_read_give_the_same_tables() {
+        let mut flow = measured("flow", Kind::Flow, &[30.0, 40.0]);
+        (flow.allocations, flow.instructions) = (Some(2.5), Some(300.0));
+        flow.disk = Some(Disk { fsyncs: 1.0, bytes: 250.0 });
+        let peer = measured("peer", Kind::Peer, &[15.0, 20.0]);
+        let groups = Group::of_cases([measured("by hand", Kind::ByHand, &[10.0, 10.0]), flow, peer]);
+        let folder = tempfile::tempdir().unwrap();
+        let (path, origin) = (folder.path().join("rows.jsonl"), Origin::here(folder.path(), false));
+        write(&path, &origin, &groups).unwrap();
+        let (read_origin, read_groups) = read(&path).unwrap();
+        let written = |origin, groups: &[Group]| {
+            (markdown::document(origin, groups, &targets::all(groups), None).unwrap(), table::of(&groups[0]))
+        };
+        let (document, table) = written(&origin, &groups);
+        assert_eq!(written(&read_origin, &read_groups), (document.clone(), table));
+        assert!(document.contains("Ahead of `flow`: peer, by a factor of 2.00."), "{document}");
+        assert!(document.contains("| **flow** | 30.0 ns | 30.0 ns to 30.0 ns | 3.00 | 2.50 | 300 | - |"), "{document}");
+    }
+}

@@ -51,23 +51,26 @@ const RATIOS: &[Ratio] = &[
 ];
 
 /// Allocations per step of Flow in memory.
-const ALLOCATIONS: &[(&str, f64)] = &[
-    (shape::CHAIN.name, 2.0),
-    (shape::FAN.name, 2.0),
-    (shape::LAYERS.name, 2.0),
-    (shape::ITEMS_100_000.name, 2.0),
-    // 12 for a whole run.
-    (shape::DIAMOND.name, 2.0),
-];
+const PER_STEP: &[(&str, f64)] =
+    &[(shape::CHAIN.name, 2.0), (shape::FAN.name, 2.0), (shape::LAYERS.name, 2.0), (shape::ITEMS_100_000.name, 2.0)];
+
+/// Allocations of a whole run of Flow in memory.
+const PER_RUN: &[(&str, f64)] = &[(shape::DIAMOND.name, 12.0)];
 
 /// All targets whose cases were measured, on two threads.
 pub(crate) fn all(groups: &[Group]) -> Vec<Judged> {
     let ratios = RATIOS.iter().filter_map(|ratio| ratio.judge(groups));
-    let allocations = ALLOCATIONS.iter().filter_map(|(shape, at_most)| {
-        let figure = find(groups, Class::None, shape, "flow")?.allocations?;
-        Some(Judged { name: format!("{shape}, none: flow, allocations per step"), figure, at_most: *at_most })
+    let allocations = |shape| find(groups, Class::None, shape, "flow").and_then(|case| Some((case, case.allocations?)));
+    let per_step = PER_STEP.iter().filter_map(|(shape, at_most)| {
+        let (_, figure) = allocations(shape)?;
+        Some(Judged { name: format!("{shape}: flow in memory, allocations per step"), figure, at_most: *at_most })
     });
-    ratios.chain(allocations).collect()
+    let per_run = PER_RUN.iter().filter_map(|(shape, at_most)| {
+        let (case, per_step) = allocations(shape)?;
+        let figure = per_step * case.divisor(1);
+        Some(Judged { name: format!("{shape}: flow in memory, allocations of a run"), figure, at_most: *at_most })
+    });
+    ratios.chain(per_step).chain(per_run).collect()
 }
 
 impl Ratio {

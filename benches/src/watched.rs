@@ -137,3 +137,22 @@ fn call(line: &str, folder: &Path) -> Option<Call> {
 fn last_line(text: &str) -> &str {
     text.lines().last().unwrap_or("it says nothing")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_on_files_of_the_folder_are_told_apart() {
+        let of = |line: &str| match call(line, Path::new("/tmp/runs")) {
+            Some(Call::Sync) => "sync".to_owned(),
+            Some(Call::Write(bytes)) => bytes.to_string(),
+            None => "none".to_owned(),
+        };
+        assert_eq!(of("fdatasync(9</tmp/runs/log>) = 0"), "sync");
+        assert_eq!(of("pwrite64(9</tmp/runs/log>, \"\"..., 4096, 8192) = 4096"), "4096");
+        assert_eq!(of("write(9</tmp/runs/log>, \"\"..., 4096) = -1 ENOSPC (No space left on device)"), "none");
+        assert_eq!(of("write(1<pipe:[7]>, \"\"..., 12) = 12"), "none");
+        assert_eq!(of("+++ exited with 0 +++"), "none");
+    }
+}

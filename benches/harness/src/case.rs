@@ -178,3 +178,18 @@ where
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::each_once;
+    use crate::shape::DIAMOND;
+
+    #[test]
+    fn a_run_that_gives_another_value_than_the_shape_is_an_error() {
+        let giving = |value| Case::in_memory(&DIAMOND, "made up", move || async move { Ok(value) });
+        each_once(vec![giving(DIAMOND.gives)]).unwrap();
+        let error = each_once(vec![giving(DIAMOND.gives + 1)]).unwrap_err();
+        assert_eq!(format!("{error:#}"), "None diamond-6 made up: a run gave 9 where 8 is right");
+    }
+}

@@ -74,6 +74,19 @@ pub fn main(
     }
 }
 
+/// Runs each case once: whether all of them do what they are to do. For tests.
+pub fn each_once(cases: Vec<Case>) -> Result<()> {
+    let dir = TempDir::new()?;
+    let mut server = Server::new(cases, None, dir.path())?;
+    for number in 0..server.cases.len() {
+        let entry = &server.cases[number].entry;
+        let name = format!("{:?} {} {}", entry.class, entry.shape, entry.engine);
+        server.sample(number, 1).context(name)?;
+        server.give_up(number);
+    }
+    Ok(())
+}
+
 struct Server<'a> {
     cases: Vec<Case>,
     subjects: HashMap<usize, (Box<dyn Subject>, TempDir)>,
@@ -98,9 +111,7 @@ impl<'a> Server<'a> {
                     self.sample(case, runs).unwrap_or_else(|error| Answer::Failed(format!("{error:#}")))
                 }
                 Request::Drop { case } => {
-                    let runtime = if self.cases[case].entry.threads == 1 { &self.one } else { &self.many };
-                    let _inside = runtime.enter();
-                    self.subjects.remove(&case);
+                    self.give_up(case);
                     Answer::Dropped
                 }
             };
@@ -110,6 +121,11 @@ impl<'a> Server<'a> {
             out.flush()?;
         }
         Ok(())
+    }
+
+    fn give_up(&mut self, number: usize) {
+        let _inside = self.many.enter();
+        self.subjects.remove(&number);
     }
 
     /// The runs are awaited in a task, so that what is awaited in turn is polled by a worker, for all engines.

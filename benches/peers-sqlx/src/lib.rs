@@ -20,3 +20,11 @@ pub fn cases(stored_runs: u64) -> Vec<Case> {
     cases.extend(resumptions::<Durare>(Class::Kill, "durare", (), stored_runs));
     cases
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn each_case_does_what_its_shape_says() {
+        harness::serve::each_once(super::cases(20)).unwrap();
+    }
+}

@@ -52,10 +52,12 @@ fn table(origin: &Origin, groups: &[Group]) -> String {
         let peer = best_peer(group)
             .map_or_else(|| "-".to_owned(), |peer| format!("{} {}", peer.entry.engine, time(peer.median())));
         let what = format!("{}: {shape}", title(*class));
-        writeln!(text, "| {what} | {} | {by_hand} | {peer} |", time(flow.median())).expect("a string takes all");
+        let way = flow.entry.engine.strip_prefix("flow: ").map_or_else(String::new, |way| format!(" ({way})"));
+        writeln!(text, "| {what} | {}{way} | {by_hand} | {peer} |", time(flow.median())).expect("a string takes all");
     }
-    writeln!(text, "\n{}, {}, {} cores, {}", origin.date, origin.cpu, origin.cores, origin.commit)
-        .expect("a string takes all");
+    let Origin { date, commit, cpu, cores, .. } = origin;
+    let kill = "With `OnSuspend` a kill takes the steps of the last 50 ms";
+    writeln!(text, "\n{kill}. Measured {date} on {cpu}, {cores} cores, at {commit}.").expect("a string takes all");
     text
 }
 

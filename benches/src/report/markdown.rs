@@ -124,16 +124,20 @@ fn sentence(words: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// Says it where a peer takes less time than Flow does at its best.
+/// Says it where a peer takes less time than Flow does, in one way or another.
 fn write_who_is_ahead(text: &mut String, group: &Group) -> fmt::Result {
     writeln!(text)?;
-    let Some(flow) = best_of_flow(group) else { return Ok(()) };
-    let ahead: Vec<String> = of_kind(group, Kind::Peer)
-        .map(|peer| (peer, flow.ratio_to(peer)))
-        .filter(|(_, ratio)| *ratio > 1.0)
-        .map(|(peer, ratio)| format!("{}, by a factor of {}", peer.entry.engine, short(ratio)))
-        .collect();
-    if ahead.is_empty() { Ok(()) } else { writeln!(text, "Ahead of `{}`: {}.\n", flow.entry.engine, ahead.join("; ")) }
+    for flow in of_kind(group, Kind::Flow) {
+        let ahead: Vec<String> = of_kind(group, Kind::Peer)
+            .map(|peer| (peer, flow.ratio_to(peer)))
+            .filter(|(_, ratio)| *ratio > 1.0)
+            .map(|(peer, ratio)| format!("{}, by a factor of {}", peer.entry.engine, short(ratio)))
+            .collect();
+        if !ahead.is_empty() {
+            writeln!(text, "Ahead of `{}`: {}.\n", flow.entry.engine, ahead.join("; "))?;
+        }
+    }
+    Ok(())
 }
 
 /// Flow as it is fastest for the shape.
