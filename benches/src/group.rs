@@ -2,9 +2,10 @@
 
 use std::cmp::Reverse;
 
-use crate::program::Program;
 use anyhow::Result;
 use harness::case::{Class, Entry};
+
+use crate::program::Program;
 
 /// The engines that run the same shape on as many threads, of one class: what is compared.
 pub(crate) struct Group {

@@ -37,7 +37,7 @@ impl Origin {
             commit: known(commit) + if changed { ", with changes" } else { "" },
             cpu: known(field("/proc/cpuinfo", "model name")),
             cores: std::thread::available_parallelism().map_or(0, usize::from),
-            memory: known(field("/proc/meminfo", "MemTotal")),
+            memory: known(field("/proc/meminfo", "MemTotal").as_deref().and_then(in_gib)),
             kernel: known(read("/proc/sys/kernel/osrelease")),
             file_system: known(file_system(dir)),
             rustc: known(run("rustc", &["--version"])),
@@ -60,6 +60,12 @@ fn field(path: &str, name: &str) -> Option<String> {
     let text = read(path)?;
     let mut fields = text.lines().filter_map(|line| line.split_once(':'));
     fields.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim().to_owned())
+}
+
+/// A number of kibibytes, `24684096 kB`, in GiB.
+fn in_gib(kibibytes: &str) -> Option<String> {
+    let number: f64 = kibibytes.strip_suffix(" kB")?.parse().ok()?;
+    Some(format!("{:.0} GiB", number / f64::from(1 << 20)))
 }
 
 /// The type of the file system that is mounted nearest above a folder.

@@ -24,6 +24,8 @@ pub(crate) fn stored() -> Vec<Case> {
             append(Class::PowerLoss, "append, fdatasync", true).limit(),
             commit(Class::PowerLoss, "SQLite, WAL, FULL", "full"),
             append(Class::Kill, "append", false).limit(),
+            // How the disk is just now, for those that sync now and then.
+            append(Class::Kill, "append, fdatasync", true),
             commit(Class::Kill, "SQLite, WAL, NORMAL", "normal"),
         ]);
     }
