@@ -41,6 +41,8 @@ const RATIOS: &[Ratio] = &[
     in_memory(shape::CHAIN.name, "tokio: boxed futures", 5.0),
     in_memory(shape::FAN.name, "sayiir", 0.5),
     in_memory(shape::FAN.name, "tokio: spawn and join", 1.3),
+    // Tiny steps are best run in one task, others on all cores.
+    in_memory(shape::FAN_20US.name, "tokio: spawn and join", 1.3),
     in_memory(shape::LAYERS.name, "dagx", 0.25),
     in_memory(shape::STRAGGLER.name, "tokio: critical path", 1.05),
     in_memory(shape::ITEMS_100_000.name, "tokio: buffer_unordered", 1.5),

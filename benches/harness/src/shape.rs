@@ -1,7 +1,7 @@
 //! The shapes: how many steps there are, what a step does, and what a run must give.
 
 use std::hint::black_box;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A graph that engines are to run.
 #[derive(Clone, Debug)]
@@ -34,6 +34,13 @@ pub const CHAIN: Shape = shape("chain-100", "100 steps, each of which takes what
 /// A fan.
 pub const FAN: Shape =
     shape("fan-1-100-1", "one step, 100 that take what it gave, and one that takes what those gave", 102, 200);
+/// A fan whose steps are worth another core.
+pub const FAN_20US: Shape = shape(
+    "fan-20us",
+    "a fan whose 100 steps beside each other compute for 20 µs, which is worth another core",
+    102,
+    200,
+);
 /// Ten layers of ten steps. Each takes eight outputs of the layer before: its own place there and the seven after it.
 pub const LAYERS: Shape = shape(
     "layers-10x10",
@@ -86,9 +93,10 @@ pub const COLD_START: Shape = shape(
 pub const WAKE: Shape =
     shape("suspend-wake", "a run that waits for a word: from the sending of it until the next step begins", 1, 0);
 
-const ALL: [&Shape; 14] = [
+const ALL: [&Shape; 15] = [
     &CHAIN,
     &FAN,
+    &FAN_20US,
     &LAYERS,
     &DIAMOND,
     &STRAGGLER,
@@ -126,11 +134,22 @@ pub const INPUTS: usize = 8;
 pub const AT_ONCE: usize = 64;
 /// How long a slow step sleeps.
 pub const SLOW: Duration = Duration::from_millis(1);
+/// How long a busy step computes.
+pub const BUSY: Duration = Duration::from_micros(20);
 
 /// What a quick step does.
 #[inline]
 pub fn next(x: u64) -> u64 {
     black_box(x) + 1
+}
+
+/// What a step does that computes for [`BUSY`].
+pub fn busy(x: u64) -> u64 {
+    let start = Instant::now();
+    while start.elapsed() < BUSY {
+        std::hint::spin_loop();
+    }
+    next(x)
 }
 
 /// What a step does that takes several outputs.

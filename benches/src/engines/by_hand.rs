@@ -15,12 +15,14 @@ type Step = Pin<Box<dyn Future<Output = u64> + Send>>;
 pub(crate) fn in_memory() -> Vec<Case> {
     vec![
         Case::in_memory(&shape::CHAIN, "tokio: boxed futures", chain).limit(),
-        Case::in_memory(&shape::FAN, "tokio: spawn and join", || fan_of_tasks(&shape::FAN)).limit(),
-        Case::in_memory(&shape::FAN, "tokio: FuturesUnordered", || fan_in_one_task(&shape::FAN)),
+        Case::in_memory(&shape::FAN, "tokio: spawn and join", || fan_of_tasks(&shape::FAN, step)).limit(),
+        Case::in_memory(&shape::FAN, "tokio: FuturesUnordered", || fan_in_one_task(&shape::FAN, step)),
+        Case::in_memory(&shape::FAN_20US, "tokio: spawn and join", || fan_of_tasks(&shape::FAN_20US, busy)).limit(),
+        Case::in_memory(&shape::FAN_20US, "tokio: FuturesUnordered", || fan_in_one_task(&shape::FAN_20US, busy)),
         Case::in_memory(&shape::LAYERS, "tokio: spawn and join", layers_of_tasks).limit(),
         Case::in_memory(&shape::LAYERS, "tokio: join_all", layers_in_one_task),
-        Case::in_memory(&shape::DIAMOND, "tokio: spawn and join", || fan_of_tasks(&shape::DIAMOND)).limit(),
-        Case::in_memory(&shape::DIAMOND, "tokio: FuturesUnordered", || fan_in_one_task(&shape::DIAMOND)),
+        Case::in_memory(&shape::DIAMOND, "tokio: spawn and join", || fan_of_tasks(&shape::DIAMOND, step)).limit(),
+        Case::in_memory(&shape::DIAMOND, "tokio: FuturesUnordered", || fan_in_one_task(&shape::DIAMOND, step)),
         Case::in_memory(&shape::STRAGGLER, "tokio: critical path", critical_path).limit(),
         Case::in_memory(&shape::ITEMS_10_000, "tokio: buffer_unordered", || items(10_000)).limit(),
         Case::in_memory(&shape::ITEMS_100_000, "tokio: buffer_unordered", || items(100_000)).limit(),
@@ -29,6 +31,10 @@ pub(crate) fn in_memory() -> Vec<Case> {
 
 fn step(x: u64) -> Step {
     Box::pin(async move { shape::next(x) })
+}
+
+fn busy(x: u64) -> Step {
+    Box::pin(async move { shape::busy(x) })
 }
 
 fn mixing(xs: [u64; INPUTS]) -> Step {
@@ -43,20 +49,20 @@ async fn chain() -> Result<u64> {
     Ok(x)
 }
 
-/// The steps between the first and the last.
-fn middle(shape: &Shape) -> u64 {
+/// How many steps are between the first and the last.
+fn count(shape: &Shape) -> u64 {
     shape.steps - 2
 }
 
-async fn fan_of_tasks(shape: &'static Shape) -> Result<u64> {
+async fn fan_of_tasks(shape: &'static Shape, middle: fn(u64) -> Step) -> Result<u64> {
     let first = step(0).await;
-    let tasks: Vec<JoinHandle<u64>> = (0..middle(shape)).map(|_| tokio::spawn(step(first))).collect();
+    let tasks: Vec<JoinHandle<u64>> = (0..count(shape)).map(|_| tokio::spawn(middle(first))).collect();
     Ok(shape::total(&try_join_all(tasks).await?))
 }
 
-async fn fan_in_one_task(shape: &'static Shape) -> Result<u64> {
+async fn fan_in_one_task(shape: &'static Shape, middle: fn(u64) -> Step) -> Result<u64> {
     let first = step(0).await;
-    let steps: FuturesUnordered<Step> = (0..middle(shape)).map(|_| step(first)).collect();
+    let steps: FuturesUnordered<Step> = (0..count(shape)).map(|_| middle(first)).collect();
     Ok(shape::total(&steps.collect::<Vec<u64>>().await))
 }
 

@@ -21,9 +21,10 @@ pub(crate) fn in_memory() -> Vec<Case> {
     let both = |shape, build| [built_before(shape, build), built_in_run(shape, build)];
     [
         both(&shape::CHAIN, chain as Build),
-        both(&shape::FAN, || fan(&shape::FAN)),
+        both(&shape::FAN, || fan(&shape::FAN, next)),
+        both(&shape::FAN_20US, || fan(&shape::FAN_20US, busy)),
         both(&shape::LAYERS, layers),
-        both(&shape::DIAMOND, || fan(&shape::DIAMOND)),
+        both(&shape::DIAMOND, || fan(&shape::DIAMOND, next)),
         both(&shape::STRAGGLER, straggler),
         both(&shape::ITEMS_10_000, || items(10_000)),
         both(&shape::ITEMS_100_000, || items(100_000)),
@@ -90,6 +91,15 @@ impl Next {
     }
 }
 
+struct Busy;
+
+#[task]
+impl Busy {
+    async fn run(x: &u64) -> u64 {
+        shape::busy(*x)
+    }
+}
+
 struct Slow;
 
 #[task]
@@ -128,6 +138,10 @@ fn next(dag: &DagRunner, before: Handle) -> Handle {
     dag.add_task(Next).depends_on(before)
 }
 
+fn busy(dag: &DagRunner, before: Handle) -> Handle {
+    dag.add_task(Busy).depends_on(before)
+}
+
 fn chain() -> Graph {
     let (dag, mut last) = begin();
     for _ in 0..shape::CHAIN.steps {
@@ -136,11 +150,11 @@ fn chain() -> Graph {
     Graph { dag, last }
 }
 
-fn fan(shape: &Shape) -> Graph {
+fn fan(shape: &Shape, middle: fn(&DagRunner, Handle) -> Handle) -> Graph {
     let (dag, zero) = begin();
     let first = next(&dag, zero);
-    let middle = (2..shape.steps).map(|_| next(&dag, first)).collect();
-    let last = joined(&dag, zero, middle);
+    let beside = (2..shape.steps).map(|_| middle(&dag, first)).collect();
+    let last = joined(&dag, zero, beside);
     Graph { dag, last }
 }
 

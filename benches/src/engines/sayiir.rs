@@ -18,10 +18,12 @@ pub(crate) fn in_memory() -> Vec<Case> {
     vec![
         built_once(&shape::CHAIN, chain),
         built_in_run(&shape::CHAIN, chain),
-        built_once(&shape::FAN, || fan(&shape::FAN)),
-        built_in_run(&shape::FAN, || fan(&shape::FAN)),
-        built_once(&shape::DIAMOND, || fan(&shape::DIAMOND)),
-        built_in_run(&shape::DIAMOND, || fan(&shape::DIAMOND)),
+        built_once(&shape::FAN, || fan(&shape::FAN, shape::next)),
+        built_in_run(&shape::FAN, || fan(&shape::FAN, shape::next)),
+        built_once(&shape::FAN_20US, || fan(&shape::FAN_20US, shape::busy)),
+        built_in_run(&shape::FAN_20US, || fan(&shape::FAN_20US, shape::busy)),
+        built_once(&shape::DIAMOND, || fan(&shape::DIAMOND, shape::next)),
+        built_in_run(&shape::DIAMOND, || fan(&shape::DIAMOND, shape::next)),
     ]
 }
 
@@ -64,11 +66,11 @@ fn chain() -> Result<Built> {
     built(builder.then("last", |x: u64| async move { right(shape::next(x), &shape::CHAIN) }).build())
 }
 
-fn fan(shape: &'static Shape) -> Result<Built> {
+fn fan(shape: &'static Shape, middle: fn(u64) -> u64) -> Result<Built> {
     let names: Arc<[String]> = (2..shape.steps).map(|place| format!("s{place}")).collect();
     let forked = begin().then("first", |x: u64| async move { Ok(shape::next(x)) }).branches(|branches| {
         for name in &*names {
-            branches.add(name, |x: u64| async move { Ok(shape::next(x)) });
+            branches.add(name, move |x: u64| async move { Ok(middle(x)) });
         }
     });
     let joined = forked.join("last", move |outputs: BranchOutputs<RkyvCodec>| {

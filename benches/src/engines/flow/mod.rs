@@ -11,10 +11,11 @@ use harness::case::Case;
 use harness::shape::{self, Shape};
 
 pub(crate) fn in_memory() -> Vec<Case> {
-    use workflows::{chain_100, diamond_6, fan_100, items, layers_10x10, straggler_2x50};
+    use workflows::{chain_100, diamond_6, fan_100, fan_100_busy, items, layers_10x10, straggler_2x50};
     vec![
         ephemeral(&shape::CHAIN, |engine| chain_100(0).run_ephemeral(engine)),
         ephemeral(&shape::FAN, |engine| fan_100(0).run_ephemeral(engine)),
+        ephemeral(&shape::FAN_20US, |engine| fan_100_busy(0).run_ephemeral(engine)),
         ephemeral(&shape::LAYERS, |engine| layers_10x10(0).run_ephemeral(engine)),
         ephemeral(&shape::DIAMOND, |engine| diamond_6(0).run_ephemeral(engine)),
         ephemeral(&shape::STRAGGLER, |engine| straggler_2x50(0).run_ephemeral(engine)),

@@ -10,6 +10,11 @@ async fn next(x: u64) -> u64 {
 }
 
 #[node]
+async fn busy(x: u64) -> u64 {
+    shape::busy(x)
+}
+
+#[node]
 async fn slow(x: u64) -> u64 {
     shape::slow(x).await
 }
@@ -57,11 +62,11 @@ macro_rules! chain {
 
 /// A fan: the steps between the first and the last are beside each other.
 macro_rules! fan {
-    ($name:ident: $($step:ident)+) => {
+    ($name:ident of $node:ident: $($step:ident)+) => {
         workflow! {
             pub(super) fn $name(x: u64) -> u64 {
                 let first = next(x);
-                $(let $step = next(first);)+
+                $(let $step = $node(first);)+
                 total(&[$($step),+])
             }
         }
@@ -140,7 +145,7 @@ chain! {
 }
 
 fan! {
-    fan_100:
+    fan_100 of next:
     s1 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 s12 s13 s14 s15 s16 s17 s18 s19 s20
     s21 s22 s23 s24 s25 s26 s27 s28 s29 s30 s31 s32 s33 s34 s35 s36 s37 s38 s39 s40
     s41 s42 s43 s44 s45 s46 s47 s48 s49 s50 s51 s52 s53 s54 s55 s56 s57 s58 s59 s60
@@ -148,7 +153,16 @@ fan! {
     s81 s82 s83 s84 s85 s86 s87 s88 s89 s90 s91 s92 s93 s94 s95 s96 s97 s98 s99 s100
 }
 
-fan! { diamond_6: left middle right other }
+fan! {
+    fan_100_busy of busy:
+    s1 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11 s12 s13 s14 s15 s16 s17 s18 s19 s20
+    s21 s22 s23 s24 s25 s26 s27 s28 s29 s30 s31 s32 s33 s34 s35 s36 s37 s38 s39 s40
+    s41 s42 s43 s44 s45 s46 s47 s48 s49 s50 s51 s52 s53 s54 s55 s56 s57 s58 s59 s60
+    s61 s62 s63 s64 s65 s66 s67 s68 s69 s70 s71 s72 s73 s74 s75 s76 s77 s78 s79 s80
+    s81 s82 s83 s84 s85 s86 s87 s88 s89 s90 s91 s92 s93 s94 s95 s96 s97 s98 s99 s100
+}
+
+fan! { diamond_6 of next: left middle right other }
 
 layers! {
     layers_10x10(x):
