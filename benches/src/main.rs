@@ -80,6 +80,7 @@ fn main() -> Result<()> {
         return harness::serve::main(flow_benches::cases, None, std::env::args().skip(1));
     }
     let options = Options::parse();
+    options.readme.as_deref().map_or(Ok(()), headline::has_place)?;
     match &options.from {
         Some(path) => {
             let (origin, mut groups) = row::read(path)?;

@@ -29,10 +29,19 @@ const SHOWN: &[(Class, &str)] = &[
 
 /// Writes the headline into a file, where two lines say that it stands.
 pub(crate) fn write(path: &Path, origin: &Origin, groups: &[Group]) -> Result<()> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let replaced = replaced(&text, &table(origin, groups))
-        .with_context(|| format!("{} has no place for the figures: write the lines {BEGIN}{END}", path.display()))?;
+    let replaced = in_place(path, &table(origin, groups))?;
     std::fs::write(path, replaced).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Whether a file has the two lines, so that this is known before much is measured.
+pub(crate) fn has_place(path: &Path) -> Result<()> {
+    in_place(path, "").map(drop)
+}
+
+fn in_place(path: &Path, table: &str) -> Result<String> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    replaced(&text, table)
+        .with_context(|| format!("{} has no place for the figures: write the lines\n{BEGIN}{END}", path.display()))
 }
 
 fn replaced(text: &str, table: &str) -> Option<String> {
