@@ -65,8 +65,10 @@ fn table(origin: &Origin, groups: &[Group]) -> String {
         writeln!(text, "| {what} | {}{way} | {by_hand} | {peer} |", time(flow.median())).expect("a string takes all");
     }
     let Origin { date, commit, cpu, cores, .. } = origin;
+    let rounds = if origin.is_quick { ", in few and short rounds" } else { "" };
     let kill = "With `OnSuspend` a kill takes the steps of the last 50 ms";
-    writeln!(text, "\n{kill}. Measured {date} on {cpu}, {cores} cores, at {commit}.").expect("a string takes all");
+    writeln!(text, "\n{kill}. Measured {date} on {cpu}, {cores} cores, at {commit}{rounds}.")
+        .expect("a string takes all");
     text
 }
 
