@@ -87,7 +87,8 @@ fn warm_up(program: &mut Program, case: &Measured, effort: &Effort) -> Result<Du
     Ok(timed(runs)? / runs as u32)
 }
 
-/// Counts allocations in the program that counts, once all is warm.
+/// Counts allocations in the program that counts, once all is warm: what twice as many runs take more, since a sample takes
+/// some itself.
 pub(crate) fn allocations(programs: &mut [Program], group: &mut Group) {
     for case in &mut group.cases {
         let program = &mut programs[case.program];
@@ -97,8 +98,9 @@ pub(crate) fn allocations(programs: &mut [Program], group: &mut Group) {
         case.attempt(|case| {
             program.sample(number, 2)?;
             let runs = case.runs.clamp(1, 64);
-            let counted = program.sample(number, runs)?.allocations.context("the program does not count")?;
-            case.allocations = Some(counted as f64 / case.divisor(runs));
+            let mut count = |runs| program.sample(number, runs)?.allocations.context("the program does not count");
+            let (once, twice) = (count(runs)?, count(2 * runs)?);
+            case.allocations = Some(twice.saturating_sub(once) as f64 / case.divisor(runs));
             program.give_up(number)
         });
     }

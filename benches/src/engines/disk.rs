@@ -12,8 +12,8 @@ use harness::case::{Case, Class, Subject};
 use harness::shape::{self, Shape, TEXT_STEPS};
 use rusqlite::{Connection, params};
 
-/// The length of the file that is written again and again.
-const FILE_BYTES: u64 = 64 << 20;
+/// The length of the file that is written again and again; short, since disks of virtual machines become slow after much.
+const FILE_BYTES: u64 = 16 << 20;
 
 pub(crate) fn stored() -> Vec<Case> {
     let mut cases = Vec::new();
