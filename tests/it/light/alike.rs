@@ -150,6 +150,60 @@ workflow! {
     }
 }
 
+#[node]
+async fn total(rows: &[Vec<Vec<u64>>]) -> u64 {
+    rows.iter().flatten().flatten().sum()
+}
+
+workflow! {
+    /// A value that is made of those of regions in regions.
+    fn in_rows(xs: Vec<u64>) -> u64 {
+        let rows = for x in xs {
+            let row = for y in xs {
+                let both = for z in [x, y] { pauses(z) };
+                both
+            };
+            row
+        };
+        total(rows)
+    }
+}
+
+#[tokio::test]
+async fn b02_values_of_regions_in_regions_are_made_before_they_are_used() {
+    let world = World::default();
+    let run = async |engine: Ephemeral<World>| in_rows(vec![1, 2, 3]).run_ephemeral(&engine).await.unwrap();
+    assert_eq!(run(light(&world)).await, run(observed(&world)).await);
+}
+
+/// Counts what it is told of.
+#[derive(Clone, Default)]
+struct Told(Arc<AtomicU32>);
+
+impl Observer for Told {
+    fn observe(&self, _: &Notice<'_>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl flow_runtime::engine::Layer for Told {
+    fn after(&self, _: &NodeContext, _: &flow_runtime::engine::AttemptOutcome<'_>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn b19_who_looks_at_a_run_without_a_record_is_told() {
+    let (observer, layer) = (Told::default(), Told::default());
+    let observed = Engine::ephemeral().observe(observer.clone()).build();
+    let layered = Engine::ephemeral().layer(layer.clone()).build();
+    for engine in [observed, layered] {
+        assert_eq!(in_rows(vec![1]).run_ephemeral(&engine).await.unwrap(), 4);
+    }
+    assert!(observer.0.load(Ordering::SeqCst) >= 3, "of each of three steps");
+    assert_eq!(layer.0.load(Ordering::SeqCst), 3);
+}
+
 #[tokio::test(start_paused = true)]
 async fn b02_b15_b17_one_thing_that_goes_wrong_is_told_alike() {
     let fine = Bad { check: 99, again: 99, breaks: 99, head: 99, expression: 99, output: 99 };

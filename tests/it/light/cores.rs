@@ -95,6 +95,103 @@ async fn b09_no_more_bodies_run_than_the_engine_allows() {
 }
 
 #[node]
+async fn quick(x: u32) -> u32 {
+    x
+}
+
+workflow! {
+    fn one_waits_one_does_not(x: u32) -> u32 {
+        let slow = waits(x);
+        let fast = quick(x);
+        slow + fast
+    }
+}
+
+#[tokio::test]
+async fn b09_a_run_that_waits_keeps_no_permit_but_those_of_its_bodies() {
+    let world = World::default();
+    let engine = Engine::ephemeral().state(world.clone()).concurrency(2).build();
+    world.open(50);
+    for _ in 0..50 {
+        assert_eq!(soon(one_waits_one_does_not(1).run_ephemeral(&engine)).await.unwrap(), 2);
+    }
+    let run = one_waits_one_does_not(1).run_ephemeral(&engine);
+    let beside = async {
+        world.waiting(1).await;
+        assert_eq!(long(vec![1]).run_ephemeral(&engine).await.unwrap(), [4]);
+        world.open(1);
+    };
+    soon(async { tokio::join!(run, beside) }).await.0.unwrap();
+}
+
+workflow! {
+    fn two_at_a_time(xs: Vec<u32>) -> Vec<u32> {
+        #[with(concurrency = 2)] let all = for x in xs { waits(x) };
+        all
+    }
+}
+
+#[tokio::test]
+async fn b09_a_fan_out_with_a_limit_keeps_to_it() {
+    let world = World::default();
+    let engine = light(&world);
+    let opens = async {
+        for _ in 0..10 {
+            world.waiting(1).await;
+            world.open(1);
+        }
+    };
+    let run = two_at_a_time((0..10).collect()).run_ephemeral(&engine);
+    assert_eq!(soon(async { tokio::join!(run, opens) }).await.0.unwrap().len(), 10);
+    assert!(world.0.most.load(Ordering::SeqCst) <= 2);
+}
+
+#[node(blocking)]
+fn blocks(x: u32) -> String {
+    format!("{x} {:?}", std::thread::current().id())
+}
+
+workflow! {
+    fn one_that_blocks(x: u32) -> String { blocks(x) }
+}
+
+#[tokio::test]
+async fn b10_a_body_that_blocks_does_so_elsewhere() {
+    let own = format!("1 {:?}", std::thread::current().id());
+    assert_ne!(one_that_blocks(1).run_ephemeral(&Engine::ephemeral().build()).await.unwrap(), own);
+}
+
+/// Takes its time only when it is polled again.
+#[node]
+async fn dear_later(x: u32, dear: bool) -> String {
+    if dear {
+        tokio::task::yield_now().await;
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    format!("{x} {:?}", tokio::task::try_id())
+}
+
+workflow! {
+    fn dears(xs: Vec<u32>, dear: bool) -> Vec<String> {
+        let all = for x in xs { dear_later(x, dear) };
+        all
+    }
+}
+
+#[tokio::test]
+async fn what_a_body_costs_when_it_goes_on_counts_as_well() {
+    let engine = Engine::ephemeral().build();
+    let own = format!("{:?}", tokio::task::try_id());
+    let here = async |dear: bool| {
+        let all = dears((0..4).collect(), dear).run_ephemeral(&engine).await.unwrap();
+        all.iter().filter(|task| task.ends_with(&own)).count()
+    };
+    soon(async { while here(false).await < 4 {} }).await;
+    here(true).await;
+    assert_eq!(here(true).await, 0, "all are handed to others");
+}
+
+#[node]
 async fn counts(x: u32) -> u32 {
     x + 1
 }

@@ -74,9 +74,9 @@ workflow! {
 #[tokio::test]
 async fn b16_b20_what_runs_beside_a_failure_ends_within_the_grace() {
     let world = World::default();
-    let engine = light(&world);
-    // Twice: nobody knows at first what the bodies cost, and later that they do not begin in tasks of their own.
-    for _ in 0..2 {
+    let engine = Engine::ephemeral().state(world.clone()).concurrency(5).build();
+    // More often than there are permits: they come back.
+    for _ in 0..8 {
         let run = beside_a_failure().run_ephemeral(&engine);
         let opens = async {
             world.waiting(2).await;
@@ -127,7 +127,8 @@ workflow! {
         let slow = works();
         let all = for x in xs {
             let y = starts(x);
-            let sum = if y > 1 { adds(y, slow) } else { starts(7) };
+            // One arm has a step that waits for it, the other a value.
+            let sum = if y > 1 { adds(y, slow) } else { slow };
             sum
         };
         all
@@ -146,7 +147,65 @@ async fn b01_a_step_in_a_region_waits_for_one_around_it() {
         })
     })
     .await;
-    assert_eq!(done.unwrap(), [7, 3, 4]);
+    assert_eq!(done.unwrap(), [1, 3, 4]);
+}
+
+/// Begins in the run's own task, if it is known that it costs little.
+#[node(pure)]
+async fn at_once(#[state] world: &World, wait: bool) -> u32 {
+    if wait {
+        let _dropped = Dropped(world.clone(), "at_once was dropped");
+        world.wait().await;
+    }
+    1
+}
+
+#[node]
+async fn may_fail(#[state] world: &World, fail: bool) -> Result<u32, String> {
+    if fail {
+        Err("no".to_owned())
+    } else {
+        world.note("went well");
+        Ok(1)
+    }
+}
+
+#[node]
+async fn goes_on(#[state] world: &World, wait: bool) -> u32 {
+    if wait {
+        // What has no effects is not waited for, what has is.
+        world.waiting(1).await;
+        while !world.0.log.lock().unwrap().contains(&"at_once was dropped".to_owned()) {
+            tokio::task::yield_now().await;
+        }
+        world.note("goes_on has ended");
+    }
+    1
+}
+
+workflow! {
+    fn begun_at_once(wait: bool) -> u32 {
+        let one = at_once(wait);
+        let other = goes_on(wait);
+        let bad = may_fail(wait);
+        one + other + bad
+    }
+}
+
+#[tokio::test]
+async fn b16_b20_bodies_in_the_runs_own_task_end_as_others_do() {
+    let world = World::default();
+    let engine = Engine::ephemeral().state(world.clone()).concurrency(4).build();
+    for _ in 0..6 {
+        for _ in 0..50 {
+            assert_eq!(begun_at_once(false).run_ephemeral(&engine).await.unwrap(), 3);
+        }
+        world.noted();
+        let error = soon(begun_at_once(true).run_ephemeral(&engine)).await.unwrap_err();
+        assert_eq!(error.failures()[0].failure.step, "bad");
+        world.0.now.store(0, Ordering::SeqCst);
+        assert_eq!(world.noted(), ["at_once was dropped", "goes_on has ended"]);
+    }
 }
 
 /// Whose drop panics.
