@@ -94,13 +94,18 @@ fn allocations(shape: Shape) -> anyhow::Result<f64> {
         shape.run(runs)?;
         *took = asked() - before;
     }
-    Ok(took[1].saturating_sub(took[0]) as f64 / (RUNS * shape.steps()) as f64)
+    Ok(for_each_step(shape, took))
 }
 
 /// How many instructions a step takes.
 fn instructions(shape: Shape) -> anyhow::Result<f64> {
-    let (once, twice) = (process(shape, RUNS)?, process(shape, 2 * RUNS)?);
-    Ok(twice.saturating_sub(once) as f64 / (RUNS * shape.steps()) as f64)
+    Ok(for_each_step(shape, [process(shape, RUNS)?, process(shape, 2 * RUNS)?]))
+}
+
+/// What is left for each step of what so many runs took, and twice as many.
+#[expect(clippy::cast_precision_loss, reason = "there are fewer than 2^52")]
+fn for_each_step(shape: Shape, [once, twice]: [u64; 2]) -> f64 {
+    twice.saturating_sub(once) as f64 / (RUNS * shape.steps()) as f64
 }
 
 /// How many instructions a process takes that does so many runs.

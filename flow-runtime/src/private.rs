@@ -168,7 +168,7 @@ impl<T: Clone> Given<'_> for T {
 
 /// Moves a workflow's output to where it is wanted.
 pub fn give<W: Workflow>(value: W::Output, into: &dyn Place) {
-    crate::engine::place::put(value, into);
+    crate::engine::body::put(value, into);
 }
 
 /// A workflow's input as a payload.

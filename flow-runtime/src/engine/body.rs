@@ -2,13 +2,14 @@
 //!
 //! In: what a node's function returns. Out: a [`Body`], which the engine polls without knowing the type of its output.
 
+use std::any::Any;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
-use super::place::{Place, put};
-use super::tree::{BodyError, Value};
+use super::place::Place;
+use super::tree::{BodyError, Slot, TailSlot, Value};
 use crate::state::{BoxError, Output, is_permanent};
 
 /// The future of one attempt.
@@ -152,4 +153,19 @@ where
             Box::new(BodyError::Failed { error, permanent })
         })
     })
+}
+
+/// Puts a value into the slot of its type.
+///
+/// # Panics
+/// If the value has another type or the slot is full, which only a broken engine can cause.
+pub(crate) fn put<T: Output>(value: T, place: &dyn Place) {
+    let any: &dyn Any = place;
+    if let Some(slot) = any.downcast_ref::<Slot<T>>() {
+        slot.set(value);
+    } else if let Some(slot) = any.downcast_ref::<TailSlot<T>>() {
+        slot.set(value);
+    } else {
+        place.fill(Box::new(value));
+    }
 }

@@ -1,4 +1,4 @@
-//! The one place that reads the wall clock.
+//! The one place that reads the clocks of the machine.
 
 #![expect(clippy::disallowed_methods, reason = "this is the place that the lint names")]
 
@@ -27,6 +27,19 @@ pub trait Clock: Send + Sync + 'static {
                 tokio::time::sleep(Duration::from_nanos(left.unsigned_abs()).min(LOOK_AGAIN)).await;
             }
         })
+    }
+}
+
+/// Tells how long something takes on this machine, also while a test has stopped the time.
+pub(crate) struct Stopwatch(Instant);
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.0.elapsed()
     }
 }
 

@@ -4,7 +4,7 @@
 //! tables over these parts, so that its own code stays short.
 
 use std::any::Any;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use super::tree::{Choice, Slot, TailSlot, Value, decode, downcast};
 use crate::state::{DecodeError, NodeFailure, Output, Payload};
@@ -29,42 +29,6 @@ pub trait Place: Any + Send + Sync {
     /// If the step is not under `#[catch]`.
     fn caught(&self, failure: NodeFailure) {
         panic!("`{}` is not under `#[catch]`", failure.step);
-    }
-}
-
-/// The place of an output whose type is not known there.
-#[derive(Default)]
-pub(super) struct Loose(Mutex<Option<Value>>);
-
-impl Loose {
-    /// The value, if there is one.
-    pub(super) fn take(self) -> Option<Value> {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Place for Loose {
-    fn fill(&self, value: Value) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
-    }
-
-    fn decode(&self, _: &Payload) -> Result<Value, DecodeError> {
-        Err(DecodeError { expected: "nothing", reason: "the place has no type".to_owned() })
-    }
-}
-
-/// Puts a value into the slot of its type.
-///
-/// # Panics
-/// If the value has another type or the slot is full, which only a broken engine can cause.
-pub(crate) fn put<T: Output>(value: T, place: &dyn Place) {
-    let any: &dyn Any = place;
-    if let Some(slot) = any.downcast_ref::<Slot<T>>() {
-        slot.set(value);
-    } else if let Some(slot) = any.downcast_ref::<TailSlot<T>>() {
-        slot.set(value);
-    } else {
-        place.fill(Box::new(value));
     }
 }
 

@@ -13,7 +13,7 @@ use super::NodeContext;
 use super::attempt::catch;
 use super::body::Body;
 use super::migration::Migration;
-use super::place::{Loose, Place};
+use super::place::Place;
 use crate::plan::Plan;
 use crate::state::{BoxError, DecodeError, EncodeError, Encoding, NodeFailure, Output, Payload, Timestamp};
 
@@ -311,5 +311,26 @@ impl<T> TailSlot<T> {
             Some(value) => value,
             None => panic!("a value was taken before it was there"),
         }
+    }
+}
+
+/// The place of an output whose type is not known there.
+#[derive(Default)]
+struct Loose(Mutex<Option<Value>>);
+
+impl Loose {
+    /// The value, if there is one.
+    fn take(self) -> Option<Value> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place for Loose {
+    fn fill(&self, value: Value) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+    }
+
+    fn decode(&self, _: &Payload) -> Result<Value, DecodeError> {
+        Err(DecodeError { expected: "nothing", reason: "the place has no type".to_owned() })
     }
 }

@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::engine::body::{Body, run_fallible};
-use crate::engine::place::{Place, put};
+use crate::engine::body::{Body, put, run_fallible};
+use crate::engine::place::Place;
 use crate::engine::tree::{At, BodyError, Called, Choice, Slot, Tree};
 use crate::engine::{Asked, Engine, Ephemeral, NodeContext, Registered, RunError, result_of, run_tree, start_tree};
 use crate::plan::{Fingerprint, Plan, Policy, Providers, Region, Source, Step, StepKind, Undo};

@@ -76,7 +76,7 @@ struct Bad {
 impl Bad {
     fn is_even(&self, x: u64) -> bool {
         assert!(x != self.head, "a head breaks at {x}");
-        x % 2 == 0
+        x.is_multiple_of(2)
     }
 
     fn half(&self, x: u64) -> u64 {
@@ -195,9 +195,9 @@ impl flow_runtime::engine::Layer for Told {
 #[tokio::test]
 async fn b19_who_looks_at_a_run_without_a_record_is_told() {
     let (observer, layer) = (Told::default(), Told::default());
-    let observed = Engine::ephemeral().observe(observer.clone()).build();
-    let layered = Engine::ephemeral().layer(layer.clone()).build();
-    for engine in [observed, layered] {
+    let engines =
+        [Engine::ephemeral().observe(observer.clone()).build(), Engine::ephemeral().layer(layer.clone()).build()];
+    for engine in engines {
         assert_eq!(in_rows(vec![1]).run_ephemeral(&engine).await.unwrap(), 4);
     }
     assert!(observer.0.load(Ordering::SeqCst) >= 3, "of each of three steps");

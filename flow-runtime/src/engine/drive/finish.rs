@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Driver, Drove, Finished, Mode};
+use super::{Driver, Drove, Mode};
 use crate::engine::attempt::{AttemptError, catch, check_len, discard, encode_value};
 use crate::engine::error::{Failures, RunError, StepFailure};
 use crate::engine::journal::Journal;
@@ -18,6 +18,24 @@ use crate::state::{
 pub(crate) const OUTPUT: &str = "output";
 
 type End = Result<Drove, RunError>;
+
+/// What a run gives when it has ended well.
+pub(crate) struct Finished {
+    /// The output; `None` when the payload is to be decoded.
+    pub(crate) value: Option<Value>,
+    /// The output as it is stored; `None` for a run without a record.
+    pub(crate) payload: Option<Payload>,
+    /// Where it was read from, if the run had ended before.
+    pub(crate) read_from: Option<ReadFrom>,
+}
+
+/// Where a stored output was found, to be named if it cannot be decoded.
+pub(crate) struct ReadFrom {
+    /// The step whose output it is, or what stands for the workflow's own.
+    pub(crate) step: String,
+    /// Its type as it was written then.
+    pub(crate) type_name: String,
+}
 
 impl Driver {
     /// The end of the run, if it has come to it. The event that says so is recorded, to be committed with the rest.

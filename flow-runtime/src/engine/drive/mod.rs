@@ -36,17 +36,16 @@ use super::live::Live;
 use super::parts::Cut;
 use super::rollback::Rollback;
 use super::shared::{EngineShared, Stop};
-use super::tree::Value;
 use super::trees::Trees;
 use super::values::{ValueError, Values};
 use crate::observe::spans;
 use crate::plan::Plan;
-use crate::state::{Event, NodeFailure, Payload, Phase, Request, StepRef, StepStatus, Timestamp, WorkflowData};
+use crate::state::{Event, NodeFailure, Phase, Request, StepRef, StepStatus, Timestamp, WorkflowData};
 
 pub(crate) use begin::{Setup, reopen};
 use ends::GRACE;
 pub(crate) use examine::Met;
-pub(crate) use finish::OUTPUT;
+pub(crate) use finish::{Finished, OUTPUT, ReadFrom};
 use gates::Gates;
 pub(crate) use gates::Permit;
 pub(crate) use heads::opened_kind;
@@ -68,30 +67,12 @@ pub(crate) enum Message {
 /// The way from the tasks of a driver to it.
 pub(crate) type Channel = (mpsc::UnboundedSender<Message>, mpsc::UnboundedReceiver<Message>);
 
-/// What a run gives when it has ended well.
-pub(crate) struct Finished {
-    /// The output; `None` when the payload is to be decoded.
-    pub(crate) value: Option<Value>,
-    /// The output as it is stored; `None` for a run without a record.
-    pub(crate) payload: Option<Payload>,
-    /// Where it was read from, if the run had ended before.
-    pub(crate) read_from: Option<ReadFrom>,
-}
-
 /// How a driver came to its end.
 pub(crate) enum Drove {
     /// The run has ended.
     Finished(Finished),
     /// Only waits are left, and they need no driver.
     Parked(Park),
-}
-
-/// Where a stored output was found, to be named if it cannot be decoded.
-pub(crate) struct ReadFrom {
-    /// The step whose output it is, or what stands for the workflow's own.
-    pub(crate) step: String,
-    /// Its type as it was written then.
-    pub(crate) type_name: String,
 }
 
 /// Whether the run goes on or comes to a stop.

@@ -12,11 +12,12 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
 use super::state::Cell;
-use super::table::{Cost, now};
+use super::table::Cost;
 use super::{Ground, Light, Why};
 use crate::engine::NodeContext;
 use crate::engine::attempt::{Attempt, AttemptEnd, AttemptError, Caught, Done};
 use crate::engine::body::Body;
+use crate::engine::clock::Stopwatch;
 use crate::engine::drive::Permit;
 use crate::engine::tasks;
 use crate::engine::tree::At;
@@ -84,7 +85,7 @@ impl Future for InFlight<'_> {
 
     fn poll(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<End> {
         let Self { cell, at, place, begun, spent, cost, .. } = &mut *self;
-        let start = now();
+        let start = Stopwatch::start();
         let polled = begun.poll(task, |body| into_place(body, place, *at), loose);
         *spent += start.elapsed();
         let result = ready!(polled);
@@ -126,7 +127,7 @@ impl Future for Lent<'_> {
     }
 }
 
-impl<'r> Light<'r> {
+impl Light<'_> {
     /// Runs the body of a step here, or hands it to another core; so many have been run here in this round.
     pub(super) fn begin(
         &mut self,
@@ -146,7 +147,7 @@ impl<'r> Light<'r> {
             return Ok(());
         }
         let is_timed = !is_alone && round.is_multiple_of(TIMED);
-        let start = is_timed.then(now);
+        let start = is_timed.then(Stopwatch::start);
         let (ground, at) = (self.ground, self.at(cell, local));
         let (begun, result) = match at {
             Some(at) if !ground.tree.asks(local) => {

@@ -4,8 +4,9 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::engine::clock::Stopwatch;
 use crate::plan::{Plan, Region, Step, StepKind};
 
 /// A body that takes this many nanoseconds or more, in all its polls together, is worth handing to another core.
@@ -90,7 +91,7 @@ impl Cost {
     pub(crate) async fn of<F: Future>(&self, future: F) -> F::Output {
         let (mut future, mut spent) = (pin!(future), Duration::ZERO);
         let output = poll_fn(|task| {
-            let start = now();
+            let start = Stopwatch::start();
             let polled = future.as_mut().poll(task);
             spent += start.elapsed();
             polled
@@ -110,11 +111,6 @@ impl Cost {
         // Two at a time may overwrite each other, which loses one observation.
         cost.store(now.max(1), Ordering::Relaxed);
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "what a body costs is told by no clock that a test has stopped")]
-pub(super) fn now() -> Instant {
-    Instant::now()
 }
 
 /// The steps that this one waits for, each once.
