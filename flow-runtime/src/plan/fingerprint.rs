@@ -40,20 +40,20 @@ pub struct Fingerprint(pub u128);
 
 const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
 const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
+const PRIME_POWER_4: u128 = PRIME.wrapping_mul(PRIME).wrapping_mul(PRIME).wrapping_mul(PRIME);
 
 impl Fingerprint {
     /// The fingerprint of a shape.
-    pub const fn of(workflow: &str, version: u32, steps: &[Step], regions: &[Region]) -> Self {
+    pub const fn of(workflow: &str, version: u32, mut steps: &[Step], mut regions: &[Region]) -> Self {
+        // The compiler runs this for each workflow that it checks, and slices without an index are what it is fast at.
         let mut hash = number(text(OFFSET, workflow), version);
-        let mut i = 0;
-        while i < steps.len() {
-            hash = step(hash, &steps[i]);
-            i += 1;
+        while let [first, rest @ ..] = steps {
+            hash = step(hash, first);
+            steps = rest;
         }
-        let mut i = 0;
-        while i < regions.len() {
-            hash = region(hash, &regions[i]);
-            i += 1;
+        while let [first, rest @ ..] = regions {
+            hash = region(hash, first);
+            regions = rest;
         }
         Self(hash)
     }
@@ -106,33 +106,34 @@ const fn list<'a>(list: &'a Cow<'static, [u32]>) -> &'a [u32] {
 
 const fn text(hash: u128, text: &str) -> u128 {
     let mut hash = number(hash, text.len() as u32);
-    let bytes = text.as_bytes();
-    let mut i = 0;
-    while i < bytes.len() {
-        hash = (hash ^ bytes[i] as u128).wrapping_mul(PRIME);
-        i += 1;
+    let mut bytes = text.as_bytes();
+    while let [byte, rest @ ..] = bytes {
+        hash = (hash ^ *byte as u128).wrapping_mul(PRIME);
+        bytes = rest;
     }
     hash
 }
 
-const fn numbers(hash: u128, numbers: &[u32]) -> u128 {
+const fn numbers(hash: u128, mut numbers: &[u32]) -> u128 {
     let mut hash = number(hash, numbers.len() as u32);
-    let mut i = 0;
-    while i < numbers.len() {
-        hash = number(hash, numbers[i]);
-        i += 1;
+    while let [first, rest @ ..] = numbers {
+        hash = number(hash, *first);
+        numbers = rest;
     }
     hash
 }
 
-const fn number(mut hash: u128, number: u32) -> u128 {
-    let bytes = number.to_le_bytes();
-    let mut i = 0;
-    while i < 4 {
-        hash = (hash ^ bytes[i] as u128).wrapping_mul(PRIME);
-        i += 1;
+/// The four bytes of the number, the lowest first.
+const fn number(hash: u128, number: u32) -> u128 {
+    if number < 256 {
+        // Three of them are zero, and nothing but a factor.
+        return (hash ^ number as u128).wrapping_mul(PRIME_POWER_4);
     }
-    hash
+    let [a, b, c, d] = number.to_le_bytes();
+    let hash = (hash ^ a as u128).wrapping_mul(PRIME);
+    let hash = (hash ^ b as u128).wrapping_mul(PRIME);
+    let hash = (hash ^ c as u128).wrapping_mul(PRIME);
+    (hash ^ d as u128).wrapping_mul(PRIME)
 }
 
 impl fmt::Display for Fingerprint {
