@@ -29,7 +29,7 @@ pub use crate::engine::place::{
 pub use crate::engine::tree::{At, BodyError, Called, Choice, Slot, TailSlot, Tree, Value, Workflow};
 pub use crate::engine::{Approval, Invocation, NodeContext, Signal};
 pub use crate::plan::{
-    Backoff, Fingerprint, Node, Parts, Plan, Policy, Provide, Providers, Region, Requires, Retry, Source, Step,
+    Backoff, Fingerprint, Node, Parts, Plan, Policy, Provide, Providers, Region, Requires, Retry, Room, Source, Step,
     StepKind, Undo,
 };
 pub use crate::state::{
@@ -45,7 +45,7 @@ pub const fn plan(
     input: &'static str,
     output: &'static str,
     source: Source,
-    own: Parts,
+    own: &Parts,
     steps: &'static [Step],
     regions: &'static [Region],
 ) -> Plan {
@@ -64,18 +64,20 @@ pub const fn plan(
 }
 
 /// A step of a plan in static memory. Edges: the steps it uses, those it comes after, and its successors in its region.
+/// It is written in this file, at this line and column.
 #[allow(clippy::too_many_arguments)]
 pub const fn step(
     id: &'static str,
     region: u32,
     kind: StepKind,
-    edges: [&'static [u32]; 3],
     policy: Policy,
     undo: Option<Undo>,
+    edges: [&'static [u32]; 3],
     catch: bool,
-    source: Source,
+    file: &'static str,
+    place: [u32; 2],
 ) -> Step {
-    let [inputs, after, next] = edges;
+    let ([inputs, after, next], [line, column]) = (edges, place);
     Step {
         id: Cow::Borrowed(id),
         region,
@@ -86,8 +88,21 @@ pub const fn step(
         policy,
         undo,
         catch,
-        source,
+        source: Source { file: Cow::Borrowed(file), line, column },
     }
+}
+
+/// A step that calls this node and says nothing else: it is attempted and undone as the node says, and its failure is
+/// not caught. Edges: the steps it uses, and its successors.
+pub const fn plain_step<N: Node>(
+    id: &'static str,
+    region: u32,
+    edges: [&'static [u32]; 2],
+    file: &'static str,
+    place: [u32; 2],
+) -> Step {
+    let [inputs, next] = edges;
+    step(id, region, call::<N>(), N::POLICY, N::UNDO, [inputs, &[], next], false, file, place)
 }
 
 /// A call of this node, or of this workflow, whose region is found when the plan is put together.

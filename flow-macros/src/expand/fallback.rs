@@ -32,9 +32,9 @@ pub(crate) fn workflow(model: &Model, errors: &syn::Error) -> TokenStream {
             #nodes
 
             // Constants may be made from the plan, so there is one.
-            const __PARTS: #rt::Parts = #rt::Parts { steps: &[], regions: &[], called: &[] };
+            static __PARTS: #rt::Parts = #rt::Parts { steps: &[], regions: &[], called: &[] };
             static __PLAN: #rt::Plan =
-                #rt::plan("", 1, "", "", "", #rt::Source::new("", 0, 0), __PARTS, &[], &[]);
+                #rt::plan("", 1, "", "", "", #rt::Source::new("", 0, 0), &__PARTS, &[], &[]);
 
             impl #rt::Workflow for #ident {
                 type Input = ();
@@ -45,9 +45,7 @@ pub(crate) fn workflow(model: &Model, errors: &syn::Error) -> TokenStream {
                 fn tree(_: ()) -> #rt::Arc<dyn #rt::Tree> { #rt::no_such_place() }
             }
 
-            impl<#state> #rt::Requires<#state> for #ident {
-                fn register(_: &mut #rt::Providers) {}
-            }
+            impl<#state> #rt::Requires<#state> for #ident {}
 
             #as_node
 

@@ -6,6 +6,9 @@ pub(crate) mod node;
 mod policy;
 pub(crate) mod workflow;
 
+#[cfg(test)]
+mod tests;
+
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::Path;

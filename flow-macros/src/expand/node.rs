@@ -43,10 +43,15 @@ fn state(parameter: &Parameter) -> Option<Type> {
     }
 }
 
+/// What generated code may name, by a name of one token.
+fn flow() -> Ident {
+    Ident::new("__flow", Span::call_site())
+}
+
 fn code(model: &NodeModel, body: &TokenStream, states: &[Type], checks: &TokenStream) -> TokenStream {
     let function = &model.function;
     let name = &function.sig.ident;
-    let flow = super::runtime(model.options.krate.as_ref());
+    let (path, flow) = (super::runtime(model.options.krate.as_ref()), flow());
     let cfg: Vec<_> = function.attrs.iter().filter(|attr| attr.path().is_ident("cfg")).collect();
     let generics = type_generics(&function.sig.generics);
     let bounded = needs_bounds(&model.output.ty, &generics) || model.options.undo.is_some();
@@ -54,8 +59,11 @@ fn code(model: &NodeModel, body: &TokenStream, states: &[Type], checks: &TokenSt
     let (impl_generics, ty_generics, where_clause) = facts.split_for_impl();
     let marker = marker(model, &generics);
     let (ty, text, stored) = (model.storable_output(), model.output_text(), model.stored_name());
-    let policy = policy(&flow, quote!(#flow::Policy::DEFAULT), &model.options);
     let asks = model.parameters.iter().any(|parameter| matches!(parameter.role, Role::Context));
+    let policy = model.options.first.as_ref().map(|_| {
+        let policy = policy(&flow, quote!(#flow::Policy::DEFAULT), &model.options);
+        quote!(const POLICY: #flow::Policy = #policy;)
+    });
     let undo = model
         .options
         .undo
@@ -71,13 +79,14 @@ fn code(model: &NodeModel, body: &TokenStream, states: &[Type], checks: &TokenSt
         #marker
         #(#cfg)*
         const _: () = {
+            use #path as #flow;
             #[automatically_derived]
             impl #impl_generics #flow::Node for #name #ty_generics #where_clause {
                 type Output = #ty;
                 const NAME: &'static str = #stored;
                 const OUTPUT: &'static str = #text;
-                const POLICY: #flow::Policy = #policy;
                 const ASKS: bool = #asks;
+                #policy
                 #undo
             }
             #requires
@@ -112,7 +121,7 @@ fn phantom(generics: &Generics) -> TokenStream {
 }
 
 /// That an engine's state has what the node takes.
-fn requires(model: &NodeModel, generics: &Generics, states: &[Type], flow: &TokenStream) -> TokenStream {
+fn requires(model: &NodeModel, generics: &Generics, states: &[Type], flow: &Ident) -> TokenStream {
     let name = &model.function.sig.ident;
     let undo = model.options.undo.iter().map(|undo| &undo.path).collect::<Vec<_>>();
     let bounded = !undo.is_empty() || states.iter().any(|state| depends(state, generics));
@@ -120,6 +129,14 @@ fn requires(model: &NodeModel, generics: &Generics, states: &[Type], flow: &Toke
     let (_, ty_generics, where_clause) = generics.split_for_impl();
     let parameters = generics.params.iter();
     let predicates = where_clause.map(|clause| clause.predicates.iter().collect::<Vec<_>>()).unwrap_or_default();
+    let register = (!states.is_empty() || !undo.is_empty()).then(|| {
+        quote! {
+            fn register(providers: &mut #flow::Providers) {
+                #(#flow::Providers::add::<__State, #states>(providers);)*
+                #(<#undo as #flow::Requires<__State>>::register(providers);)*
+            }
+        }
+    });
     quote! {
         #[automatically_derived]
         impl<__State, #(#parameters),*> #flow::Requires<__State> for #name #ty_generics
@@ -129,18 +146,14 @@ fn requires(model: &NodeModel, generics: &Generics, states: &[Type], flow: &Toke
             #(#undo: #flow::Requires<__State>,)*
             #(#predicates,)*
         {
-            fn register(providers: &mut #flow::Providers) {
-                #(#flow::Providers::add::<__State, #states>(providers);)*
-                #(<#undo as #flow::Requires<__State>>::register(providers);)*
-                let _ = providers;
-            }
+            #register
         }
     }
 }
 
 /// How a workflow calls the node: a method at the node's name that takes what the user sees. Its own name is the same
 /// for all nodes, because a workflow may know this one by another.
-fn call(model: &NodeModel, generics: &Generics, flow: &TokenStream, body: &TokenStream) -> TokenStream {
+fn call(model: &NodeModel, generics: &Generics, flow: &Ident, body: &TokenStream) -> TokenStream {
     let name = &model.function.sig.ident;
     // The bounds stand at the method, so that it alone asks for them, by the user's own words.
     let predicates = predicates(generics);
@@ -181,7 +194,7 @@ fn call(model: &NodeModel, generics: &Generics, flow: &TokenStream, body: &Token
 /// The body that the engine polls; its types carry the spans of the user's, so that what does not fit is reported
 /// there.
 fn body(model: &NodeModel) -> TokenStream {
-    let flow = super::runtime(model.options.krate.as_ref());
+    let flow = flow();
     let (ty, name) = (&model.output.ty, &model.function.sig.ident);
     let clones = model.parameters.iter().filter(|parameter| matches!(parameter.role, Role::Cloned)).map(|parameter| {
         let name = &parameter.name;
@@ -206,7 +219,7 @@ fn body(model: &NodeModel) -> TokenStream {
 /// The call of the node that undoes this one, where that is what is to be done.
 fn undo(model: &NodeModel) -> Option<TokenStream> {
     let Undo { path, args, span } = model.options.undo.as_ref()?;
-    let (flow, ty) = (super::runtime(model.options.krate.as_ref()), &model.output.ty);
+    let (flow, ty) = (flow(), &model.output.ty);
     let inputs = || args.iter().filter_map(plain_name).filter_map(|name| model.input(name));
     // What is cloned for the body is borrowed for shorter than the future lives, so that takes a clone along.
     let clones = inputs().filter(|input| matches!(input.role, Role::Cloned)).map(|input| {
@@ -259,7 +272,7 @@ fn called(model: &NodeModel) -> TokenStream {
     quote_spanned!(name.span()=> #name::<#(#types),*>(#(#arguments),*))
 }
 
-/// Checks that only the compiler can make.
+/// Checks that only the compiler can make, as statements.
 fn checks(model: &NodeModel) -> TokenStream {
     let (undo, output) = (undo_is_repeatable(model), output_is_no_result(model));
     quote!(#undo #output)
@@ -271,13 +284,12 @@ fn undo_is_repeatable(model: &NodeModel) -> Option<TokenStream> {
     if !model.function.sig.generics.params.is_empty() {
         return None;
     }
-    let flow = super::runtime(model.options.krate.as_ref());
+    let flow = flow();
     let at = path.segments.last().map_or_else(Span::call_site, |last| last.ident.span());
-    let assertions = quote_spanned! {at=>
+    Some(quote_spanned! {at=>
         ::core::assert!(!<#path as #flow::Node>::POLICY.at_most_once, #NO_REPEAT);
         ::core::assert!(<#path as #flow::Node>::PLAN.is_none(), #NO_NODE);
-    };
-    Some(quote!(const _: () = { #assertions };))
+    })
 }
 
 /// A `Result` under another name would be taken for an output.
@@ -285,8 +297,7 @@ fn output_is_no_result(model: &NodeModel) -> TokenStream {
     if !model.function.sig.generics.params.is_empty() || !matches!(model.output.failure, Failure::Never) {
         return TokenStream::new();
     }
-    let flow = super::runtime(model.options.krate.as_ref());
-    let ty = &model.output.ty;
+    let (flow, ty) = (flow(), &model.output.ty);
     let message = format!(
         "the output of `{0}` is a `Result` under another name, and its errors would count as outputs: write `Result<T, E>` as the return type",
         model.function.sig.ident
@@ -295,11 +306,9 @@ fn output_is_no_result(model: &NodeModel) -> TokenStream {
         ty.to_token_stream().into_iter().next().map_or_else(proc_macro2::Span::call_site, |token| token.span());
     let assertion = quote_spanned!(at_type=> ::core::assert!(!#flow::Probe::<#ty>::IS_RESULT, #message););
     quote! {
-        const _: () = {
-            #[allow(unused_imports)]
-            use #flow::NotResult as _;
-            #assertion
-        };
+        #[allow(unused_imports)]
+        use #flow::NotResult as _;
+        #assertion
     }
 }
 

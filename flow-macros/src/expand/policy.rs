@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, quote};
 
 use crate::model::policy::{Options, Retry};
 
 /// A policy with what the options override. `flow` is the path to the runtime's private part.
-pub(crate) fn policy(flow: &TokenStream, base: TokenStream, options: &Options) -> TokenStream {
+pub(crate) fn policy(flow: &impl ToTokens, base: TokenStream, options: &Options) -> TokenStream {
     let mut policy = base;
     let some = |value: TokenStream| quote!(::core::option::Option::Some(#value));
     if let Some(retry) = &options.retry {
@@ -38,7 +38,7 @@ pub(crate) fn policy(flow: &TokenStream, base: TokenStream, options: &Options) -
     policy
 }
 
-fn retry_tokens(flow: &TokenStream, retry: &Retry) -> TokenStream {
+fn retry_tokens(flow: &impl ToTokens, retry: &Retry) -> TokenStream {
     let times = retry.times;
     let mut backoff = quote!(#flow::Backoff::DEFAULT);
     if let Some((min, max)) = retry.backoff {

@@ -15,7 +15,7 @@ use super::NodeContext;
 use super::body::Body;
 use super::clock::Moment;
 use super::tree::{BodyError, WaitFor};
-use crate::plan::{Awaited, Node, Policy, Providers, Requires};
+use crate::plan::{Awaited, Node, Policy, Requires};
 use crate::state::Output;
 
 /// In a workflow: `sleep("24h")`, or `sleep(x)` of a `Duration`, waits that long. The output is `()`, so what is to come
@@ -169,9 +169,7 @@ macro_rules! node {
             const AWAITS: Option<Awaited> = Some(Awaited::$awaits);
         }
 
-        impl<S $(, $T)?> Requires<S> for $name $(<$T>)? {
-            fn register(_: &mut Providers) {}
-        }
+        impl<S $(, $T)?> Requires<S> for $name $(<$T>)? {}
     };
 }
 

@@ -45,15 +45,15 @@ impl Parts {
     pub const fn room(&self) -> Room {
         let mut room = Room { steps: self.steps.len(), regions: self.regions.len(), numbers: 0 };
         let mut is_flat = true;
-        let mut i = 0;
-        while i < self.called.len() {
-            if let Some(plan) = self.called[i] {
+        let mut called = self.called;
+        while let [first, rest @ ..] = called {
+            if let Some(plan) = first {
                 is_flat = false;
                 room.steps += steps(plan).len();
                 room.regions += regions(plan).len();
                 room.numbers += step_numbers(steps(plan)) + region_numbers(regions(plan));
             }
-            i += 1;
+            called = rest;
         }
         if is_flat { Room { steps: 0, regions: 0, numbers: 0 } } else { room }
     }
@@ -61,6 +61,9 @@ impl Parts {
     /// The lists of all that is called, moved: first those of the steps, then those of the regions.
     pub const fn numbers<const N: usize>(&self) -> [u32; N] {
         let mut into = [0; N];
+        if N == 0 {
+            return into;
+        }
         let mut len = 0;
         let mut block = self.first_block();
         while let Some((at, plan)) = self.block(&mut block) {
@@ -88,9 +91,12 @@ impl Parts {
     /// All steps; `lists` is what [`numbers`](Self::numbers) gave.
     pub const fn steps<const N: usize>(&self, lists: &'static [u32]) -> [Step; N] {
         let mut into = [const { EMPTY_STEP }; N];
+        if N == 0 {
+            return into;
+        }
         let mut block = self.first_block();
         let mut i = 0;
-        while i < self.steps.len() && i < N {
+        while i < self.steps.len() {
             let own = &self.steps[i];
             let calls = i < self.called.len() && self.called[i].is_some();
             let body = if calls { some(self.block(&mut block)).0.first_region } else { 0 };
@@ -119,8 +125,11 @@ impl Parts {
     /// All regions; `lists` is what [`numbers`](Self::numbers) gave.
     pub const fn regions<const N: usize>(&self, lists: &'static [u32]) -> [Region; N] {
         let mut into = [const { EMPTY_REGION }; N];
+        if N == 0 {
+            return into;
+        }
         let mut i = 0;
-        while i < self.regions.len() && i < N {
+        while i < self.regions.len() {
             let own = &self.regions[i];
             forget(replace(&mut into[i], region(own, own.parent, 0, numbers(&own.tail))));
             i += 1;

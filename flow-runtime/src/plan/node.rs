@@ -23,7 +23,7 @@ pub trait Node: Sized {
     /// The output type as written.
     const OUTPUT: &'static str;
     /// How the node is attempted where a step does not say otherwise.
-    const POLICY: Policy;
+    const POLICY: Policy = Policy::DEFAULT;
     /// The node that undoes this one, where a step does not say otherwise.
     #[doc(hidden)]
     const UNDO: Option<Undo> = None;
@@ -72,8 +72,10 @@ impl<T> Provide<T> for T {
 
 /// That an engine with application state `S` has all that a node or a workflow takes as `#[state]`.
 pub trait Requires<S> {
-    /// Adds what is needed to the table from which nodes take their state.
-    fn register(providers: &mut Providers);
+    /// Adds what is needed to the table from which nodes take their state: nothing, unless this is said otherwise.
+    fn register(providers: &mut Providers) {
+        let _ = providers;
+    }
 }
 
 type Get = fn(&(dyn Any + Send + Sync)) -> Option<&(dyn Any + Send + Sync)>;

@@ -13,8 +13,8 @@ use crate::model::workflow::{Binding, Branch, Call, Kind, Model, Origin, RegionI
 /// A model, and what follows from it for types.
 pub(super) struct Layout<'m> {
     pub(super) model: &'m Model,
-    /// The path of what generated code may name.
-    pub(super) rt: TokenStream,
+    /// What generated code may name. It stands at every step, so it has a name of one token.
+    pub(super) rt: Ident,
     types: RefCell<HashMap<StepIx, Option<TokenStream>>>,
 }
 
@@ -27,8 +27,8 @@ pub(super) enum Lent {
 }
 
 impl<'m> Layout<'m> {
-    pub(super) fn new(model: &'m Model, rt: TokenStream) -> Self {
-        Self { model, rt, types: RefCell::default() }
+    pub(super) fn new(model: &'m Model) -> Self {
+        Self { model, rt: Ident::new("__rt", Span::call_site()), types: RefCell::default() }
     }
 
     /// A name that no name of the user meets: not a local one, because of its span, and not that of a static.

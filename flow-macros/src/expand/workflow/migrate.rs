@@ -2,7 +2,7 @@
 //! version, the function that makes of a stored output one of now, or the table of the workflow that the step calls;
 //! nothing for a workflow that has none.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::Path;
 
@@ -44,11 +44,8 @@ fn with(
     let Kind::Call(call) = &layout.model.step(step).kind else { return None };
     let (rt, local, version) = (&layout.rt, layout.model.step(step).local, migration.from.number);
     let span = function.segments.last()?.ident.span();
-    let at_function = |mut token: TokenTree| {
-        token.set_span(token.span().located_at(span));
-        token
-    };
-    let here: TokenStream = rt.clone().into_iter().map(at_function).collect();
+    let mut here = rt.clone();
+    here.set_span(here.span().located_at(span));
     let (stored, mut given, output) = (Layout::local("stored"), Layout::local("given"), layout.plain_type(step)?);
     given.set_span(given.span().located_at(span));
     let name = format_ident!("migrate_{local}_{version}");

@@ -29,12 +29,12 @@ use crate::model::workflow::{BindingIx, Call, Kind, Model, StepIx, UndoCall};
 /// The workflow as code.
 pub(crate) fn workflow(checked: &Checked<Model>) -> TokenStream {
     let model = checked.model();
-    let layout = Layout::new(model, super::runtime(model.runtime.as_ref()));
+    let (layout, path) = (Layout::new(model), &super::runtime(model.runtime.as_ref()));
     let rt = &layout.rt;
     let names: Vec<_> = model.params.iter().map(|param| &param.ident).collect();
     let input = input::tuple(&names);
     let unused = unused(model);
-    let front = front(model, rt, &quote!(#unused #rt::Invocation::new(#input)));
+    let front = front(model, path, &quote!(#unused #path::Invocation::new(#input)));
     let cfg = cfg(model);
     let aliases = aliases(&layout);
     let regions = tree::regions(&layout);
@@ -52,6 +52,7 @@ pub(crate) fn workflow(checked: &Checked<Model>) -> TokenStream {
             clippy::all, clippy::pedantic, clippy::nursery
         )]
         const _: () = {
+            use #path as #rt;
             #aliases
             #regions
             #(#functions)*
@@ -65,7 +66,7 @@ pub(crate) fn workflow(checked: &Checked<Model>) -> TokenStream {
 }
 
 /// What the user names: the function that takes the input, and the type of the same name.
-pub(crate) fn front(model: &Model, rt: &TokenStream, body: &TokenStream) -> TokenStream {
+pub(crate) fn front(model: &Model, rt: &impl ToTokens, body: &TokenStream) -> TokenStream {
     let Model { attrs, vis, ident, params, .. } = model;
     let (names, types): (Vec<_>, Vec<_>) = params.iter().map(|param| (&param.ident, &param.ty)).unzip();
     let doc = format!("The type of the workflow [`{ident}`](fn@{ident}).");
@@ -138,7 +139,7 @@ pub(crate) struct AsNode {
 }
 
 /// A workflow as the node that it may be called as.
-pub(crate) fn as_node(model: &Model, rt: &TokenStream, output: &TokenStream, parts: &AsNode) -> TokenStream {
+pub(crate) fn as_node(model: &Model, rt: &impl ToTokens, output: &TokenStream, parts: &AsNode) -> TokenStream {
     let AsNode { depth, called } = parts;
     let Model { ident, params, .. } = model;
     let (names, types): (Vec<_>, Vec<_>) = params.iter().map(|param| (&param.ident, &param.ty)).unzip();
@@ -148,7 +149,6 @@ pub(crate) fn as_node(model: &Model, rt: &TokenStream, output: &TokenStream, par
             type Output = #output;
             const NAME: &'static str = #name;
             const OUTPUT: &'static str = #text;
-            const POLICY: #rt::Policy = #rt::Policy::DEFAULT;
             #depth
             const PLAN: #rt::Option<&'static #rt::Plan> = {
                 let _ = <Self as #rt::Node>::NO_CIRCLE_OF_WORKFLOWS;
@@ -181,7 +181,7 @@ fn depth(layout: &Layout<'_>, nodes: &[Ident]) -> TokenStream {
 
 /// What a call of the workflow does as a step of another: it begins with clones of the arguments. That they can be
 /// cloned is asked where it is called.
-fn called(model: &Model, rt: &TokenStream) -> TokenStream {
+fn called(model: &Model, rt: &Ident) -> TokenStream {
     let (names, types): (Vec<_>, Vec<_>) = model.params.iter().map(|param| (&param.ident, &param.ty)).unzip();
     let given: Vec<_> = names.iter().map(|name| quote!(#rt::Given::given(#name))).collect();
     let (ident, input) = (&model.ident, input::tuple(&given));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Expr, Lit, Meta, PathArguments};
 
@@ -11,7 +11,7 @@ use super::layout::Layout;
 use crate::model::policy::{NO_NODE, NO_REPEAT, ONCE};
 use crate::model::text::text;
 use crate::model::wait::Wait;
-use crate::model::workflow::{Call, Kind, Model, RegionIx, StepIx};
+use crate::model::workflow::{Call, Kind, Model, RegionIx, Step, StepIx};
 
 /// The plan of the workflow.
 pub(super) fn expand(layout: &Layout<'_>) -> TokenStream {
@@ -28,12 +28,13 @@ pub(super) fn expand(layout: &Layout<'_>) -> TokenStream {
     let params: Vec<String> =
         model.params.iter().map(|param| format!("{}: {}", param.ident, text(&param.ty))).collect();
     let (input, output) = (params.join(", "), model.output.as_ref().map_or_else(|| "()".to_owned(), text));
-    let source = source(layout, model.ident.span());
+    let [line, column] = place(model.ident.span());
     quote! {
         #(#attempts)*
         #(#bare)*
         #(#undos)*
-        const __PARTS: #rt::Parts = #rt::Parts {
+        const __FILE: &str = #rt::file!();
+        static __PARTS: #rt::Parts = #rt::Parts {
             steps: &[#(#steps),*],
             regions: &[#(#regions),*],
             called: &[#(#called),*],
@@ -41,19 +42,23 @@ pub(super) fn expand(layout: &Layout<'_>) -> TokenStream {
         #whole
         #[allow(long_running_const_eval)]
         static __PLAN: #rt::Plan =
-            #rt::plan(#name, #version, #doc, #input, #output, #source, __PARTS, &__STEPS, &__REGIONS);
+            #rt::plan(
+                #name, #version, #doc, #input, #output, #rt::Source::new(__FILE, #line, #column), &__PARTS, &__STEPS, &__REGIONS
+            );
     }
 }
 
 /// The parts of a plan with those of the workflows that it calls, in static memory.
-fn whole(rt: &TokenStream) -> TokenStream {
+fn whole(rt: &Ident) -> TokenStream {
     quote! {
         #[allow(long_running_const_eval)]
-        static __LISTS: [u32; __PARTS.room().numbers] = __PARTS.numbers();
+        const __ROOM: #rt::Room = __PARTS.room();
         #[allow(long_running_const_eval)]
-        static __STEPS: [#rt::Step; __PARTS.room().steps] = __PARTS.steps(&__LISTS);
+        static __LISTS: [u32; __ROOM.numbers] = __PARTS.numbers();
         #[allow(long_running_const_eval)]
-        static __REGIONS: [#rt::Region; __PARTS.room().regions] = __PARTS.regions(&__LISTS);
+        static __STEPS: [#rt::Step; __ROOM.steps] = __PARTS.steps(&__LISTS);
+        #[allow(long_running_const_eval)]
+        static __REGIONS: [#rt::Region; __ROOM.regions] = __PARTS.regions(&__LISTS);
     }
 }
 
@@ -74,36 +79,48 @@ fn step(layout: &Layout<'_>, index: StepIx, next: &BTreeSet<u32>) -> TokenStream
     let step = model.step(index);
     let id = step.id.as_ref().map_or("", |id| id.text.as_str());
     let region = model.region(step.region).number;
-    let mut undo = quote!(#rt::None);
-    let (kind, policy) = match &step.kind {
-        Kind::Call(call) => {
-            let node = layout.node(index, call);
-            undo = quote_spanned!(node.span()=> <#node as #rt::Node>::UNDO);
-            if let Some(call) = &step.undo {
-                let by = layout.undo(index, call);
-                undo = quote_spanned!(by.span()=> #rt::undo_by::<#by>());
-            }
-            let called = || quote!(#rt::call::<#node>());
-            let kind = awaited(call).map_or_else(called, |output| quote!(#rt::wait::<#node>(#output)));
-            (kind, quote_spanned!(node.span()=> <#node as #rt::Node>::POLICY))
-        }
-        Kind::Branch(branch) => {
-            let arms = branch.arms.iter().map(|arm| model.region(*arm).number);
-            (quote!(#rt::branch(&[#(#arms),*])), quote!(#rt::Policy::DEFAULT))
-        }
-        Kind::Each(each) => {
-            let body = model.region(each.body).number;
-            (quote!(#rt::each(#body)), quote!(#rt::Policy::DEFAULT))
-        }
-    };
-    let policy = policy::policy(rt, policy, &step.with);
     let inputs = model.inputs(index).into_iter();
     let after = step.after.iter().map(|after| model.step(*after).local);
     let next = next.iter();
-    let (catch, source) = (step.catch.is_some(), source(layout, step.span));
-    quote! {
-        #rt::step(#id, #region, #kind, [&[#(#inputs),*], &[#(#after),*], &[#(#next),*]], #policy, #undo, #catch, #source)
-    }
+    let (inputs, after, next) = (quote!(&[#(#inputs),*]), quote!(&[#(#after),*]), quote!(&[#(#next),*]));
+    let (catch, [line, column]) = (step.catch.is_some(), place(step.span));
+    let (kind, policy, undo) = match &step.kind {
+        Kind::Call(call) => {
+            let (node, awaited) = (layout.node(index, call), awaited(call));
+            if awaited.is_none() && is_plain(step) {
+                return quote!(#rt::plain_step::<#node>(#id, #region, [#inputs, #next], __FILE, [#line, #column]));
+            }
+            let called = || quote!(#rt::call::<#node>());
+            let kind = awaited.map_or_else(called, |output| quote!(#rt::wait::<#node>(#output)));
+            (kind, quote_spanned!(node.span()=> <#node as #rt::Node>::POLICY), undo(layout, index, &node))
+        }
+        Kind::Branch(branch) => {
+            let arms = branch.arms.iter().map(|arm| model.region(*arm).number);
+            (quote!(#rt::branch(&[#(#arms),*])), quote!(#rt::Policy::DEFAULT), quote!(#rt::None))
+        }
+        Kind::Each(each) => {
+            let body = model.region(each.body).number;
+            (quote!(#rt::each(#body)), quote!(#rt::Policy::DEFAULT), quote!(#rt::None))
+        }
+    };
+    let policy = policy::policy(rt, policy, &step.with);
+    let edges = quote!([#inputs, #after, #next]);
+    quote!(#rt::step(#id, #region, #kind, #policy, #undo, #edges, #catch, __FILE, [#line, #column]))
+}
+
+/// Whether a step says nothing but what it calls, as most do; it is written shorter, for what the compiler takes.
+fn is_plain(step: &Step) -> bool {
+    step.undo.is_none() && step.with.first.is_none() && step.after.is_empty() && step.catch.is_none()
+}
+
+/// What undoes a call: what the step says, else what its node says.
+fn undo(layout: &Layout<'_>, index: StepIx, node: &Ident) -> TokenStream {
+    let rt = &layout.rt;
+    let Some(call) = &layout.model.step(index).undo else {
+        return quote_spanned!(node.span()=> <#node as #rt::Node>::UNDO);
+    };
+    let by = layout.undo(index, call);
+    quote_spanned!(by.span()=> #rt::undo_by::<#by>())
 }
 
 /// The type of the signal that a call waits for, where it is written there.
@@ -162,7 +179,7 @@ fn region(layout: &Layout<'_>, index: RegionIx) -> TokenStream {
     quote!(#rt::region(#parent, #label, #first, #len, &[#(#tail),*], #value))
 }
 
-fn option(rt: &TokenStream, number: Option<u32>) -> TokenStream {
+fn option(rt: &Ident, number: Option<u32>) -> TokenStream {
     number.map_or_else(|| quote!(#rt::None), |number| quote!(#rt::Some(#number)))
 }
 
@@ -183,10 +200,10 @@ fn successors(model: &Model) -> Vec<BTreeSet<u32>> {
     next
 }
 
-fn source(layout: &Layout<'_>, span: Span) -> TokenStream {
-    let (rt, start) = (&layout.rt, span.start());
-    let (line, column) = (u32::try_from(start.line).unwrap_or(0), u32::try_from(start.column + 1).unwrap_or(0));
-    quote!(#rt::Source::new(#rt::file!(), #line, #column))
+/// The line and the column, both counted from 1.
+fn place(span: Span) -> [u32; 2] {
+    let start = span.start();
+    [start.line, start.column + 1].map(|number| u32::try_from(number).unwrap_or(0))
 }
 
 /// The doc comment, line by line.

@@ -55,28 +55,24 @@ impl<'l, 'm> Scope<'l, 'm> {
         self.reached.insert(region);
     }
 
-    /// The variable of a region.
+    /// The place of a region: that of the workflow itself, or the variable of one inside.
     pub(super) fn reach(&mut self, region: RegionIx) -> TokenStream {
         let layout = self.layout;
+        let Some(step) = layout.model.region(region).parent else {
+            let tree = Layout::local("tree");
+            return quote!(#tree.root);
+        };
         let name = layout.region_name(region);
         if !self.reached.insert(region) {
             return name.into_token_stream();
         }
-        let line = match layout.model.region(region).parent {
-            None => {
-                let tree = Layout::local("tree");
-                quote!(let #name = &#tree.root;)
-            }
-            Some(step) => {
-                let Step { region: around, kind, .. } = layout.model.step(step);
-                let (around, field) = (self.reach(*around), layout.region_field(region));
-                if let Kind::Each(_) = kind {
-                    let (items, depth) = (Layout::local("items"), layout.model.region(region).depth - 1);
-                    quote!(let #name = (&#around.#field).item(#items, #depth);)
-                } else {
-                    quote!(let #name = (&#around.#field).entered();)
-                }
-            }
+        let Step { region: around, kind, .. } = layout.model.step(step);
+        let (around, field) = (self.reach(*around), layout.region_field(region));
+        let line = if let Kind::Each(_) = kind {
+            let (items, depth) = (Layout::local("items"), layout.model.region(region).depth - 1);
+            quote!(let #name = (&#around.#field).item(#items, #depth);)
+        } else {
+            quote!(let #name = (&#around.#field).entered();)
         };
         self.lines.extend(line);
         name.into_token_stream()

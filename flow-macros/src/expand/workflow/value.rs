@@ -189,18 +189,10 @@ fn keep_arm(around: &Scope<'_, '_>, arm: RegionIx, ty: Option<&TokenStream>) -> 
 }
 
 /// The path of a function of ours that stands at this place.
-fn call_at(span: Span, rt: &TokenStream, name: &str) -> TokenStream {
-    let name = Ident::new(name, span);
-    let tokens = quote!(#rt::#name).into_iter().enumerate();
-    // The leading `::` is two tokens.
-    tokens
-        .map(|(index, mut token)| {
-            if index < 2 {
-                token.set_span(span);
-            }
-            token
-        })
-        .collect()
+fn call_at(span: Span, rt: &Ident, name: &str) -> TokenStream {
+    let (mut rt, name) = (rt.clone(), Ident::new(name, span));
+    rt.set_span(span);
+    quote!(#rt::#name)
 }
 
 /// Tokens in parentheses that stand at this place.
