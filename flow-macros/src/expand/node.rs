@@ -78,6 +78,7 @@ fn code(model: &NodeModel, body: &TokenStream, states: &[Type], checks: &TokenSt
         #(#cfg)*
         #marker
         #(#cfg)*
+        #[allow(clippy::all, clippy::pedantic, non_snake_case, unused_variables)]
         const _: () = {
             use #path as #flow;
             #[automatically_derived]
@@ -124,19 +125,16 @@ fn phantom(generics: &Generics) -> TokenStream {
 fn requires(model: &NodeModel, generics: &Generics, states: &[Type], flow: &Ident) -> TokenStream {
     let name = &model.function.sig.ident;
     let undo = model.options.undo.iter().map(|undo| &undo.path).collect::<Vec<_>>();
+    if states.is_empty() && undo.is_empty() {
+        let generics = without_bounds(generics);
+        let (parameters, (_, ty_generics, _)) = (generics.params.iter(), generics.split_for_impl());
+        return quote!(impl<__State, #(#parameters),*> #flow::Requires<__State> for #name #ty_generics {});
+    }
     let bounded = !undo.is_empty() || states.iter().any(|state| depends(state, generics));
     let generics = &if bounded { generics.clone() } else { without_bounds(generics) };
     let (_, ty_generics, where_clause) = generics.split_for_impl();
     let parameters = generics.params.iter();
     let predicates = where_clause.map(|clause| clause.predicates.iter().collect::<Vec<_>>()).unwrap_or_default();
-    let register = (!states.is_empty() || !undo.is_empty()).then(|| {
-        quote! {
-            fn register(providers: &mut #flow::Providers) {
-                #(#flow::Providers::add::<__State, #states>(providers);)*
-                #(<#undo as #flow::Requires<__State>>::register(providers);)*
-            }
-        }
-    });
     quote! {
         #[automatically_derived]
         impl<__State, #(#parameters),*> #flow::Requires<__State> for #name #ty_generics
@@ -146,7 +144,10 @@ fn requires(model: &NodeModel, generics: &Generics, states: &[Type], flow: &Iden
             #(#undo: #flow::Requires<__State>,)*
             #(#predicates,)*
         {
-            #register
+            fn register(providers: &mut #flow::Providers) {
+                #(#flow::Providers::add::<__State, #states>(providers);)*
+                #(<#undo as #flow::Requires<__State>>::register(providers);)*
+            }
         }
     }
 }
@@ -162,24 +163,21 @@ fn call(model: &NodeModel, generics: &Generics, flow: &Ident, body: &TokenStream
     let (impl_generics, ty_generics, _) = generics.split_for_impl();
     let call_generics = with_call_lifetime(generics);
     let (call_impl, call_ty, _) = call_generics.split_for_impl();
-    let types = phantom(generics);
+    let generic = generics.type_params().next().map(|_| (phantom(generics), quote!(::core::marker::PhantomData)));
+    let (types, types_value) = generic.map(|(types, value)| (quote!(, #types), quote!(, #value))).unzip();
     let parameters = model.parameters.iter().filter_map(visible);
     let method = Ident::new("call", name.span());
     quote! {
         #[doc(hidden)]
-        pub struct __Call #call_generics (&'__c #flow::NodeContext, #types);
+        pub struct __Call #call_generics (&'__c #flow::NodeContext #types);
 
         impl #impl_generics #name #ty_generics {
             #[doc(hidden)]
-            #[allow(clippy::all, clippy::pedantic)]
-            pub fn __at<'__c>(cx: &'__c #flow::NodeContext) -> __Call #call_ty {
-                __Call(cx, ::core::marker::PhantomData)
-            }
+            pub fn __at<'__c>(cx: &'__c #flow::NodeContext) -> __Call #call_ty { __Call(cx #types_value) }
         }
 
         impl #call_impl __Call #call_ty {
             #[doc(hidden)]
-            #[allow(clippy::all, clippy::pedantic, non_snake_case, unused_variables)]
             pub fn #method(self, #(#parameters),*) -> #flow::Body<'__c>
             where
                 #(#lives: '__c,)*

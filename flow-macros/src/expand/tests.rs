@@ -62,5 +62,5 @@ fn a_node_costs_the_compiler_little() {
     let model = model::node::resolve(&mut errors, syntax);
     let Ok(checked) = check::node::node(errors, model) else { panic!("a node without mistakes") };
     let tokens = count(expand::node::node(&checked));
-    assert!(tokens <= 360, "{tokens} tokens");
+    assert!(tokens <= 295, "{tokens} tokens");
 }
