@@ -48,10 +48,10 @@ pub(crate) fn of(rows: &[Row]) -> String {
 
 /// What is to hold, and whether it does.
 pub(crate) fn of_targets(targets: &[Judged]) -> String {
-    let mut text = format!("\n{:64} {:>9} {:>9}  holds\n", "target", "figure", "at most");
+    let mut text = format!("\n{:70} {:>9} {:>9}  holds\n", "target", "figure", "at most");
     for target in targets {
         let holds = if target.holds() { "yes" } else { "NO" };
-        writeln!(text, "{:64} {:>9.2} {:>9.2}  {holds}", target.name, target.figure, target.at_most)
+        writeln!(text, "{:70} {:>9.2} {:>9.2}  {holds}", target.name, target.figure, target.at_most)
             .expect("a string takes all");
     }
     text
