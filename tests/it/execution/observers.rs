@@ -249,6 +249,14 @@ async fn b21_attempts_that_run_beside_each_other_have_their_spans_within_that_of
     assert!(steps.iter().all(|span| span.parent == Some("workflow.run")), "{steps:?}");
 }
 
+/// Nor are they missed where there is no record.
+#[tokio::test]
+async fn b21_a_run_without_a_record_has_its_spans() {
+    let (traces, _guard) = Traces::listen();
+    assert_eq!(beside(2).run_ephemeral(&Engine::ephemeral().build()).await.unwrap(), 6);
+    assert_eq!((traces.spans("workflow.run").len(), traces.spans("step.run").len()), (1, 2));
+}
+
 #[tokio::test(start_paused = true)]
 async fn b21_a_run_that_is_refused_is_not_said_to_go_on() {
     let completed = |event: &Event| matches!(event, Event::StepCompleted { .. });
