@@ -255,6 +255,7 @@ impl<'r> Light<'r> {
     }
 
     /// Makes the values that this step uses and that are made of those of regions; else gives the message of a panic.
+    #[inline]
     fn fill_used(&mut self, cell: Cell, local: u32) -> Result<(), String> {
         let uses = &self.table.steps[local as usize].uses;
         uses.iter().try_for_each(|&used| self.join(self.state.used(cell, used)))

@@ -291,17 +291,21 @@ impl<'r> State<'r> {
 
     fn activate(&mut self, instance: u32) {
         let &Instance { region, first, .. } = self.numbered(instance);
-        for (cell, local) in (first..).zip(self.plan.region(region).locals()) {
-            for &outer in &*self.table.steps[local as usize].outer {
-                if self.wait_for(instance, outer, Waiter::Step(cell)) {
-                    self.cells[cell as usize].count += 1;
-                }
+        let cell_of = |local: u32| first + local - self.plan.region(region).first;
+        let begins = &self.table.begins[region as usize];
+        for &(local, outer) in &*begins.outer {
+            let cell = cell_of(local);
+            if self.wait_for(instance, outer, Waiter::Step(cell)) {
+                self.cells[cell as usize].count += 1;
             }
+        }
+        for &local in &*begins.ready {
+            let cell = cell_of(local);
             if self.cells[cell as usize].count == 0 {
                 self.enqueue(cell, local);
             }
         }
-        for &outer in &*self.table.outer_tails[region as usize] {
+        for &outer in &*begins.outer_tail {
             if self.wait_for(instance, outer, Waiter::Region(instance)) {
                 self.numbered_mut(instance).open += 1;
             }

@@ -21,10 +21,20 @@ pub(crate) struct Table {
     pub(super) steps: Box<[Known]>,
     /// For each region the branches and fan-outs of which its value is made.
     pub(super) tails: Box<[Box<[u32]>]>,
-    /// For each region the steps around it of which its value is made.
-    pub(super) outer_tails: Box<[Box<[u32]>]>,
+    /// For each region what it begins with.
+    pub(super) begins: Box<[Begins]>,
     pub(super) has_each: bool,
     costs: Arc<[AtomicU32]>,
+}
+
+/// With what a region begins.
+pub(super) struct Begins {
+    /// The steps that wait for nothing in it.
+    pub(super) ready: Box<[u32]>,
+    /// Its steps that use something around it, with what they use.
+    pub(super) outer: Box<[(u32, u32)]>,
+    /// The steps around it of which its value is made.
+    pub(super) outer_tail: Box<[u32]>,
 }
 
 /// What is known of a step.
@@ -34,8 +44,6 @@ pub(super) struct Known {
     pub(super) is_call: bool,
     /// The steps of its region that wait for it.
     pub(super) next: Box<[u32]>,
-    /// The steps of the regions around it that it waits for.
-    pub(super) outer: Box<[u32]>,
     /// The branches and fan-outs whose values it uses.
     pub(super) uses: Box<[u32]>,
 }
@@ -60,17 +68,13 @@ impl Table {
                 needs: waits_for(step).filter(is_beside).count() as u32,
                 is_call: is_call(step),
                 next: step.next.iter().copied().collect(),
-                outer: waits_for(step).filter(|other| !is_beside(other)).collect(),
                 uses: of_regions(&step.inputs),
             }
-        };
-        let outer = |(number, region): (u32, &Region)| {
-            region.tail.iter().copied().filter(|&step| plan.step(step).region != number).collect()
         };
         Some(Self {
             steps: steps.iter().map(known).collect(),
             tails: regions.iter().map(|region| of_regions(&region.tail)).collect(),
-            outer_tails: (0..).zip(regions.iter()).map(outer).collect(),
+            begins: (0..).zip(regions.iter()).map(|(number, region)| Begins::of(plan, number, region)).collect(),
             has_each: plan.steps.iter().any(|step| matches!(step.kind, StepKind::Each { .. })),
             costs: plan.steps.iter().map(|_| AtomicU32::new(0)).collect(),
         })
@@ -83,6 +87,18 @@ impl Table {
 
     pub(super) fn cost(&self, step: u32) -> Cost {
         Cost { all: self.costs.clone(), step }
+    }
+}
+
+impl Begins {
+    fn of(plan: &Plan, number: u32, region: &Region) -> Self {
+        let is_around = |&step: &u32| plan.step(step).region != number;
+        let around = |local: u32| waits_for(plan.step(local)).filter(is_around);
+        Self {
+            ready: region.locals().filter(|&local| waits_for(plan.step(local)).all(|used| is_around(&used))).collect(),
+            outer: region.locals().flat_map(|local| around(local).map(move |used| (local, used))).collect(),
+            outer_tail: region.tail.iter().copied().filter(is_around).collect(),
+        }
     }
 }
 
