@@ -44,6 +44,7 @@
 //! | the DAG as data, and as a picture | [`plan`], [`Plan`] |
 //! | what is stored of a run | [`state`], [`WorkflowData`] |
 //! | watching runs | [`observe`] |
+//! | what an error is called, and what to do about it | [`errors`] |
 //! | crashes at every commit, virtual time, failing stores, for tests | [`testing`], with the feature `testing` |
 //!
 //! # Features
@@ -70,8 +71,7 @@
 
 pub mod disk;
 pub mod engine;
-#[cfg(test)]
-mod errors;
+pub mod errors;
 pub mod observe;
 pub mod plan;
 pub mod prelude;

@@ -4,6 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 /// A file operation failed.
+///
+/// [`E-STORE-IO`](crate::errors::codes::STORE_IO), [`E-STORE-FSYNC`](crate::errors::codes::STORE_FSYNC) or [`E-STORE-FULL`](crate::errors::codes::STORE_FULL).
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {}", .path.display())]
 pub struct DiskError {

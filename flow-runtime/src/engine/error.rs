@@ -21,6 +21,8 @@ use crate::store::{StoreError, with_causes};
 #[non_exhaustive]
 pub enum RunError {
     /// Steps failed, and not all that was to be undone was, if anything was.
+    ///
+    /// [`E-RUN-FAILED`](crate::errors::codes::RUN_FAILED).
     #[error("{} failed: {}{}", run(.workflow, .id.as_ref()), all(.failures), effects(.rollback))]
     Failed {
         /// The workflow.
@@ -33,6 +35,8 @@ pub enum RunError {
         rollback: Arc<Rollback>,
     },
     /// Steps failed, and all that something undoes was undone.
+    ///
+    /// [`E-RUN-ROLLED-BACK`](crate::errors::codes::RUN_ROLLED_BACK).
     #[error("{} failed: {}{}", run(.workflow, .id.as_ref()), all(.failures), effects(.rollback))]
     RolledBack {
         /// The workflow.
@@ -45,6 +49,8 @@ pub enum RunError {
         rollback: Arc<Rollback>,
     },
     /// The run was cancelled.
+    ///
+    /// [`E-RUN-CANCELLED`](crate::errors::codes::RUN_CANCELLED).
     #[error("{} was cancelled{}", run(.workflow, Some(.id)), effects(.rollback))]
     Cancelled {
         /// The workflow.
@@ -55,6 +61,8 @@ pub enum RunError {
         rollback: Arc<Rollback>,
     },
     /// The engine was shut down first. Nothing is lost: run it again to go on.
+    ///
+    /// [`E-RUN-INTERRUPTED`](crate::errors::codes::RUN_INTERRUPTED).
     #[error("{} was interrupted by a shutdown; run it again to go on", run(.workflow, .id.as_ref()))]
     Interrupted {
         /// The workflow.
@@ -63,9 +71,13 @@ pub enum RunError {
         id: Option<WorkflowId>,
     },
     /// The text is no workflow id.
+    ///
+    /// [`E-ID-WORKFLOW`](crate::errors::codes::ID_WORKFLOW).
     #[error(transparent)]
     InvalidId(#[from] InvalidId),
     /// The store failed. What was committed before is safe.
+    ///
+    /// The code is that of the source.
     #[error("{} stopped because of its store", run(.workflow, Some(.id)))]
     Store {
         /// The workflow.
@@ -76,6 +88,8 @@ pub enum RunError {
         source: Arc<StoreError>,
     },
     /// The id is that of a run of another workflow, or of another version of it.
+    ///
+    /// [`E-RESUME-WORKFLOW`](crate::errors::codes::RESUME_WORKFLOW).
     #[error("run `{id}` is one of {stored}, not of {asked}; choose another id, or run it with the code it began with")]
     OtherWorkflow {
         /// The run.
@@ -86,6 +100,8 @@ pub enum RunError {
         asked: String,
     },
     /// The id is that of a run with another input.
+    ///
+    /// [`E-RESUME-INPUT`](crate::errors::codes::RESUME_INPUT).
     #[error("run `{id}` of `{workflow}` began with another input; give it the same input, or choose another id")]
     OtherInput {
         /// The workflow.
@@ -94,6 +110,8 @@ pub enum RunError {
         id: WorkflowId,
     },
     /// The workflow has changed since the run began, and what is stored does not fit it any more.
+    ///
+    /// [`E-RESUME-PLAN`](crate::errors::codes::RESUME_PLAN).
     #[error(
         "run `{id}` began with another shape of `{workflow}` ({changes}) and cannot go on with this one: {reason}; end it with the code it began with, or give the new shape a new `#[version]` and start new runs under it"
     )]
@@ -108,6 +126,8 @@ pub enum RunError {
         reason: String,
     },
     /// A condition or a list that was decided when the run began now says otherwise.
+    ///
+    /// [`E-RESUME-HEAD`](crate::errors::codes::RESUME_HEAD).
     #[error(
         "run `{id}` of `{workflow}` has decided `{step}` as {recorded}, but its head now says {now}; restore the expression, or start a new run"
     )]
@@ -124,6 +144,8 @@ pub enum RunError {
         now: String,
     },
     /// A stored output is not of the type that the workflow expects now.
+    ///
+    /// [`E-RESUME-TYPE`](crate::errors::codes::RESUME_TYPE).
     #[error(
         "run `{id}` of `{workflow}`: the stored output of step `{step}`, a `{stored}`, is no `{expected}` any more"
     )]
@@ -143,6 +165,8 @@ pub enum RunError {
     },
     /// A stored output of an older version of the workflow could not be made into one of the type that its step has now.
     /// Nothing was changed.
+    ///
+    /// [`E-RESUME-MIGRATION`](crate::errors::codes::RESUME_MIGRATION).
     #[error(
         "run `{id}` of `{workflow}` began with version {from}, and the stored output of step `{step}`, a `{stored}`, could not be migrated to a `{expected}`; correct the migration and run it again, or end it with the code it began with"
     )]
@@ -163,6 +187,8 @@ pub enum RunError {
         source: MigrationError,
     },
     /// The input of the workflow cannot be encoded, or is longer than the engine stores.
+    ///
+    /// [`E-VALUE-ENCODE`](crate::errors::codes::VALUE_ENCODE).
     #[error("the input of `{workflow}` cannot be stored")]
     Input {
         /// The workflow.
@@ -171,6 +197,8 @@ pub enum RunError {
         source: EncodeError,
     },
     /// The run cannot go on although nothing failed: a mistake in Flow, in a store, or in a hand-written plan.
+    ///
+    /// [`E-RUN-STUCK`](crate::errors::codes::RUN_STUCK).
     #[error("{} cannot go on: {reason}", run(.workflow, .id.as_ref()))]
     Stuck {
         /// The workflow.

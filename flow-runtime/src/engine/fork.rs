@@ -20,15 +20,21 @@ use crate::store::StoreError;
 #[non_exhaustive]
 pub enum ForkError {
     /// The text is no workflow id.
+    ///
+    /// [`E-ID-WORKFLOW`](crate::errors::codes::ID_WORKFLOW).
     #[error(transparent)]
     InvalidId(#[from] InvalidId),
     /// There is no run of this id.
+    ///
+    /// [`E-RUN-UNKNOWN`](crate::errors::codes::RUN_UNKNOWN).
     #[error("there is no run `{id}` to make another one from")]
     Unknown {
         /// The run.
         id: WorkflowId,
     },
     /// The run has no such step.
+    ///
+    /// [`E-STEP-UNKNOWN`](crate::errors::codes::STEP_UNKNOWN).
     #[error(
         "run `{id}` of `{workflow}` has no step `{step}`, or has not come to it; steps are named by their paths, such as `charge` or `labels[17].print`"
     )]
@@ -41,12 +47,16 @@ pub enum ForkError {
         step: String,
     },
     /// There is a run of the new id already.
+    ///
+    /// [`E-RUN-EXISTS`](crate::errors::codes::RUN_EXISTS).
     #[error("there is a run `{id}` already; choose another id for the new one")]
     Exists {
         /// The new id.
         id: WorkflowId,
     },
     /// The store failed.
+    ///
+    /// The code is that of the source.
     #[error("run `{id}` could not be made from another one")]
     Store {
         /// The new id.

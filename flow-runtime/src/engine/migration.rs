@@ -37,18 +37,26 @@ pub(crate) type Carry = fn(&Payload) -> Result<Value, MigrationError>;
 #[non_exhaustive]
 pub enum MigrationError {
     /// It is not what the function takes.
+    ///
+    /// [`E-RESUME-MIGRATION`](crate::errors::codes::RESUME_MIGRATION).
     #[error("it is not what the migration takes")]
     Undecodable(#[source] DecodeError),
     /// The function returned an error.
+    ///
+    /// [`E-RESUME-MIGRATION`](crate::errors::codes::RESUME_MIGRATION).
     #[error("the migration refused it")]
     Refused(#[source] Arc<dyn Error + Send + Sync>),
     /// The function panicked.
+    ///
+    /// [`E-RESUME-MIGRATION`](crate::errors::codes::RESUME_MIGRATION).
     #[error("the migration panicked: {message}")]
     Panicked {
         /// With this.
         message: String,
     },
     /// What the function gave cannot be stored.
+    ///
+    /// [`E-RESUME-MIGRATION`](crate::errors::codes::RESUME_MIGRATION).
     #[error("what the migration gives cannot be stored: {reason}")]
     Unstorable {
         /// Why.

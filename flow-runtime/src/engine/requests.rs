@@ -21,18 +21,26 @@ use crate::store::StoreError;
 #[non_exhaustive]
 pub enum AskError {
     /// The text is no workflow id.
+    ///
+    /// [`E-ID-WORKFLOW`](crate::errors::codes::ID_WORKFLOW).
     #[error(transparent)]
     InvalidId(#[from] InvalidId),
     /// The text is no id of a signal.
+    ///
+    /// [`E-ID-REQUEST`](crate::errors::codes::ID_REQUEST).
     #[error(transparent)]
     InvalidRequestId(#[from] InvalidRequestId),
     /// There is no run of this id.
+    ///
+    /// [`E-RUN-UNKNOWN`](crate::errors::codes::RUN_UNKNOWN).
     #[error("there is no run `{id}`; a signal may come before its run, but this may not")]
     Unknown {
         /// The run.
         id: WorkflowId,
     },
     /// The run has ended, and takes nothing more.
+    ///
+    /// [`E-ASK-ENDED`](crate::errors::codes::ASK_ENDED).
     #[error("run `{id}` of `{workflow}` has ended ({status:?}) and takes no `{what}`")]
     Ended {
         /// The run.
@@ -45,6 +53,8 @@ pub enum AskError {
         what: &'static str,
     },
     /// The run has not ended, and goes on by itself.
+    ///
+    /// [`E-ASK-NOT-ENDED`](crate::errors::codes::ASK_NOT_ENDED).
     #[error("run `{id}` of `{workflow}` has not ended ({status:?}); only a run that has takes a `{what}`")]
     NotEnded {
         /// The run.
@@ -57,6 +67,8 @@ pub enum AskError {
         what: &'static str,
     },
     /// Nothing in the run has failed.
+    ///
+    /// [`E-ASK-NOTHING-FAILED`](crate::errors::codes::ASK_NOTHING_FAILED).
     #[error("run `{id}` of `{workflow}` has completed, and nothing in it failed; `retry_from` runs a step again")]
     NothingToRetry {
         /// The run.
@@ -65,6 +77,8 @@ pub enum AskError {
         workflow: String,
     },
     /// The run has no such step.
+    ///
+    /// [`E-STEP-UNKNOWN`](crate::errors::codes::STEP_UNKNOWN).
     #[error(
         "run `{id}` of `{workflow}` has no step `{step}`, or has not come to it; steps are named by their paths, such as `charge` or `labels[17].print`"
     )]
@@ -77,6 +91,8 @@ pub enum AskError {
         step: String,
     },
     /// It is known how the step stands.
+    ///
+    /// [`E-ASK-NOT-IN-DOUBT`](crate::errors::codes::ASK_NOT_IN_DOUBT).
     #[error("step `{step}` of run `{id}` is {status:?} and waits for nobody's word")]
     NotInDoubt {
         /// The run.
@@ -87,6 +103,8 @@ pub enum AskError {
         status: StepStatus,
     },
     /// The step has outputs of another type.
+    ///
+    /// [`E-ASK-TYPE`](crate::errors::codes::ASK_TYPE).
     #[error("step `{step}` of run `{id}` gives a `{expected}`, and this is a `{sent}`")]
     OtherOutput {
         /// The run.
@@ -99,6 +117,8 @@ pub enum AskError {
         sent: String,
     },
     /// The output cannot be stored.
+    ///
+    /// [`E-VALUE-ENCODE`](crate::errors::codes::VALUE_ENCODE).
     #[error("the output of step `{step}` of run `{id}` cannot be stored")]
     Output {
         /// The run.
@@ -109,6 +129,8 @@ pub enum AskError {
         source: EncodeError,
     },
     /// The run waits for a value of another type.
+    ///
+    /// [`E-ASK-TYPE`](crate::errors::codes::ASK_TYPE).
     #[error("run `{id}` waits for a `{expected}` as signal `{name}`, and this is a `{sent}`")]
     OtherType {
         /// The run.
@@ -121,6 +143,8 @@ pub enum AskError {
         sent: String,
     },
     /// The value cannot be stored.
+    ///
+    /// [`E-VALUE-ENCODE`](crate::errors::codes::VALUE_ENCODE).
     #[error("the value of signal `{name}` for run `{id}` cannot be stored")]
     Value {
         /// The run.
@@ -131,6 +155,8 @@ pub enum AskError {
         source: EncodeError,
     },
     /// The store failed, or keeps no requests.
+    ///
+    /// The code is that of the source.
     #[error("the request for run `{id}` could not be kept")]
     Store {
         /// The run.

@@ -11,7 +11,7 @@ use super::event::{Asked, CompletedBy, Delta, Event, Phase, RegionKind, RunCreat
 use super::{NodeFailure, Payload, StepRef, Timestamp};
 use crate::plan::StepKind;
 
-/// An event does not fit the record.
+/// An event does not fit the record: [`E-RECORD-EVENT`](crate::errors::codes::RECORD_EVENT).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{event} does not fit the record: {reason}")]
 #[non_exhaustive]

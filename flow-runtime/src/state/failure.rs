@@ -16,14 +16,24 @@ const MAX_CAUSES: usize = 16;
 #[non_exhaustive]
 pub enum FailureKind {
     /// The node returned an error.
+    ///
+    /// [`E-STEP-FAILED`](crate::errors::codes::STEP_FAILED).
     Error,
     /// The node, or an expression of the workflow, panicked.
+    ///
+    /// [`E-STEP-PANICKED`](crate::errors::codes::STEP_PANICKED).
     Panic,
     /// One attempt took longer than `timeout`.
+    ///
+    /// [`E-STEP-TIMEOUT`](crate::errors::codes::STEP_TIMEOUT).
     Timeout,
     /// All attempts together took longer than `deadline`.
+    ///
+    /// [`E-STEP-DEADLINE`](crate::errors::codes::STEP_DEADLINE).
     Deadline,
     /// The output could not be encoded, or is too long, so it could not be kept. The body's effect has happened.
+    ///
+    /// [`E-STEP-OUTPUT`](crate::errors::codes::STEP_OUTPUT).
     Encode,
 }
 

@@ -10,6 +10,8 @@ use std::sync::Arc;
 pub struct WorkflowId(Arc<str>);
 
 /// A text is no workflow id.
+///
+/// [`E-ID-WORKFLOW`](crate::errors::codes::ID_WORKFLOW).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{id}` is no workflow id: {reason}; an id has 1 to 256 bytes, no control characters, no `//` and no `/` at either end"

@@ -81,6 +81,8 @@ impl fmt::Debug for Payload {
 }
 
 /// A value could not be encoded.
+///
+/// [`E-VALUE-ENCODE`](crate::errors::codes::VALUE_ENCODE).
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("cannot encode a `{type_name}`: {reason}")]
 #[non_exhaustive]
@@ -92,6 +94,8 @@ pub struct EncodeError {
 }
 
 /// A payload could not be decoded into the type that is expected now.
+///
+/// [`E-VALUE-DECODE`](crate::errors::codes::VALUE_DECODE).
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("stored bytes are no `{expected}`: {reason}")]
 #[non_exhaustive]

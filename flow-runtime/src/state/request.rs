@@ -73,6 +73,8 @@ pub enum Verdict {
 }
 
 /// A text is no id of a request.
+///
+/// [`E-ID-REQUEST`](crate::errors::codes::ID_REQUEST).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{id}` is no id of a request: {reason}; such an id has 1 to 256 bytes and no control characters")]
 #[non_exhaustive]

@@ -16,12 +16,16 @@ use crate::state::codec::CodecError;
 #[non_exhaustive]
 pub enum StoreError {
     /// There is no run of this id.
+    ///
+    /// [`E-RUN-UNKNOWN`](crate::errors::codes::RUN_UNKNOWN).
     #[error("there is no run `{id}` in this store")]
     NotFound {
         /// The id.
         id: WorkflowId,
     },
     /// What is stored of the run is broken. It is left as it is.
+    ///
+    /// [`E-STORE-CORRUPT`](crate::errors::codes::STORE_CORRUPT).
     #[error("the record of run `{id}` is damaged: {reason}; it was left as it is{}", at(.path.as_ref()))]
     Corrupt {
         /// The run.
@@ -32,6 +36,8 @@ pub enum StoreError {
         reason: String,
     },
     /// The store as a whole is broken, not one run of it. It is left as it is.
+    ///
+    /// [`E-STORE-DAMAGED`](crate::errors::codes::STORE_DAMAGED).
     #[error("the store is damaged: {reason}; it was left as it is: {}", .path.display())]
     Damaged {
         /// The file.
@@ -40,6 +46,9 @@ pub enum StoreError {
         reason: String,
     },
     /// The operating system refused.
+    ///
+    /// [`E-STORE-IO`](crate::errors::codes::STORE_IO), or [`E-STORE-FSYNC`](crate::errors::codes::STORE_FSYNC) if it was a
+    /// sync.
     #[error("cannot {action} {}", .path.display())]
     Io {
         /// What was tried: "write", "sync".
@@ -50,6 +59,8 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The disk, or a quota, is full. The previous state is intact; free space and run again.
+    ///
+    /// [`E-STORE-FULL`](crate::errors::codes::STORE_FULL).
     #[error("no space left to {action} {}; the previous state is intact, free space and run again", .path.display())]
     Full {
         /// What was tried.
@@ -60,6 +71,8 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The run has changed since it was read: another engine drives it, or it was deleted.
+    ///
+    /// [`E-RUN-CONFLICT`](crate::errors::codes::RUN_CONFLICT).
     #[error("run `{id}` has changed in the store: {reason}; load it again")]
     Conflict {
         /// The run.
@@ -68,6 +81,8 @@ pub enum StoreError {
         reason: String,
     },
     /// Another engine drives the run. It can be taken when that engine has ended it or is gone.
+    ///
+    /// [`E-RUN-HELD`](crate::errors::codes::RUN_HELD).
     #[error("run `{id}` is driven by {holder}; try again when it has ended there")]
     Held {
         /// The run.
@@ -76,6 +91,8 @@ pub enum StoreError {
         holder: String,
     },
     /// Others kept the store busy for too long. Nothing was changed; try again.
+    ///
+    /// [`E-STORE-BUSY`](crate::errors::codes::STORE_BUSY).
     #[error("the store {} is kept busy by others: {reason}; nothing was changed, try again", .path.display())]
     Busy {
         /// The store's folder or file.
@@ -84,6 +101,8 @@ pub enum StoreError {
         reason: String,
     },
     /// Another process holds the store.
+    ///
+    /// [`E-STORE-LOCKED`](crate::errors::codes::STORE_LOCKED).
     #[error("the store {} is held by {holder}; close it there, or open it for reading only", .path.display())]
     Locked {
         /// The store's folder.
@@ -92,6 +111,8 @@ pub enum StoreError {
         holder: String,
     },
     /// An earlier sync failed, so what is on disk is unknown. Open the store again.
+    ///
+    /// [`E-STORE-FSYNC`](crate::errors::codes::STORE_FSYNC).
     #[error("the store {} stopped after a failed sync ({reason}); open it again to go on from what is on disk", .path.display())]
     Poisoned {
         /// The store's folder or file.
@@ -100,6 +121,8 @@ pub enum StoreError {
         reason: String,
     },
     /// The record was written by a newer version.
+    ///
+    /// [`E-STORE-NEWER`](crate::errors::codes::STORE_NEWER).
     #[error("{what} needs a newer version of Flow: it has {found}, this version knows {known}")]
     Newer {
         /// The file or the run.
@@ -110,6 +133,8 @@ pub enum StoreError {
         known: String,
     },
     /// The library that keeps the store is too old to be trusted with it.
+    ///
+    /// [`E-STORE-LIBRARY`](crate::errors::codes::STORE_LIBRARY).
     #[error("this program is linked with {found}, and the store needs {needed} or newer: older ones can lose commits")]
     OldLibrary {
         /// What is linked: "SQLite 3.50.2".
@@ -118,12 +143,16 @@ pub enum StoreError {
         needed: String,
     },
     /// The handle is for reading only.
+    ///
+    /// [`E-STORE-READ-ONLY`](crate::errors::codes::STORE_READ_ONLY).
     #[error("the store {} was opened for reading only", .path.display())]
     ReadOnly {
         /// The store's folder.
         path: PathBuf,
     },
     /// The record cannot be written in this store's format.
+    ///
+    /// [`E-STORE-UNSTORABLE`](crate::errors::codes::STORE_UNSTORABLE).
     #[error("the record of run `{id}` cannot be stored: {reason}")]
     Unstorable {
         /// The run.
@@ -133,6 +162,8 @@ pub enum StoreError {
     },
     /// So many requests of the run wait to be taken that no more are kept. Let an engine drive the run, or take those
     /// that are of no use, and ask again.
+    ///
+    /// [`E-ASK-TOO-MANY`](crate::errors::codes::ASK_TOO_MANY).
     #[error(
         "run `{id}` has {most} requests that it has not taken, and no more are kept; let an engine drive it, or take \
          requests that are of no use, and ask again"
@@ -144,6 +175,8 @@ pub enum StoreError {
         most: usize,
     },
     /// A store of the user's own failed.
+    ///
+    /// [`E-STORE-OTHER`](crate::errors::codes::STORE_OTHER), or the code of what is behind it.
     #[error("the store failed")]
     Other(#[source] Box<dyn Error + Send + Sync>),
 }

@@ -26,12 +26,16 @@ mod tests;
 #[non_exhaustive]
 pub enum CodecError {
     /// The bytes are damaged, or never were what they are taken for.
+    ///
+    /// [`E-STORE-CORRUPT`](crate::errors::codes::STORE_CORRUPT).
     #[error("the bytes are broken: {reason}")]
     Broken {
         /// What is wrong with them.
         reason: String,
     },
     /// The bytes were written by a newer version.
+    ///
+    /// [`E-STORE-NEWER`](crate::errors::codes::STORE_NEWER).
     #[error("a newer version of Flow is needed: {found}, this version knows {known}")]
     Newer {
         /// What was found: "event 17 (`StepAdopted`)".
@@ -40,6 +44,8 @@ pub enum CodecError {
         known: String,
     },
     /// The record is beyond the limits of the format.
+    ///
+    /// [`E-STORE-UNSTORABLE`](crate::errors::codes::STORE_UNSTORABLE).
     #[error("the record cannot be stored: {reason}")]
     Unstorable {
         /// Which limit.

@@ -13,12 +13,16 @@ use crate::store::with_causes;
 #[non_exhaustive]
 pub enum CrashFailure {
     /// The run comes to no end even without a crash.
+    ///
+    /// [`E-CRASH-UNDISTURBED`](crate::errors::codes::CRASH_UNDISTURBED).
     #[error("without any crash, the run does not come to its end")]
     Undisturbed {
         /// Why.
         source: RunError,
     },
     /// The run could not be taken up, or did not come to its end.
+    ///
+    /// [`E-CRASH-NOT-RESUMED`](crate::errors::codes::CRASH_NOT_RESUMED).
     #[error("{at}: the next process cannot bring the run to its end")]
     NotResumed {
         /// Where the process was killed.
@@ -27,6 +31,8 @@ pub enum CrashFailure {
         source: RunError,
     },
     /// Nothing that was done in `when_parked` lets the run go on.
+    ///
+    /// [`E-CRASH-WAITS`](crate::errors::codes::CRASH_WAITS).
     #[error("{}the run waits for {}, and nothing lets it go on; say in `when_parked` what does", before(.at.as_ref()), all(.waits))]
     Waits {
         /// Where the process was killed; `None` if this happens without a crash.
@@ -35,6 +41,8 @@ pub enum CrashFailure {
         waits: Vec<(String, WaitingOn)>,
     },
     /// Steps ran again although their end was durable.
+    ///
+    /// [`E-CRASH-RAN-AGAIN`](crate::errors::codes::CRASH_RAN_AGAIN).
     #[error("{at}: {} had ended and ran again", quoted(.steps))]
     RanAgain {
         /// Where the process was killed.
@@ -43,6 +51,8 @@ pub enum CrashFailure {
         steps: Vec<String>,
     },
     /// The run ended otherwise than without a crash.
+    ///
+    /// [`E-CRASH-DIFFERS`](crate::errors::codes::CRASH_DIFFERS).
     #[error("{at}: the run ended otherwise than without a crash: {}", .what.join("; "))]
     Differs {
         /// Where the process was killed.
@@ -51,12 +61,16 @@ pub enum CrashFailure {
         what: Vec<String>,
     },
     /// The run ended otherwise than before, although no process was killed: its nodes do not give the same twice.
+    ///
+    /// [`E-CRASH-NOT-REPEATABLE`](crate::errors::codes::CRASH_NOT_REPEATABLE).
     #[error("the run ends otherwise each time, even without a crash: {}", .what.join("; "))]
     NotRepeatable {
         /// What is different.
         what: Vec<String>,
     },
     /// The process was to be killed at a step that does not run.
+    ///
+    /// [`E-CRASH-NO-SUCH-STEP`](crate::errors::codes::CRASH_NO_SUCH_STEP).
     #[error("no step `{step}` runs here; those that do are {}", quoted(.steps))]
     NoSuchStep {
         /// The step that was named.

@@ -11,6 +11,8 @@ use crate::disk::DiskError;
 #[non_exhaustive]
 pub enum LockError {
     /// A workflow has another shape than the file says of its version.
+    ///
+    /// [`E-SHAPE-CHANGED`](crate::errors::codes::SHAPE_CHANGED).
     #[error(
         "`{workflow}` version {version} has another shape than {} says ({changes}). {}. {}; or, if no run of it is stored anywhere, run this test with FLOW_LOCK=write",
         .path.display(), .changes.met(), .changes.remedy(*.version)
@@ -26,6 +28,8 @@ pub enum LockError {
         changes: ShapeChanges,
     },
     /// The file says nothing of a workflow, and nothing may be written.
+    ///
+    /// [`E-SHAPE-MISSING`](crate::errors::codes::SHAPE_MISSING).
     #[error(
         "{} says nothing of `{workflow}` version {version}, and nothing is written where CI is set or with FLOW_LOCK=check; run this test without them, and keep the file under version control",
         .path.display()
@@ -39,6 +43,8 @@ pub enum LockError {
         version: u32,
     },
     /// The file is not as it was written.
+    ///
+    /// [`E-SHAPE-BROKEN`](crate::errors::codes::SHAPE_BROKEN).
     #[error(
         "{} is broken in line {line}: {reason}; it is left as it is. Restore it from version control; or remove it, and what the workflows are now is taken for what stored runs follow",
         .path.display()
@@ -52,12 +58,16 @@ pub enum LockError {
         reason: String,
     },
     /// The environment variable `FLOW_LOCK` says something unknown.
+    ///
+    /// [`E-SHAPE-MODE`](crate::errors::codes::SHAPE_MODE).
     #[error("FLOW_LOCK is `{value}`; it may be `new`, `check` or `write`")]
     Mode {
         /// What it is.
         value: String,
     },
     /// The file cannot be read or written.
+    ///
+    /// [`E-SHAPE-FILE`](crate::errors::codes::SHAPE_FILE).
     #[error("flow.lock cannot be read or written")]
     Disk(#[from] DiskError),
 }

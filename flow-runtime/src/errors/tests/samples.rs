@@ -1,6 +1,4 @@
-//! That a printed chain of errors tells each cause, and tells it once.
-//!
-//! In: every variant of every public error. A variant that is new does not compile here until it has a sample.
+//! A sample of every variant of every public error. A variant that is new does not compile here until it has one.
 
 use std::error::Error;
 use std::io;
@@ -9,22 +7,32 @@ use std::sync::Arc;
 
 use crate::disk::DiskError;
 use crate::engine::{AskError, Failures, ForkError, MigrationError, PlanChanges, RunError, StepFailure};
+use crate::errors::Code;
 use crate::state::codec::CodecError;
 use crate::state::{
-    ApplyError, BoxError, Cause, DecodeError, EncodeError, FailureKind, InvalidId, NodeError, NodeFailure, Request,
-    RequestKind, Rollback, StepStatus, WorkflowId, WorkflowStatus,
+    ApplyError, BoxError, Cause, DecodeError, EncodeError, FailureKind, InvalidId, InvalidRequestId, NodeFailure,
+    Request, RequestKind, Rollback, StepStatus, WorkflowId, WorkflowStatus,
 };
-use crate::store::{StoreError, with_causes};
+use crate::store::StoreError;
+use crate::testing::{CrashFailure, CrashPoint, LockError, ShapeChanges};
+
+/// An error, with its own word for its code.
+pub(super) struct Sample {
+    /// `StoreError::Locked`; the type alone if it has no variants.
+    pub(super) variant: String,
+    pub(super) code: Code,
+    pub(super) error: BoxError,
+}
 
 /// What is behind it all, wherever something is.
-const ROOT: &str = "the root of it";
+pub(super) const ROOT: &str = "the root of it";
 
 /// An error that has something behind it.
 #[derive(Debug, thiserror::Error)]
 #[error("in between")]
-struct Between(#[source] io::Error);
+pub(super) struct Between(#[source] pub(super) io::Error);
 
-fn root() -> io::Error {
+pub(super) fn root() -> io::Error {
     io::Error::other(ROOT)
 }
 
@@ -53,7 +61,7 @@ fn invalid_id() -> InvalidId {
 }
 
 /// A step that failed with [`Between`], as it is told in the process where it did, and after that.
-fn failed(step: &str, is_at_hand: bool) -> StepFailure {
+pub(super) fn failed(step: &str, is_at_hand: bool) -> StepFailure {
     let cause = Cause::chain(vec![text(ROOT)]);
     let failure = NodeFailure {
         step: text(step),
@@ -68,7 +76,7 @@ fn failed(step: &str, is_at_hand: bool) -> StepFailure {
 }
 
 /// A sample of each variant: that of the variant after this one.
-fn run_error_after(error: Option<&RunError>) -> Option<RunError> {
+pub(super) fn run_error_after(error: Option<&RunError>) -> Option<RunError> {
     let (workflow, id, step) = (text("order"), id(), text("charge"));
     let failures = Failures::new(vec![failed("charge", true), failed("ship", false)]);
     let rollback = Arc::new(Rollback { left: vec![text("pack")], ..Rollback::default() });
@@ -202,61 +210,104 @@ fn migration_error_after(error: Option<&MigrationError>) -> Option<MigrationErro
     })
 }
 
-/// A sample of each public error.
-fn samples() -> Vec<BoxError> {
-    let mut all: Vec<BoxError> = Vec::new();
-    let of_runs = std::iter::successors(run_error_after(None), |error| run_error_after(Some(error)));
-    all.extend(of_runs.map(BoxError::from));
-    let of_migrations = std::iter::successors(migration_error_after(None), |error| migration_error_after(Some(error)));
-    all.extend(of_migrations.map(BoxError::from));
-    let of_stores = std::iter::successors(store_error_after(None), |error| store_error_after(Some(error)));
-    all.extend(of_stores.map(BoxError::from));
-    let of_codecs = std::iter::successors(codec_error_after(None), |error| codec_error_after(Some(error)));
-    all.extend(of_codecs.map(BoxError::from));
-    let of_requests = std::iter::successors(ask_error_after(None), |error| ask_error_after(Some(error)));
-    all.extend(of_requests.map(BoxError::from));
-    let of_forks = std::iter::successors(fork_error_after(None), |error| fork_error_after(Some(error)));
-    all.extend(of_forks.map(BoxError::from));
-    let stored = failed("charge", false);
-    all.push(stored.failure.cause.clone().unwrap().into());
-    all.push(stored.failure.clone().into());
-    all.push(stored.into());
-    all.push(failed("charge", true).into());
-    all.push(NodeError::permanent(Between(root())).into());
-    all.push(NodeError::retryable(Between(root())).into());
-    all.push(DiskError::of_sync("sync", path(), root()).into());
-    all.push(ApplyError { event: "StepCompleted", reason: text("it has ended") }.into());
-    all.extend([BoxError::from(invalid_id()), decode_error().into(), encode_error().into()]);
+fn lock_error_after(error: Option<&LockError>) -> Option<LockError> {
+    let (path, workflow, version, reason) = (path(), text("order"), 2, text("a reason"));
+    Some(match error {
+        None => LockError::Changed { path, workflow, version, changes: ShapeChanges::default() },
+        Some(LockError::Changed { .. }) => LockError::Missing { path, workflow, version },
+        Some(LockError::Missing { .. }) => LockError::Broken { path, line: 3, reason },
+        Some(LockError::Broken { .. }) => LockError::Mode { value: text("sometimes") },
+        Some(LockError::Mode { .. }) => LockError::Disk(DiskError::new("write", path, root())),
+        Some(LockError::Disk(_)) => return None,
+    })
+}
+
+fn crash_failure_after(error: Option<&CrashFailure>) -> Option<CrashFailure> {
+    let at = CrashPoint { commit: 3, events: vec![text("StepCompleted charge")], is_durable: true };
+    let (steps, what) = (vec![text("charge")], vec![text("the output is another")]);
+    let source = RunError::InvalidId(invalid_id());
+    Some(match error {
+        None => CrashFailure::Undisturbed { source },
+        Some(CrashFailure::Undisturbed { .. }) => CrashFailure::NotResumed { at, source },
+        Some(CrashFailure::NotResumed { .. }) => CrashFailure::Waits { at: Some(at), waits: Vec::new() },
+        Some(CrashFailure::Waits { .. }) => CrashFailure::RanAgain { at, steps },
+        Some(CrashFailure::RanAgain { .. }) => CrashFailure::Differs { at, what },
+        Some(CrashFailure::Differs { .. }) => CrashFailure::NotRepeatable { what },
+        Some(CrashFailure::NotRepeatable { .. }) => CrashFailure::NoSuchStep { step: text("ship"), steps },
+        Some(CrashFailure::NoSuchStep { .. }) => return None,
+    })
+}
+
+fn failure_kind_after(kind: Option<FailureKind>) -> Option<FailureKind> {
+    Some(match kind {
+        None => FailureKind::Error,
+        Some(FailureKind::Error) => FailureKind::Panic,
+        Some(FailureKind::Panic) => FailureKind::Timeout,
+        Some(FailureKind::Timeout) => FailureKind::Deadline,
+        Some(FailureKind::Deadline) => FailureKind::Encode,
+        Some(FailureKind::Encode) => return None,
+    })
+}
+
+/// The samples of an error: each is made of the one before it.
+macro_rules! of_enum {
+    ($type:ident, $after:ident) => {
+        std::iter::successors($after(None), |error| $after(Some(error))).map(|error| {
+            let shown = format!("{error:?}");
+            let variant = shown.split(|c: char| !c.is_alphanumeric()).next().unwrap();
+            Sample { variant: format!("{}::{variant}", stringify!($type)), code: error.code(), error: error.into() }
+        })
+    };
+}
+
+macro_rules! of_struct {
+    ($type:ident, $error:expr) => {{
+        let error: $type = $error;
+        Sample { variant: stringify!($type).to_owned(), code: error.code(), error: error.into() }
+    }};
+}
+
+fn crash_failures() -> impl Iterator<Item = Sample> {
+    let names = ["Undisturbed", "NotResumed", "Waits", "RanAgain", "Differs", "NotRepeatable", "NoSuchStep"];
+    let errors = std::iter::successors(crash_failure_after(None), |error| crash_failure_after(Some(error)));
+    names.into_iter().zip(errors).map(|(name, error)| Sample {
+        variant: format!("CrashFailure::{name}"),
+        code: error.code(),
+        error: error.into(),
+    })
+}
+
+fn failures() -> impl Iterator<Item = Sample> {
+    let kinds = std::iter::successors(failure_kind_after(None), |kind| failure_kind_after(Some(*kind)));
+    kinds.map(|kind| {
+        let failure = NodeFailure { kind, ..failed("charge", false).failure };
+        Sample { variant: format!("FailureKind::{kind:?}"), code: failure.code(), error: failure.into() }
+    })
+}
+
+/// A sample of each public error that has a code.
+pub(super) fn samples() -> Vec<Sample> {
+    let mut all: Vec<Sample> = Vec::new();
+    all.extend(of_enum!(RunError, run_error_after));
+    all.extend(of_enum!(MigrationError, migration_error_after));
+    all.extend(of_enum!(StoreError, store_error_after));
+    all.extend(of_enum!(CodecError, codec_error_after));
+    all.extend(of_enum!(AskError, ask_error_after));
+    all.extend(of_enum!(ForkError, fork_error_after));
+    all.extend(of_enum!(LockError, lock_error_after));
+    all.extend(crash_failures());
+    all.extend(failures());
+    all.push(of_struct!(StepFailure, failed("charge", false)));
+    all.push(of_struct!(StepFailure, failed("charge", true)));
+    all.push(of_struct!(DiskError, DiskError::new("write", path(), root())));
+    all.push(of_struct!(DiskError, DiskError::of_sync("sync", path(), root())));
+    all.push(of_struct!(DiskError, DiskError::new("write", path(), io::ErrorKind::StorageFull)));
+    let sync = StoreError::from(DiskError::of_sync("sync the folder", path(), root()));
+    all.push(Sample { variant: text("StoreError::Io"), code: sync.code(), error: sync.into() });
+    all.push(of_struct!(ApplyError, ApplyError { event: "StepCompleted", reason: text("it has ended") }));
+    all.push(of_struct!(InvalidId, invalid_id()));
+    all.push(of_struct!(InvalidRequestId, Request::new("", 0, RequestKind::Cancel).unwrap_err()));
+    all.push(of_struct!(DecodeError, decode_error()));
+    all.push(of_struct!(EncodeError, encode_error()));
     all
-}
-
-#[test]
-fn a_chain_tells_each_cause_once() {
-    for error in &samples() {
-        let chain: Vec<String> = std::iter::successors(Some(&**error as &dyn Error), |error| (*error).source())
-            .map(ToString::to_string)
-            .collect();
-        for (place, text) in chain.iter().enumerate() {
-            assert!(!text.is_empty(), "{error:?}");
-            let told = chain[..place].iter().find(|before| before.contains(text));
-            assert_eq!(told, None, "`{text}` is told twice by {error:?}");
-        }
-        assert_eq!(with_causes(&**error), chain.join(": "));
-        let holds_the_root = format!("{error:?}").contains(ROOT);
-        assert_eq!(chain.join(": ").contains(ROOT), holds_the_root, "a cause is lost: {error:?}");
-    }
-}
-
-#[test]
-fn a_failed_run_tells_all_failures_with_their_causes() {
-    let error = run_error_after(None).unwrap();
-    let expected = "run `r` of `order` failed: step `charge` failed at attempt 2: in between: the root of it; \
-                    step `ship` failed at attempt 2: in between: the root of it; left as they are: pack";
-    assert_eq!(error.to_string(), expected);
-    assert!(error.source().is_none());
-    // Each by itself says the same, whether the node's own error is at hand or not.
-    let [here, stored] = error.failures() else { panic!("{error}") };
-    assert_eq!(with_causes(here), "step `charge` failed at attempt 2: in between: the root of it");
-    assert_eq!(with_causes(stored), "step `ship` failed at attempt 2: in between: the root of it");
-    assert!(here.source().is_some_and(<dyn Error>::is::<Between>));
 }
