@@ -8,7 +8,7 @@ use super::Code;
 macro_rules! codes {
     ($($name:ident = $code:literal;)+) => {
         // Where a page names another code in brackets, this is what the link goes to.
-        codes! { linked concat!($("\n[", $code, "]: ", stringify!($name)),+); $($name = $code;)+ }
+        codes! { linked concat!("\n\n", $("[", $code, "]: ", stringify!($name), "\n"),+); $($name = $code;)+ }
     };
     (linked $links:expr; $($name:ident = $code:literal;)+) => {
         $(
