@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use flow_runtime::errors::report;
+
 /// A path in the workspace that this package was built in.
 pub fn in_workspace(path: &str) -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -15,10 +17,10 @@ pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// The exit code of a program. An error goes to standard error with its causes.
+/// The exit code of a program. An error goes to standard error with its causes and with what to do.
 pub fn exit_code(result: anyhow::Result<ExitCode>) -> ExitCode {
     result.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        eprintln!("error: {}", report(error.as_ref()));
         ExitCode::FAILURE
     })
 }

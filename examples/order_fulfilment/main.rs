@@ -18,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use flow_examples::in_workspace;
+use flow_runtime::errors::report;
 use flow_runtime::observe::LineProgress;
 use flow_runtime::prelude::*;
 use flow_runtime::state::WorkflowStatus;
@@ -190,7 +191,7 @@ async fn fulfil_all(args: Args) -> anyhow::Result<ExitCode> {
             Err(error) => {
                 failed += 1;
                 let is_ended = matches!(error, RunError::Failed { .. });
-                eprintln!("error: {:#}", anyhow::Error::from(error));
+                eprintln!("error: {}", report(&error));
                 if is_ended {
                     eprintln!("  once the cause is gone, --retry-failed begins it again");
                 }

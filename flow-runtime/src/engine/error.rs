@@ -11,8 +11,9 @@ use crate::store::{StoreError, with_causes};
 /// A run gave no output.
 ///
 /// The text says what happened to which run, and what to do; why it did is said by the errors behind it, which
-/// [`source`](Error::source) gives. Print them all, as `anyhow` does with `{:#}`. `Failed` alone says all itself, since a
-/// run may fail in several steps at once: the errors of the nodes are in [`failures`](Self::failures).
+/// [`source`](Error::source) gives. Print them all, as `anyhow` does with `{:#}`, or as [`report`](crate::errors::report)
+/// does, which adds the [code](Self::code) and what to do. `Failed` alone says all itself, since a run may fail in several
+/// steps at once: the errors of the nodes are in [`failures`](Self::failures).
 ///
 /// `Failed`, `RolledBack` and `Cancelled` are how a run ended, and tell in their [`rollback`](Self::rollback) what became
 /// of the effects it had; running it again gives the same. After all others the run can be

@@ -1,5 +1,8 @@
-//! That the documentation of each variant links to the page of its code.
+//! That each error has a code, and the documentation of each variant links to its page.
 
+use std::collections::BTreeSet;
+
+use super::pages::sources;
 use super::samples::samples;
 
 /// Where each error is written.
@@ -57,4 +60,29 @@ fn each_variant_links_to_its_page() {
             sample.variant
         );
     }
+}
+
+/// Errors that have no code: they carry what a node of the user's said.
+const OF_NODES: [&str; 2] = ["Cause", "Permanent"];
+
+/// The names of the errors in a file: what derives `Error`, and what it is implemented for.
+fn errors_in(source: &str) -> impl Iterator<Item = &str> {
+    let derived = source.split("thiserror::Error)]").skip(1).flat_map(|rest| {
+        let declaration = rest.lines().find(|line| line.contains("pub enum ") || line.contains("pub struct "));
+        declaration.and_then(|line| line.split(' ').nth(2))
+    });
+    let implemented = source.split("\nimpl Error for ").skip(1).filter_map(|rest| rest.split(' ').next());
+    derived.chain(implemented)
+}
+
+#[test]
+fn each_error_has_a_code() {
+    let samples = samples();
+    let with_code: BTreeSet<&str> = samples.iter().map(|sample| sample.variant.split("::").next().unwrap()).collect();
+    let texts: Vec<String> = sources().collect();
+    let errors: BTreeSet<&str> = texts.iter().flat_map(|text| errors_in(text)).collect();
+    assert!(errors.contains("RunError") && errors.contains("StepFailure"), "{errors:?}");
+    let is_known = |error: &&&str| with_code.contains(**error) || OF_NODES.contains(error) || **error == "NodeFailure";
+    let unknown: Vec<&&str> = errors.iter().filter(|error| !is_known(error)).collect();
+    assert!(unknown.is_empty(), "without a code: {unknown:?}");
 }

@@ -118,37 +118,38 @@ fn a_page_names_codes_and_commands_that_are_there() {
     }
 }
 
-/// The words of all sources of this crate, without tests.
-fn words() -> BTreeSet<String> {
-    let mut words = BTreeSet::new();
+/// The texts of all sources of this crate but tests and this module.
+pub(super) fn sources() -> impl Iterator<Item = String> {
+    let mut files = Vec::new();
     let mut folders = vec![folder("src")];
     while let Some(next) = folders.pop() {
         for path in std::fs::read_dir(next).unwrap().map(|entry| entry.unwrap().path()) {
             match path.file_name().unwrap().to_str().unwrap() {
                 "tests" | "tests.rs" | "errors" => {}
                 _ if path.is_dir() => folders.push(path),
-                _ => {
-                    let text = std::fs::read_to_string(path).unwrap();
-                    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-                    words.extend(
-                        code.flat_map(|line| line.split(|c: char| !c.is_alphanumeric() && c != '_')).map(str::to_owned),
-                    );
-                }
+                _ => files.push(path),
             }
         }
     }
-    words
+    files.into_iter().map(|path| std::fs::read_to_string(path).unwrap())
+}
+
+/// The words of a program's text, without comments.
+fn words(source: &str) -> impl Iterator<Item = &str> {
+    let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+    code.flat_map(|line| line.split(|c: char| !c.is_alphanumeric() && c != '_'))
 }
 
 #[test]
 fn a_page_names_functions_and_types_that_are_there() {
-    let words = words();
+    let texts: Vec<String> = sources().collect();
+    let words: BTreeSet<&str> = texts.iter().flat_map(|text| words(text)).collect();
     for code in Code::all() {
         let paths = quoted(code.page()).filter(|text| text.contains("::") && !text.contains(' '));
         // A workflow named `order` stands for that of the reader.
         for path in paths.filter(|path| !path.starts_with("order::")) {
             let names = path.trim_end_matches('!').split("::").filter(|name| *name != "flow_runtime");
-            let missing: Vec<&str> = names.filter(|name| !words.contains(*name)).collect();
+            let missing: Vec<&str> = names.filter(|name| !words.contains(name)).collect();
             assert!(missing.is_empty(), "{code}: there is no {missing:?} of `{path}`");
         }
     }

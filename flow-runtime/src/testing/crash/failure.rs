@@ -4,11 +4,11 @@ use std::fmt;
 
 use super::CrashPoint;
 use crate::engine::RunError;
+use crate::errors::report;
 use crate::state::WaitingOn;
-use crate::store::with_causes;
 
-/// A workflow does not survive a crash. `Debug` shows the same text as `Display`, with the causes behind it, so that
-/// `unwrap` in a test tells all.
+/// A workflow does not survive a crash. `Debug` shows what [`report`] does, the text of `Display` with the causes behind it
+/// and what to do, so that `unwrap` in a test tells all.
 #[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum CrashFailure {
@@ -82,7 +82,7 @@ pub enum CrashFailure {
 
 impl fmt::Debug for CrashFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&with_causes(self))
+        fmt::Display::fmt(&report(self), f)
     }
 }
 

@@ -97,7 +97,7 @@ macro_rules! __lock {
 pub fn hold_to_lock(folder: &str, plans: &[&Plan]) {
     let held = LockMode::from_env().and_then(|mode| check_lock(Path::new(folder), plans, mode));
     if let Err(error) = held {
-        panic!("{}", crate::store::with_causes(&error));
+        panic!("{}", crate::errors::report(&error));
     }
 }
 
