@@ -67,7 +67,7 @@ const OF_NODES: [&str; 2] = ["Cause", "Permanent"];
 
 /// The names of the errors in a file: what derives `Error`, and what it is implemented for.
 fn errors_in(source: &str) -> impl Iterator<Item = &str> {
-    let derived = source.split("thiserror::Error)]").skip(1).flat_map(|rest| {
+    let derived = source.split("thiserror::Error)]").skip(1).filter_map(|rest| {
         let declaration = rest.lines().find(|line| line.contains("pub enum ") || line.contains("pub struct "));
         declaration.and_then(|line| line.split(' ').nth(2))
     });
