@@ -212,7 +212,7 @@ impl StepStatus {
     }
 
     /// The status of the steps in the arms of a branch of this status that has opened none.
-    const fn of_closed_arms(self) -> Self {
+    pub(super) const fn of_closed_arms(self) -> Self {
         if matches!(self, Self::Failed) { Self::Skipped } else { self }
     }
 }

@@ -14,6 +14,7 @@ mod failure;
 mod id;
 mod json;
 mod key;
+mod marks;
 mod msgpack;
 mod payload;
 mod reference;

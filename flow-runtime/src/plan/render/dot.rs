@@ -5,14 +5,21 @@
 
 use std::fmt::Write;
 
-use super::{label, regions_of};
+use super::marks::colour;
+use super::{Marks, label, regions_of};
 use crate::plan::{Plan, StepKind};
 
-pub(super) fn render(plan: &Plan) -> String {
+/// The colour of what the run did not go into.
+const PALE: &str = "#8b949e80";
+
+pub(super) fn render(plan: &Plan, marks: Option<&Marks>) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "digraph \"{}\" {{", escape(&plan.workflow));
     out.push_str("  compound=true;\n  node [shape=box];\n");
-    region(plan, 0, 1, &mut out);
+    if let Some(marks) = marks {
+        let _ = writeln!(out, "  label=\"{}\";\n  labelloc=t;", escape(&marks.run));
+    }
+    region(plan, marks, 0, 1, &mut out);
     for local in 0..plan.steps.len() as u32 {
         for (from, is_value) in plan.edges_into(local) {
             let style = if is_value { "" } else { " [style=dashed]" };
@@ -28,7 +35,7 @@ pub(super) fn render(plan: &Plan) -> String {
     out
 }
 
-fn region(plan: &Plan, region: u32, depth: usize, out: &mut String) {
+fn region(plan: &Plan, marks: Option<&Marks>, region: u32, depth: usize, out: &mut String) {
     let indent = depth * 2;
     for local in plan.region(region).locals() {
         let step = plan.step(local);
@@ -38,7 +45,8 @@ fn region(plan: &Plan, region: u32, depth: usize, out: &mut String) {
             StepKind::Each { .. } => ", shape=hexagon",
             StepKind::Sub { .. } => ", shape=component",
         };
-        let _ = writeln!(out, "{:indent$}s{local} [label=\"{}\"{shape}];", "", escape(&label(step)));
+        let (note, look) = marks.map(|marks| marked(plan, marks, local)).unwrap_or_default();
+        let _ = writeln!(out, "{:indent$}s{local} [label=\"{}{note}\"{shape}{look}];", "", escape(&label(step)));
         for &inner in regions_of(step) {
             let title = match &step.kind {
                 StepKind::Each { .. } => "each item".to_owned(),
@@ -46,7 +54,10 @@ fn region(plan: &Plan, region: u32, depth: usize, out: &mut String) {
                 _ => escape(&plan.region(inner).label),
             };
             let _ = writeln!(out, "{:indent$}subgraph cluster_{inner} {{ label=\"{title}\";", "");
-            self::region(plan, inner, depth + 1, out);
+            if marks.is_some_and(|marks| marks.is_pale(inner)) {
+                let _ = writeln!(out, "{:deeper$}color=\"{PALE}\"; fontcolor=\"{PALE}\";", "", deeper = indent + 2);
+            }
+            self::region(plan, marks, inner, depth + 1, out);
             if plan.region(inner).len == 0 {
                 // A cluster is drawn around what is in it, so something must be.
                 let _ = writeln!(out, "{:deeper$}empty_{inner} [shape=point];", "", deeper = indent + 2);
@@ -54,6 +65,17 @@ fn region(plan: &Plan, region: u32, depth: usize, out: &mut String) {
             let _ = writeln!(out, "{:indent$}}}", "");
         }
     }
+}
+
+/// What is written under the name of a step of a run, and what it looks like.
+fn marked(plan: &Plan, marks: &Marks, local: u32) -> (String, String) {
+    let mark = marks.of(local);
+    let note = format!("\\n{}", escape(&mark.note));
+    if marks.is_pale(plan.step(local).region) {
+        return (note, format!(", color=\"{PALE}\", fontcolor=\"{PALE}\""));
+    }
+    let colour = colour(mark.look);
+    (note, format!(", style=filled, fillcolor=\"{colour}33\", color=\"{colour}\""))
 }
 
 /// Text in quotes.
@@ -71,7 +93,7 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::order_plan;
+    use super::super::tests::{order_marks, order_plan};
     use crate::plan::Format;
 
     #[test]
@@ -105,5 +127,20 @@ digraph \"order\" {
 }
 ";
         assert_eq!(order_plan().render(Format::Dot), expected);
+    }
+
+    #[test]
+    fn a_run_gives_the_digraph_colours() {
+        let drawn = order_plan().render_marked(Format::Dot, Some(&order_marks()));
+        let lines = [
+            "  label=\"run order-1: running\";",
+            "  s0 [label=\"stock (reserve)\\ncompleted in 1.2 s\", style=filled, fillcolor=\"#2da44e33\", color=\"#2da44e\"];",
+            "  s2 [label=\"parcel\\nrunning\", shape=diamond, style=filled, fillcolor=\"#2f81f733\", color=\"#2f81f7\"];",
+            "    color=\"#8b949e80\"; fontcolor=\"#8b949e80\";",
+            "    s5 [label=\"cancel\\nbypassed\", color=\"#8b949e80\", fontcolor=\"#8b949e80\"];",
+        ];
+        for line in lines {
+            assert!(drawn.lines().any(|drawn| drawn == line), "no {line} in {drawn}");
+        }
     }
 }
