@@ -12,7 +12,7 @@ pub(crate) fn workflow(model: &Model, errors: &syn::Error) -> TokenStream {
     let rt = &super::runtime(model.runtime.as_ref());
     let (ident, vis, errors) = (&model.ident, &model.vis, errors.to_compile_error());
     let names = model.params.iter().map(|param| &param.ident);
-    let front = front(model, rt, &quote!(let _ = (#(#names,)*); #rt::no_such_place()));
+    let front = front(model, rt, None, &quote!(let _ = (#(#names,)*); #rt::no_such_place()));
     let output = if model.borrows() { quote!(()) } else { output_type(model) };
     let parts = AsNode { depth: TokenStream::new(), called: quote!({ #rt::no_such_place() }) };
     let as_node = as_node(model, rt, &output, &parts);

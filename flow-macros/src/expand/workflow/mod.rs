@@ -4,6 +4,7 @@
 mod input;
 mod layout;
 mod migrate;
+mod picture;
 mod plan;
 mod rewrite;
 mod scope;
@@ -34,7 +35,7 @@ pub(crate) fn workflow(checked: &Checked<Model>) -> TokenStream {
     let names: Vec<_> = model.params.iter().map(|param| &param.ident).collect();
     let input = input::tuple(&names);
     let unused = unused(model);
-    let front = front(model, path, &quote!(#unused #path::Invocation::new(#input)));
+    let front = front(model, path, picture::doc(model).as_ref(), &quote!(#unused #path::Invocation::new(#input)));
     let cfg = cfg(model);
     let aliases = aliases(&layout);
     let regions = tree::regions(&layout);
@@ -66,7 +67,12 @@ pub(crate) fn workflow(checked: &Checked<Model>) -> TokenStream {
 }
 
 /// What the user names: the function that takes the input, and the type of the same name.
-pub(crate) fn front(model: &Model, rt: &impl ToTokens, body: &TokenStream) -> TokenStream {
+pub(crate) fn front(
+    model: &Model,
+    rt: &impl ToTokens,
+    picture: Option<&TokenStream>,
+    body: &TokenStream,
+) -> TokenStream {
     let Model { attrs, vis, ident, params, .. } = model;
     let (names, types): (Vec<_>, Vec<_>) = params.iter().map(|param| (&param.ident, &param.ty)).unzip();
     let doc = format!("The type of the workflow [`{ident}`](fn@{ident}).");
@@ -74,6 +80,7 @@ pub(crate) fn front(model: &Model, rt: &impl ToTokens, body: &TokenStream) -> To
     quote! {
         #[allow(clippy::too_many_arguments)]
         #(#attrs)*
+        #picture
         #vis fn #ident(#(#names: #types),*) -> #rt::Invocation<#ident> {
             #body
         }

@@ -25,9 +25,7 @@ pub(super) fn expand(layout: &Layout<'_>) -> TokenStream {
     let bare = model.step_order.iter().filter_map(|index| options_are_for_nodes(layout, *index));
     let undos = model.step_order.iter().filter_map(|index| undo_is_a_node(layout, *index));
     let (name, version, doc) = (crate::model::names::key(&model.ident), model.version, doc(model));
-    let params: Vec<String> =
-        model.params.iter().map(|param| format!("{}: {}", param.ident, text(&param.ty))).collect();
-    let (input, output) = (params.join(", "), model.output.as_ref().map_or_else(|| "()".to_owned(), text));
+    let [input, output] = types(model);
     let [line, column] = place(model.ident.span());
     quote! {
         #(#attempts)*
@@ -200,8 +198,15 @@ fn successors(model: &Model) -> Vec<BTreeSet<u32>> {
     next
 }
 
+/// The parameters and the return type as written.
+pub(super) fn types(model: &Model) -> [String; 2] {
+    let params: Vec<String> =
+        model.params.iter().map(|param| format!("{}: {}", param.ident, text(&param.ty))).collect();
+    [params.join(", "), model.output.as_ref().map_or_else(|| "()".to_owned(), text)]
+}
+
 /// The line and the column, both counted from 1.
-fn place(span: Span) -> [u32; 2] {
+pub(super) fn place(span: Span) -> [u32; 2] {
     let start = span.start();
     [start.line, start.column + 1].map(|number| u32::try_from(number).unwrap_or(0))
 }
