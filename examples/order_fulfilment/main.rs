@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! cargo run --example order_fulfilment -- --orders orders.jsonl --ledger ledger.jsonl
+//! cargo run --example order_fulfilment -- --draw docs/order_fulfilment.svg     # the picture in the README
 //! ```
 
 mod ledger;
@@ -16,10 +17,12 @@ mod tests;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Parser;
 use flow_examples::in_workspace;
 use flow_runtime::errors::report;
 use flow_runtime::observe::LineProgress;
+use flow_runtime::plan::Format;
 use flow_runtime::prelude::*;
 use flow_runtime::state::WorkflowStatus;
 use flow_runtime::{StoreError, WorkflowId};
@@ -148,6 +151,9 @@ struct Args {
     /// Show no progress
     #[arg(long, short)]
     quiet: bool,
+    /// Draw the workflow into this file as SVG, and do nothing else
+    #[arg(long)]
+    draw: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -156,6 +162,11 @@ async fn main() -> ExitCode {
 }
 
 async fn fulfil_all(args: Args) -> anyhow::Result<ExitCode> {
+    if let Some(file) = &args.draw {
+        let picture = fulfil::plan().render(Format::Svg);
+        std::fs::write(file, picture).with_context(|| format!("cannot write {}", file.display()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let orders = orders::read(&args.orders)?;
     let engine = if args.json {
         Engine::builder(JsonFileStore::open(&args.store)?)

@@ -62,3 +62,10 @@ async fn b42_b43_an_order_that_is_not_paid_survives_a_crash_at_each_commit() {
 async fn b42_b43_an_order_that_is_paid_back_survives_a_crash_at_each_commit() {
     survives(Card::Good, "Atlantis").await;
 }
+
+#[test]
+fn the_picture_in_docs_is_of_this_workflow() {
+    let kept = std::fs::read_to_string(in_workspace("docs/order_fulfilment.svg")).unwrap_or_default();
+    let renew = "cargo run --example order_fulfilment -- --draw docs/order_fulfilment.svg";
+    assert!(kept == fulfil::plan().render(Format::Svg), "the workflow has changed since it was drawn; run `{renew}`");
+}

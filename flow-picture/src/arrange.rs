@@ -156,20 +156,39 @@ impl Builder<'_> {
         if self.nesting.opened[step].is_empty() {
             return header;
         }
-        let (mut right, mut bottom) = (header.width, header.height);
-        let (mut x, mut y) = (BETWEEN, header.height);
-        for &region in &self.nesting.opened[step] {
-            let size = self.region_size(region);
-            if x > BETWEEN && x + size.width > WIDEST {
-                (x, y) = (BETWEEN, bottom + BETWEEN);
+        let (mut right, mut y) = (header.width, header.height);
+        for row in self.rows(step) {
+            let high = row.iter().map(|&region| self.regions[region].size.height).fold(0.0, f64::max);
+            let mut x = BETWEEN;
+            for region in row {
+                let frame = &mut self.regions[region];
+                frame.at = Point { x, y };
+                frame.size.height = high;
+                x += frame.size.width + BETWEEN;
             }
-            self.regions[region] = Frame { at: Point { x, y }, size };
-            x += size.width + BETWEEN;
             right = right.max(x);
-            bottom = bottom.max(y + size.height);
+            y += high + BETWEEN;
         }
         self.widen_only(step, right);
-        Size { width: (right / 2.0).ceil() * 2.0, height: bottom + BETWEEN }
+        Size { width: (right / 2.0).ceil() * 2.0, height: y }
+    }
+
+    /// The regions of a step, with their sizes, in as many rows as they need.
+    fn rows(&mut self, step: usize) -> Vec<Vec<usize>> {
+        let (mut rows, mut wide) = (vec![Vec::new()], 0.0);
+        for &region in &self.nesting.opened[step] {
+            let size = self.region_size(region);
+            self.regions[region].size = size;
+            if wide > 0.0 && wide + size.width > WIDEST {
+                rows.push(Vec::new());
+                wide = 0.0;
+            }
+            wide += size.width + BETWEEN;
+            if let Some(row) = rows.last_mut() {
+                row.push(region);
+            }
+        }
+        rows
     }
 
     /// Gives the room that a wide header leaves to a region that has the step for itself.

@@ -41,8 +41,8 @@
 //! | what a changed workflow means for stored runs | [`Invocation::check`], [`testing::lock!`] |
 //! | ids, attempts, idempotency keys, progress, key-value data, inside a node | [`NodeContext`], [`Key`] |
 //! | where runs are kept; a store of your own | [`store`], [`WorkflowStore`] |
-//! | the DAG as data, and as a picture | [`plan`], [`Plan`] |
-//! | what is stored of a run | [`state`], [`WorkflowData`] |
+//! | the DAG as data, and as a picture: text, Mermaid, DOT, SVG | [`plan`], [`Plan::render`] |
+//! | what is stored of a run, and the run as a picture | [`state`], [`WorkflowData::render`] |
 //! | watching runs | [`observe`] |
 //! | what an error is called, and what to do about it | [`errors`] |
 //! | crashes at every commit, virtual time, failing stores, for tests | [`testing`], with the feature `testing` |

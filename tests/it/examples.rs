@@ -114,13 +114,14 @@ fn damage(store: &Path, text: &str) {
     assert!(found > 0, "the store has no `{text}`");
 }
 
-/// The program, built from the code as it is now, as cargo builds it for this test.
-fn built(name: &str) -> &'static Path {
+/// The program, built from the code as it is now, as cargo builds it for this test; or `flow_runtime`, the library that
+/// they use.
+pub(crate) fn built(name: &str) -> &'static Path {
     static BUILT: OnceLock<BTreeMap<String, PathBuf>> = OnceLock::new();
     BUILT.get_or_init(build).get(name).unwrap_or_else(|| panic!("there is no example {name}"))
 }
 
-/// Builds all examples, in the profile of this test, and gives where they are.
+/// Builds all examples, in the profile of this test, and gives where they and the library are.
 fn build() -> BTreeMap<String, PathBuf> {
     let test = std::env::current_exe().unwrap();
     let folder = test.parent().and_then(Path::parent).and_then(Path::file_name).and_then(OsStr::to_str).unwrap();
@@ -132,9 +133,11 @@ fn build() -> BTreeMap<String, PathBuf> {
     let messages = output.stdout.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
     let messages = messages.map(|line| serde_json::from_slice::<serde_json::Value>(line).unwrap());
     messages
-        .filter(|message| message["target"]["kind"] == serde_json::json!(["example"]))
         .filter_map(|message| {
-            Some((message["target"]["name"].as_str()?.to_owned(), message["executable"].as_str()?.into()))
+            let name = message["target"]["name"].as_str()?.to_owned();
+            let is_library = name == "flow_runtime" && message["target"]["kind"] == serde_json::json!(["lib"]);
+            let file = if is_library { &message["filenames"][0] } else { &message["executable"] };
+            Some((name, file.as_str()?.into()))
         })
         .collect()
 }

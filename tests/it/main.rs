@@ -20,6 +20,7 @@ mod kit;
 mod large_outputs;
 mod light;
 mod moving;
+mod pictures;
 mod recorder;
 mod requests;
 mod resume;

@@ -176,7 +176,40 @@ fn few_lines_cross_where_none_must() {
 
 #[test]
 fn a_row_of_many_is_broken() {
-    let drawn = layout(&vec![Size { width: 100.0, height: 40.0 }; 1_000], &[]);
-    let Size { width, height } = drawn.size;
-    assert!(width < 6_000.0 && height < 6_000.0, "{width} x {height}");
+    // Beside each other; and between two, whose lines pass all rows.
+    let between = (1..999).flat_map(|middle| [value(0, middle), value(middle, 999)]).collect();
+    for links in [Vec::new(), between] {
+        let drawn = layout(&vec![Size { width: 100.0, height: 40.0 }; 1_000], &links);
+        let Size { width, height } = drawn.size;
+        assert!(width < 6_000.0 && height < 6_000.0, "{width} x {height}");
+    }
+}
+
+/// It takes milliseconds with optimization; the bound is for a loaded machine without.
+#[test]
+fn a_thousand_boxes_are_soon_laid_out() {
+    let chain = |to: usize| vec![value(to - 1, to)];
+    let wide = |to: usize| if to == 999 { (1..999).map(|from| value(from, to)).collect() } else { vec![value(0, to)] };
+    let layered = |to: usize| vec![value(to.saturating_sub(20), to), value(to.saturating_sub(13 + to % 7), to)];
+    // The value of each is used long after: there are more points on lines than any picture has boxes.
+    let far = |to: usize| vec![value(to - 1, to), value(to / 2, to), value(to.saturating_sub(500), to)];
+    let shapes: [&dyn Fn(usize) -> Vec<Link>; 4] = [&chain, &wide, &layered, &far];
+    for shape in shapes {
+        let links: BTreeSet<Link> = (1..1_000).flat_map(shape).collect();
+        let begun = std::time::Instant::now();
+        let drawn = layout(&vec![Size { width: 100.0, height: 40.0 }; 1_000], &links.into_iter().collect::<Vec<_>>());
+        assert_eq!(drawn.boxes.len(), 1_000);
+        assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn a_graph_that_is_too_large_is_still_drawn() {
+    let count = 4_000;
+    let links = (1..count).flat_map(|to| [value(to - 1, to), value(to.saturating_sub(2_000), to)]);
+    let links: Vec<Link> = links.collect::<BTreeSet<_>>().into_iter().collect();
+    let drawn = layout(&vec![Size { width: 100.0, height: 40.0 }; count], &links);
+    assert!(drawn.lines.len() < 80_000, "{}", drawn.lines.len());
+    let heads = drawn.lines.iter().filter(|line| line.has_head).count();
+    assert!(heads >= links.len(), "each link comes to its box: {heads} of {}", links.len());
 }

@@ -128,3 +128,20 @@ fn regions_may_nest_as_deep_as_they_like() {
     }
     assert_eq!(picture.svg().matches(">deeper</tspan>").count(), 2_000);
 }
+
+#[test]
+fn names_from_outside_are_text_and_nothing_else() {
+    for name in ["</text></svg><script>alert(1)</script>", "a & b &lt;", "\"'>", "\u{1b}[31m\0", "]]>"] {
+        let mut picture = picture();
+        picture.regions[1].label = name.to_owned();
+        (picture.title, picture.note) = (name.to_owned(), name.to_owned());
+        picture.steps[0] = Step { details: vec![name.to_owned()], ..Step::new(name, 0, Kind::Call) };
+        let svg = picture.svg();
+        let document = roxmltree::Document::parse(&svg).unwrap_or_else(|error| panic!("{error}: {svg}"));
+        let scripts = document.descendants().filter(|node| node.has_tag_name("script")).count();
+        let shown = crate::printable(name);
+        let texts = document.descendants().filter(|node| node.is_text() && node.text() == Some(&shown)).count();
+        // The title twice, the note, the label, the name, what is told of it and what stands under it.
+        assert_eq!((scripts, texts), (0, 7), "{svg}");
+    }
+}

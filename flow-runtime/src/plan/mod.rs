@@ -17,6 +17,8 @@ pub use nest::{Parts, Room};
 pub use node::{Node, Provide, Providers, Requires};
 pub use policy::{Backoff, Policy, Retry};
 pub use render::Format;
+#[cfg(test)]
+pub(crate) use render::tests::order_plan;
 pub(crate) use render::{Look, Mark, Marks};
 
 /// Text of a plan: borrowed from the program where the macro wrote it, owned where a store loaded it.

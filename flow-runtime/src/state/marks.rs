@@ -113,9 +113,14 @@ impl WorkflowData {
     fn mark(&self, local: Local, refs: &[StepRef]) -> Mark {
         match refs {
             [] => of_closed(StepStatus::Pending),
-            [only] => Mark { look: look(self.step(*only).status), note: self.note(*only) },
+            [only] => Mark { look: self.look(*only), note: self.note(*only) },
             _ => self.mark_many(local, refs),
         }
+    }
+
+    fn look(&self, step: StepRef) -> Look {
+        let state = self.step(step);
+        if state.undo.is_some() { Look::Running } else { look(state.status) }
     }
 
     /// What is said of a step that is there once.
@@ -139,8 +144,13 @@ impl WorkflowData {
         if state.copied {
             note.push_str(", taken over");
         }
-        if state.attempts > 1 {
-            let _ = write!(note, ", {} attempts", state.attempts);
+        if state.status == StepStatus::Pending && state.failures > 0 {
+            let _ = write!(note, ", to be attempted again after {}", times(state.failures));
+        } else if state.attempts > 1 {
+            let _ = write!(note, ", {}", times(state.attempts));
+        }
+        if state.undo.is_some() {
+            note.push_str(", being undone");
         }
         self.note_items(step, &mut note);
         note
@@ -248,6 +258,10 @@ fn look(status: StepStatus) -> Look {
     }
 }
 
+fn times(attempts: u32) -> String {
+    if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") }
+}
+
 /// How long a step took, in nanoseconds, from its first attempt to its end.
 fn took(state: &StepState) -> Option<i64> {
     let took = state.ended_at.saturating_sub(state.started_at);
@@ -272,47 +286,4 @@ fn how_long(nanos: i64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::state::codec::random;
-
-    #[test]
-    fn a_time_is_said_in_units_that_fit_it() {
-        let second = 1_000_000_000;
-        for (nanos, expected) in [
-            (0, "0 µs"),
-            (420_999, "420 µs"),
-            (34_900_000, "34 ms"),
-            (1_290_000_000, "1.2 s"),
-            (59_999_999_999, "59.9 s"),
-            (60 * second, "1 min"),
-            (200 * second, "3 min 20 s"),
-            (5 * 3_600 * second + 180 * second, "5 h 3 min"),
-            (3 * 86_400 * second, "3 d"),
-            (i64::MAX, "106751 d 23 h"),
-        ] {
-            assert_eq!(how_long(nanos), expected);
-        }
-    }
-
-    #[test]
-    fn each_status_has_a_place_of_its_own() {
-        let places: std::collections::BTreeSet<usize> = STATUSES.iter().map(|status| place(*status)).collect();
-        assert_eq!(places.len(), STATUSES.len());
-    }
-
-    proptest! {
-        #[test]
-        fn any_record_can_be_drawn(record in random::record()) {
-            for format in [Format::Text, Format::Mermaid, Format::Dot] {
-                prop_assert!(record.render(format).lines().count() > record.plan.steps.len());
-            }
-            let svg = record.render(Format::Svg);
-            let drawn = roxmltree::Document::parse(&svg).unwrap();
-            let notes = drawn.descendants().filter(|node| node.has_tag_name("circle")).count();
-            prop_assert_eq!(notes, record.plan.steps.len());
-        }
-    }
-}
+mod tests;

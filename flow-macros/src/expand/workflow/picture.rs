@@ -25,9 +25,16 @@ pub(super) fn doc(model: &Model) -> Option<TokenStream> {
     })
 }
 
-/// The picture in HTML for Markdown: a block of its own, which an empty line before it begins.
+/// The picture in HTML for Markdown: a block of its own, which an empty line before it begins. Lists of items show how
+/// their documentation begins, so where there is none a sentence is put before it.
 fn html(model: &Model) -> String {
-    format!("\n\n<div style=\"overflow-x: auto\">\n{}</div>\n", picture(model).inline_svg())
+    let is_documented = model.attrs.iter().any(|attr| attr.path().is_ident("doc"));
+    let first = match model.steps.len() {
+        _ if is_documented => String::new(),
+        1 => "A workflow of 1 step.".to_owned(),
+        steps => format!("A workflow of {steps} steps."),
+    };
+    format!("{first}\n\n<div style=\"overflow-x: auto\">\n{}</div>\n", picture(model).inline_svg())
 }
 
 fn picture(model: &Model) -> Picture {
@@ -189,9 +196,19 @@ mod tests {
 
     #[test]
     fn it_is_one_block_for_markdown() {
-        let html = html(&model("fn f(x: u64) -> u64 { next(x) }"));
+        let html = html(&model("/// Says so.\nfn f(x: u64) -> u64 { next(x) }"));
         let block = html.strip_prefix("\n\n<div ").expect("an empty line before it");
         assert!(!block.contains("\n\n") && block.ends_with("</svg>\n</div>\n"), "{block}");
+    }
+
+    #[test]
+    fn a_workflow_that_is_not_documented_has_a_sentence_for_lists() {
+        for (source, first) in [
+            ("fn f(x: u64) -> u64 { next(x) }", "A workflow of 1 step.\n\n<div "),
+            ("fn f(x: u64) -> u64 { let y = next(x); sum(x, y) }", "A workflow of 2 steps.\n\n<div "),
+        ] {
+            assert!(html(&model(source)).starts_with(first));
+        }
     }
 
     #[test]

@@ -109,7 +109,7 @@ fn label(step: &Step) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use std::borrow::Cow;
 
     use proptest::prelude::*;
@@ -141,7 +141,7 @@ pub(super) mod tests {
     }
 
     /// Two calls, a branch with a fan-out in one arm, and a call behind it.
-    pub(in crate::plan) fn order_plan() -> Plan {
+    pub(crate) fn order_plan() -> Plan {
         let steps = vec![
             step("stock", 0, call("reserve"), &[], &[]),
             step("pay", 0, call("pay"), &[], &[]),
@@ -171,7 +171,7 @@ pub(super) mod tests {
     }
 
     /// A run of that plan: the first arm was taken, two of three items are done.
-    pub(in crate::plan) fn order_marks() -> Marks {
+    pub(super) fn order_marks() -> Marks {
         let mark = |look, note: &str| Mark { look, note: note.to_owned() };
         Marks {
             run: "run order-1: running".to_owned(),
