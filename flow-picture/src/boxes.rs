@@ -81,11 +81,10 @@ fn width(line: &Text) -> f64 {
     // A dot in the colour of the status stands before a note.
     let dot = if line.style == Style::Note { DOT } else { 0.0 };
     let column = if line.style == Style::Name { NAME_COLUMN } else { SMALL_COLUMN };
-    dot + wide(columns(line.keyword) + columns(&line.words), column) + if line.keyword.is_empty() { 0.0 } else { GAP }
+    let keyword = if line.keyword.is_empty() { 0 } else { columns(line.keyword) + 1 };
+    dot + wide(keyword + columns(&line.words), column)
 }
 
-/// What stands between a keyword and a name.
-pub(crate) const GAP: f64 = 8.0;
 /// What the dot before a note takes.
 pub(crate) const DOT: f64 = 13.0;
 

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use self::style::{FILE_STYLE, STYLE};
 use crate::arrange::{Frame, Scene, arrange};
-use crate::boxes::{self, DOT, GAP, SIDE, Style};
+use crate::boxes::{self, DOT, SIDE, Style};
 use crate::layout::Line;
 use crate::words::cut;
 use crate::{Kind, Look, Picture, Step};
@@ -193,15 +193,12 @@ impl Writer<'_> {
             let y = frame.at.y + line.y;
             match line.style {
                 Style::Name => {
-                    put!(self, "<text class=\"name\" x=\"{left}\" y=\"{}\">", y + NAME_BASE);
-                    let name = escape(&line.words);
-                    match line.keyword {
-                        "" => put!(self, "{name}</text>\n"),
-                        word => put!(
-                            self,
-                            "<tspan class=\"keyword\">{word}</tspan><tspan dx=\"{GAP}\">{name}</tspan></text>\n"
-                        ),
+                    let (y, name) = (y + NAME_BASE, escape(&line.words));
+                    put!(self, "<text class=\"name\" x=\"{left}\" y=\"{y}\" xml:space=\"preserve\">");
+                    if !line.keyword.is_empty() {
+                        put!(self, "<tspan class=\"keyword\">{} </tspan>", line.keyword);
                     }
+                    put!(self, "{name}</text>\n");
                 }
                 Style::Detail => self.text(left, y, "small", &line.words),
                 Style::Note => {

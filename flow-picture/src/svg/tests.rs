@@ -32,7 +32,7 @@ fn picture() -> Picture {
 
 /// The rectangle that belongs to a text of the picture: the last that was drawn before it.
 fn rect_of(svg: &str, text: &str) -> [f64; 4] {
-    let end = svg.rfind(&format!(">{text}</t")).unwrap_or_else(|| panic!("no {text} in {svg}"));
+    let end = svg.rfind(&format!(">{text}</text>")).unwrap_or_else(|| panic!("no {text} in {svg}"));
     let rect = &svg[svg[..end].rfind("<rect").unwrap()..];
     ["x", "y", "width", "height"].map(|name| {
         let from = rect.find(&format!(" {name}=\"")).unwrap() + name.len() + 3;
@@ -126,7 +126,7 @@ fn regions_may_nest_as_deep_as_they_like() {
         picture.steps.push(Step::new("deeper", depth, Kind::Each));
         picture.regions.push(Region { parent: Some(depth), ..Region::default() });
     }
-    assert_eq!(picture.svg().matches(">deeper</tspan>").count(), 2_000);
+    assert_eq!(picture.svg().matches("</tspan>deeper</text>").count(), 2_000);
 }
 
 #[test]
