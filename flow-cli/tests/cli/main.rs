@@ -1,0 +1,9 @@
+//! The program as it is used: run on stores of each kind, with what it prints held to files in `snapshots/`.
+//!
+//! `SNAPSHOTS=overwrite cargo test -p flow-cli` writes them anew; read the difference as a user would.
+
+mod flow;
+mod list;
+mod opening;
+mod samples;
+mod stores;
