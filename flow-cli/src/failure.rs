@@ -5,7 +5,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use flow_runtime::StoreError;
+use flow_runtime::{StoreError, WorkflowId};
 
 use crate::exit::Exit;
 use crate::store::Address;
@@ -23,6 +23,10 @@ pub(crate) enum Failure {
     Look { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("run `{id}` has no step `{path}`, or has not come to it")]
+    NoSuchStep { id: WorkflowId, path: String },
+    #[error("{what} of run `{id}` is not there")]
+    NoSuchValue { id: WorkflowId, what: String },
     #[error("cannot write the output")]
     Output(#[from] io::Error),
     #[error("cannot begin")]
@@ -35,6 +39,7 @@ impl Failure {
         match self {
             Self::NoStore | Self::NoSuchStore { .. } | Self::OtherKind { .. } | Self::Look { .. } => Exit::Store,
             Self::Store(error) => exit_of(error),
+            Self::NoSuchStep { .. } | Self::NoSuchValue { .. } => Exit::NotFound,
             Self::Output(_) | Self::Runtime(_) => Exit::Failed,
         }
     }
@@ -52,7 +57,11 @@ impl Failure {
                 Some("write `sqlite:` before the path of a file, `json:` or `fb:` before that of a folder".to_owned())
             }
             Self::Store(StoreError::NotFound { .. }) => Some("`flow list` shows the runs that there are".to_owned()),
-            Self::Look { .. } | Self::Store(_) | Self::Output(_) | Self::Runtime(_) => None,
+            Self::NoSuchStep { .. } => Some(
+                "steps are named by their paths, such as `charge` or `labels[17].print`; `flow show` lists them"
+                    .to_owned(),
+            ),
+            Self::NoSuchValue { .. } | Self::Look { .. } | Self::Store(_) | Self::Output(_) | Self::Runtime(_) => None,
         }
     }
 

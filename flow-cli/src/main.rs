@@ -12,6 +12,7 @@ mod failure;
 mod options;
 mod output;
 mod paste;
+mod record;
 mod session;
 mod store;
 mod words;

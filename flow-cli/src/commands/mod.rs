@@ -3,7 +3,12 @@
 //! A command is a struct that clap reads, with `run`: it opens the store through the session, prints through its `out`,
 //! and gives an exit code. To add one: its file, a `mod` line, and a line in the list below.
 
+mod completions;
+mod doctor;
 mod list;
+mod show;
+mod verify;
+mod watch;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -30,4 +35,9 @@ macro_rules! commands {
 
 commands! {
     List: list::List,
+    Show: show::Show,
+    Watch: watch::Watch,
+    Doctor: doctor::Doctor,
+    Verify: verify::Verify,
+    Completions: completions::Completions,
 }

@@ -9,11 +9,12 @@ mod table;
 pub(crate) mod time;
 
 use std::error::Error;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Stderr, Stdout, Write};
 
 use serde::Serialize;
 
 pub(crate) use escape::{escaped, is_plain};
+pub(crate) use json::indented;
 pub(crate) use table::{Cell, Table, Tone};
 
 use crate::failure::Failure;
@@ -30,6 +31,8 @@ pub(crate) struct Out {
     is_json: bool,
     colour: bool,
     remark_colour: bool,
+    data: Stdout,
+    remarks: Stderr,
 }
 
 /// A document of `--json`.
@@ -58,14 +61,11 @@ struct Told {
 
 impl Out {
     /// The output of this command.
-    pub(crate) fn new(command: &str, is_json: bool, color: Color) -> Self {
-        let (out, err) = (stdout().is_terminal(), stderr().is_terminal());
-        Self {
-            command: command.to_owned(),
-            is_json,
-            colour: has_colour(color, out),
-            remark_colour: has_colour(color, err),
-        }
+    pub(crate) fn new(command: &str, is_json: bool, when: Color) -> Self {
+        let (data, remarks) = streams();
+        let colour = has_colour(when, data.is_terminal());
+        let remark_colour = has_colour(when, remarks.is_terminal());
+        Self { command: command.to_owned(), is_json, colour, remark_colour, data, remarks }
     }
 
     /// Whether JSON is asked for.
@@ -73,9 +73,19 @@ impl Out {
         self.is_json
     }
 
+    /// Whether something may be drawn that moves: on a terminal, if people read it.
+    pub(crate) fn draws(&self) -> bool {
+        !self.is_json && self.data.is_terminal() && self.remarks.is_terminal() && !is_dumb()
+    }
+
     /// Prints a line of data.
     pub(crate) fn line(&mut self, text: impl AsRef<str>) -> Result<(), Failure> {
-        Ok(writeln!(stdout(), "{}", escaped(text.as_ref()))?)
+        Ok(writeln!(self.data, "{}", escaped(text.as_ref()))?)
+    }
+
+    /// Prints bytes as they are. Who asked for them knows where they go.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        Ok(self.data.write_all(bytes).and_then(|()| self.data.flush())?)
     }
 
     /// Prints a table, if it has rows.
@@ -83,7 +93,7 @@ impl Out {
         if table.is_empty() {
             return Ok(());
         }
-        Ok(stdout().write_all(table.rendered(self.colour).as_bytes())?)
+        Ok(self.data.write_all(table.rendered(self.colour).as_bytes())?)
     }
 
     /// Prints a document of `--json`.
@@ -91,13 +101,13 @@ impl Out {
         let document = Document { schema: SCHEMA, command: &self.command, body };
         let mut line = json::line(&document).map_err(io::Error::from)?;
         line.push(b'\n');
-        Ok(stdout().write_all(&line)?)
+        Ok(self.data.write_all(&line)?)
     }
 
     /// Tells something beside the data.
     pub(crate) fn remark(&self, text: impl AsRef<str>) {
         // Without a place for remarks there are none.
-        let _ = writeln!(stderr(), "{}", escaped(text.as_ref()));
+        let _ = writeln!(&self.remarks, "{}", escaped(text.as_ref()));
     }
 
     /// Tells why the command could not do what was asked: each cause once, then what to do.
@@ -114,7 +124,7 @@ impl Out {
 
     fn told(&self, what: &str, tone: Tone, text: &str) {
         let what = tone.painted(what, self.remark_colour);
-        let _ = writeln!(stderr(), "{what}: {}", escaped(text));
+        let _ = writeln!(&self.remarks, "{what}: {}", escaped(text));
     }
 }
 
@@ -130,22 +140,21 @@ impl Told {
     }
 }
 
-fn has_colour(color: Color, is_terminal: bool) -> bool {
+fn has_colour(when: Color, is_terminal: bool) -> bool {
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let is_dumb = || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    match color {
+    match when {
         Color::Always => true,
         Color::Never => false,
         Color::Auto => is_terminal && !is_set("NO_COLOR") && !is_dumb(),
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the place through which all goes")]
-fn stdout() -> io::Stdout {
-    io::stdout()
+/// Whether the terminal says of itself that it knows neither colours nor movements.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the place through which all goes")]
-fn stderr() -> io::Stderr {
-    io::stderr()
+fn streams() -> (Stdout, Stderr) {
+    (io::stdout(), io::stderr())
 }

@@ -2,8 +2,14 @@
 //!
 //! `SNAPSHOTS=overwrite cargo test -p flow-cli` writes them anew; read the difference as a user would.
 
+mod doctor;
 mod flow;
+mod hostile;
 mod list;
 mod opening;
+mod program;
 mod samples;
+mod show;
 mod stores;
+mod verify;
+mod watch;

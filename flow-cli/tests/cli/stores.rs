@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use flow_runtime::{FlatBuffersStore, JsonFileStore, SqliteStore, StoreError, WorkflowData, WorkflowStore};
+use flow_runtime::state::Request;
+use flow_runtime::{FlatBuffersStore, JsonFileStore, SqliteStore, StoreError, WorkflowData, WorkflowId, WorkflowStore};
 use tempfile::TempDir;
 
 /// The kinds of stores, as addresses begin.
@@ -65,11 +66,12 @@ pub(crate) enum Opened {
 }
 
 impl Opened {
-    fn open(kind: &str, path: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn open(kind: &str, path: &Path) -> Result<Self, StoreError> {
         match kind {
             "sqlite" => SqliteStore::open(path).map(Self::Sqlite),
             "json" => JsonFileStore::open(path).map(Self::Json),
-            _ => FlatBuffersStore::open(path).map(Self::FlatBuffers),
+            // Short files: a debug build looks through long ones for long.
+            _ => FlatBuffersStore::options().segment_bytes(64 << 10).open(path).map(Self::FlatBuffers),
         }
     }
 
@@ -78,6 +80,14 @@ impl Opened {
             Self::Sqlite(store) => store.save(data).await,
             Self::Json(store) => store.save(data).await,
             Self::FlatBuffers(store) => store.save(data).await,
+        }
+    }
+
+    pub(crate) async fn ask(&self, run: &WorkflowId, request: &Request) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.ask(run, request).await,
+            Self::Json(store) => store.ask(run, request).await,
+            Self::FlatBuffers(store) => store.ask(run, request).await,
         }
     }
 }
