@@ -9,6 +9,7 @@ mod list;
 mod opening;
 mod program;
 mod samples;
+mod shapes;
 mod show;
 mod stores;
 mod verify;
