@@ -1,0 +1,43 @@
+//! The commands, a file each.
+//!
+//! A command is a struct that clap reads, with `run`: it opens the store through the session, prints through its `out`,
+//! and gives an exit code. To add one: its file, a `mod` line, and a line in the list below.
+
+mod completions;
+mod doctor;
+mod list;
+mod show;
+mod verify;
+mod watch;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::session::Session;
+
+macro_rules! commands {
+    ($($name:ident: $command:ty,)+) => {
+        /// What is to be done.
+        #[derive(Debug, clap::Subcommand)]
+        pub(crate) enum Command {
+            $($name($command),)+
+        }
+
+        impl Command {
+            /// Does it.
+            pub(crate) async fn run(self, session: &mut Session) -> Result<Exit, Failure> {
+                match self {
+                    $(Self::$name(command) => command.run(session).await,)+
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    List: list::List,
+    Show: show::Show,
+    Watch: watch::Watch,
+    Doctor: doctor::Doctor,
+    Verify: verify::Verify,
+    Completions: completions::Completions,
+}
