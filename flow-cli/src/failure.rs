@@ -5,6 +5,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use flow_runtime::errors::{Code, code_of};
 use flow_runtime::{StoreError, WorkflowId};
 
 use crate::exit::Exit;
@@ -27,6 +28,16 @@ pub(crate) enum Failure {
     NoSuchStep { id: WorkflowId, path: String },
     #[error("{what} of run `{id}` is not there")]
     NoSuchValue { id: WorkflowId, what: String },
+    #[error("there is no code `{name}`")]
+    UnknownCode { name: String },
+    #[error("{} is no folder for an application: {reason}", .path.display())]
+    Name { path: PathBuf, reason: &'static str },
+    #[error("flow-runtime is not in {}", .path.display())]
+    NoRuntime { path: PathBuf },
+    #[error("there is something in {} already", .path.display())]
+    NotEmpty { path: PathBuf },
+    #[error("cannot make {}", .path.display())]
+    Make { path: PathBuf, source: io::Error },
     #[error("cannot write the output")]
     Output(#[from] io::Error),
     #[error("cannot begin")]
@@ -40,7 +51,13 @@ impl Failure {
             Self::NoStore | Self::NoSuchStore { .. } | Self::OtherKind { .. } | Self::Look { .. } => Exit::Store,
             Self::Store(error) => exit_of(error),
             Self::NoSuchStep { .. } | Self::NoSuchValue { .. } => Exit::NotFound,
-            Self::Output(_) | Self::Runtime(_) => Exit::Failed,
+            Self::UnknownCode { .. }
+            | Self::Name { .. }
+            | Self::NoRuntime { .. }
+            | Self::NotEmpty { .. }
+            | Self::Make { .. }
+            | Self::Output(_)
+            | Self::Runtime(_) => Exit::Failed,
         }
     }
 
@@ -61,7 +78,26 @@ impl Failure {
                 "steps are named by their paths, such as `charge` or `labels[17].print`; `flow show` lists them"
                     .to_owned(),
             ),
-            Self::NoSuchValue { .. } | Self::Look { .. } | Self::Store(_) | Self::Output(_) | Self::Runtime(_) => None,
+            Self::UnknownCode { .. } => Some("`flow explain` lists all codes".to_owned()),
+            Self::Name { .. } => {
+                Some("write a path that ends with the application's name, such as `my-trip`".to_owned())
+            }
+            Self::NoRuntime { .. } => Some("write the folder of a checkout of Flow".to_owned()),
+            Self::NotEmpty { .. } => Some("write a path at which there is nothing yet".to_owned()),
+            Self::Make { .. }
+            | Self::NoSuchValue { .. }
+            | Self::Look { .. }
+            | Self::Store(_)
+            | Self::Output(_)
+            | Self::Runtime(_) => None,
+        }
+    }
+
+    /// What the error of the library is called that is behind it, if one is.
+    pub(crate) fn code(&self) -> Option<Code> {
+        match self {
+            Self::Store(error) => Some(error.code()),
+            _ => code_of(self),
         }
     }
 

@@ -5,7 +5,10 @@
 
 mod completions;
 mod doctor;
+mod explain;
+mod graph;
 mod list;
+mod new;
 mod show;
 mod verify;
 mod watch;
@@ -36,8 +39,11 @@ macro_rules! commands {
 commands! {
     List: list::List,
     Show: show::Show,
+    Graph: graph::Graph,
     Watch: watch::Watch,
     Doctor: doctor::Doctor,
     Verify: verify::Verify,
+    New: new::New,
+    Explain: explain::Explain,
     Completions: completions::Completions,
 }

@@ -11,6 +11,7 @@ pub(crate) mod time;
 use std::error::Error;
 use std::io::{self, IsTerminal, Stderr, Stdout, Write};
 
+use flow_runtime::errors::Code;
 use serde::Serialize;
 
 pub(crate) use escape::{escaped, is_plain};
@@ -57,6 +58,7 @@ struct Told {
     message: String,
     causes: Vec<String>,
     help: Option<String>,
+    code: Option<&'static str>,
 }
 
 impl Out {
@@ -116,6 +118,7 @@ impl Out {
         self.told("error", Tone::Bad, &told.message);
         told.causes.iter().for_each(|cause| self.told("caused by", Tone::Plain, cause));
         told.help.iter().for_each(|help| self.told("help", Tone::Good, help));
+        told.code.iter().for_each(|code| self.told("more", Tone::Plain, &format!("flow explain {code}")));
         if self.is_json {
             // Whoever reads it may be gone; the exit code says the rest.
             let _ = self.json(Failed { error: told });
@@ -130,12 +133,14 @@ impl Out {
 
 impl Told {
     fn of(failure: &Failure) -> Self {
+        let code = failure.code();
         let causes = std::iter::successors(failure.source(), |cause| (*cause).source());
         Self {
             exit: failure.exit() as u8,
             message: failure.to_string(),
             causes: causes.map(ToString::to_string).collect(),
-            help: failure.help(),
+            help: failure.help().or_else(|| code.map(|code| code.help().to_owned())),
+            code: code.map(Code::as_str),
         }
     }
 }

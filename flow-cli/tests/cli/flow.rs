@@ -36,7 +36,8 @@ pub(crate) fn command(args: &[&str]) -> Command {
     command
 }
 
-fn run(mut command: Command, args: &[&str], path: Option<&Path>) -> Call {
+/// Runs a command that was made with these arguments, in a folder.
+pub(crate) fn run(mut command: Command, args: &[&str], path: Option<&Path>) -> Call {
     let Output { status, stdout, stderr } = command.output().expect("flow runs");
     let text = |bytes: Vec<u8>| redacted(String::from_utf8(bytes).expect("flow prints UTF-8"), path);
     Call {

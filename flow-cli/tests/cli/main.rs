@@ -3,9 +3,12 @@
 //! `SNAPSHOTS=overwrite cargo test -p flow-cli` writes them anew; read the difference as a user would.
 
 mod doctor;
+mod explain;
 mod flow;
+mod graph;
 mod hostile;
 mod list;
+mod new;
 mod opening;
 mod program;
 mod samples;
