@@ -3,7 +3,17 @@
 //! A command is a struct that clap reads, with `run`: it opens the store through the session, prints through its `out`,
 //! and gives an exit code. To add one: its file, a `mod` line, and a line in the list below.
 
+mod copy;
+mod export;
+mod fork;
+mod gc;
+mod import;
 mod list;
+mod orders;
+mod resolve;
+mod retry;
+mod rm;
+mod signal;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -30,4 +40,17 @@ macro_rules! commands {
 
 commands! {
     List: list::List,
+    Signal: signal::Signal,
+    Cancel: orders::Cancel,
+    Terminate: orders::Terminate,
+    Pause: orders::Pause,
+    Resume: orders::Resume,
+    Retry: retry::Retry,
+    Fork: fork::Fork,
+    Resolve: resolve::Resolve,
+    Rm: rm::Rm,
+    Gc: gc::Gc,
+    Export: export::Export,
+    Import: import::Import,
+    Copy: copy::Copy,
 }

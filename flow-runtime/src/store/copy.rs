@@ -190,7 +190,7 @@ async fn copy_record<A: WorkflowStore, B: WorkflowStore>(
     if to.inline_bytes().is_none() {
         put_inline(from, &mut data).await?;
     }
-    let keys = part_keys(&data)?;
+    let keys = PartKey::of_record(&data)?;
     let found = match find(to, id).await {
         Ok(None) => Copied::New,
         Ok(Some(found)) if found == data && has_same_parts(from, to, &keys, replaces).await? => {
@@ -231,29 +231,6 @@ fn unequal(id: &WorkflowId) -> StoreError {
     StoreError::Corrupt { id: id.clone(), path: None, reason }
 }
 
-/// The names of all parts of a payload that is kept beside the record.
-fn keys_of(data: &WorkflowData, payload: &Payload) -> Result<Vec<PartKey>, StoreError> {
-    if !payload.is_reference() {
-        return Ok(Vec::new());
-    }
-    let reference = payload.reference().ok_or_else(|| {
-        let reason = "what says where a large value is kept is broken".to_owned();
-        StoreError::Corrupt { id: data.id.clone(), path: None, reason }
-    })?;
-    let key = |part| PartKey::new(data.id.clone(), data.run_no, reference.payload, part);
-    Ok((0..reference.parts).map(key).collect())
-}
-
-/// The names of all parts that a record names.
-fn part_keys(data: &WorkflowData) -> Result<Vec<PartKey>, StoreError> {
-    let outputs = data.steps.iter().filter_map(|step| step.output.as_ref());
-    let mut keys = Vec::new();
-    for payload in outputs.chain(payload_of(data.output.as_ref())) {
-        keys.extend(keys_of(data, payload)?);
-    }
-    Ok(keys)
-}
-
 fn payload_of(output: Option<&RunOutput>) -> Option<&Payload> {
     match output {
         Some(RunOutput::Payload(payload)) => Some(payload),
@@ -276,7 +253,7 @@ async fn put_inline<S: WorkflowStore>(from: &S, data: &mut WorkflowData) -> Resu
 
 /// A payload with its bytes in it.
 async fn whole<S: WorkflowStore>(from: &S, data: &WorkflowData, payload: &Payload) -> Result<Payload, StoreError> {
-    let keys = keys_of(data, payload)?;
+    let keys = PartKey::of_payload(data, payload)?;
     if keys.is_empty() {
         return Ok(payload.clone());
     }
