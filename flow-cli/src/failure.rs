@@ -49,7 +49,9 @@ pub(crate) enum Failure {
     NotEnded { run: WorkflowId, status: WorkflowStatus },
     #[error("run `{run}` has not taken the {what} within {} s", .within.as_secs_f64())]
     NotTaken { run: WorkflowId, what: &'static str, within: Duration },
-    #[error("run `{run}` has refused the signal `{name}`: it ended before it came to it, or the value is of another type")]
+    #[error(
+        "run `{run}` has refused the signal `{name}`: it ended before it came to it, or the value is of another type"
+    )]
     NotUsed { run: WorkflowId, name: String },
     #[error("run `{run}` has refused the output of step `{step}`: it is of another type than the step's")]
     NotResolved { run: WorkflowId, step: String },
@@ -103,7 +105,9 @@ impl Failure {
             Self::Fork(ForkError::Unknown { .. }) => Some(LIST.to_owned()),
             Self::Fork(ForkError::Store { source, .. }) => help_of_store(source),
             Self::NewId(_) => Some("give it one with `--as`".to_owned()),
-            Self::JsonBesideData => Some("write the export to a file, `--output FILE`, or leave out `--json`".to_owned()),
+            Self::JsonBesideData => {
+                Some("write the export to a file, `--output FILE`, or leave out `--json`".to_owned())
+            }
             Self::NotConfirmed { .. } => Some("look first, then write `--yes`".to_owned()),
             Self::NotEnded { .. } => {
                 Some("`flow cancel` ends it; `--force` removes it as it is, if no engine drives it".to_owned())
@@ -135,9 +139,9 @@ const LIST: &str = "`flow list` shows the runs that there are";
 fn help_of_store(error: &StoreError) -> Option<String> {
     match error {
         StoreError::NotFound { .. } => Some(LIST.to_owned()),
-        StoreError::Locked { .. } => {
-            Some("stop the application that has the store open; `cancel`, `retry` and `signal` work beside it".to_owned())
-        }
+        StoreError::Locked { .. } => Some(
+            "stop the application that has the store open; `cancel`, `retry` and `signal` work beside it".to_owned(),
+        ),
         _ => None,
     }
 }

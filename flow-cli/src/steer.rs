@@ -54,14 +54,14 @@ pub(crate) struct Order {
 /// What became of runs, one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Outcomes {
-    runs: Vec<Outcome>,
+    runs: Vec<Became>,
     /// The exit code of the first that failed.
     exit: Option<Exit>,
 }
 
 /// What became of a run.
 #[derive(Debug, Serialize)]
-struct Outcome {
+struct Became {
     id: String,
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,7 +70,7 @@ struct Outcome {
 
 #[derive(Serialize)]
 struct Document {
-    runs: Vec<Outcome>,
+    runs: Vec<Became>,
 }
 
 /// How far something has come that was asked.
@@ -100,7 +100,7 @@ impl Steering {
                 Ok(()) => self.wait.fate(&store, run, order.what, |request| request.kind.name() == order.kind).await,
                 Err(error) => Err(error.into()),
             };
-            outcomes.asked(session, run, order.what, fate)?;
+            outcomes.asked(session, run, (order.what, "asked"), fate)?;
         }
         outcomes.end(session)
     }
@@ -135,16 +135,16 @@ impl Wait {
 }
 
 impl Outcomes {
-    /// Takes in what became of something that was asked of a run.
+    /// Takes in what became of something that was asked of a run: what it is, and what is done with it.
     pub(crate) fn asked(
         &mut self,
         session: &mut Session,
         run: &WorkflowId,
-        what: &str,
+        (what, asked): (&str, &str),
         fate: Result<Fate, Failure>,
     ) -> Result<(), Failure> {
         let became = fate.map(|fate| match fate {
-            Fate::Asked => ("asked", format!("{what} asked")),
+            Fate::Asked => ("asked", format!("{what} {asked}")),
             Fate::Taken => ("taken", format!("{what} taken")),
         });
         self.push(session, run, became)
@@ -170,7 +170,7 @@ impl Outcomes {
                 ("failed", Some(session.out.tell(&failure)))
             }
         };
-        self.runs.push(Outcome { id: run.to_string(), outcome, error });
+        self.runs.push(Became { id: run.to_string(), outcome, error });
         Ok(())
     }
 

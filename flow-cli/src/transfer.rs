@@ -64,14 +64,11 @@ impl Overwriting {
         report.begin(damage, session);
         let bar = session.out.bar(runs.len());
         for run in runs {
-            let copied = match self.replace {
-                true => replace_run(from, to, &run).await,
-                false => copy_run(from, to, &run).await,
-            };
-            let copied = match copied {
-                Ok(Copied::Absent) if from.requests(&run).await?.is_empty() => Err(StoreError::NotFound { id: run.clone() }),
-                copied => copied,
-            };
+            let mut copied =
+                if self.replace { replace_run(from, to, &run).await } else { copy_run(from, to, &run).await };
+            if matches!(copied, Ok(Copied::Absent)) && from.requests(&run).await?.is_empty() {
+                copied = Err(StoreError::NotFound { id: run.clone() });
+            }
             bar.suspend(|| report.take(&run, copied, session))?;
             bar.inc(1);
         }

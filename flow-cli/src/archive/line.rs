@@ -140,7 +140,7 @@ mod tests {
             assert_eq!(Body::of_line(&line), Ok(body));
         }
         let header = String::from_utf8(bodies()[0].to_line().unwrap()).unwrap();
-        assert_eq!(header, "{\"crc32c\":\"28ed3dd1\",\"body\":{\"flow_export\":{\"format\":1}}}\n");
+        assert_eq!(header, "{\"crc32c\":\"84da794e\",\"body\":{\"flow_export\":{\"format\":1}}}\n");
     }
 
     #[test]

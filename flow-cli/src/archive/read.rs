@@ -62,8 +62,9 @@ struct Scan {
     runs: BTreeMap<WorkflowId, Run>,
     parts: BTreeMap<PartKey, Place>,
     broken: Vec<Broken>,
-    /// What there was since the latest header.
+    /// What there was since the latest header that is whole, and how many lines are not.
     counts: Counts,
+    broken_lines: u64,
     /// Whether the latest of the lines that are whole was an end.
     has_ended: bool,
     line: u64,
@@ -169,6 +170,7 @@ impl Scan {
     }
 
     fn breaks(&mut self, reason: String) {
+        self.broken_lines += 1;
         self.broken.push(Broken { line: self.line, reason });
     }
 
@@ -179,15 +181,16 @@ impl Scan {
         self.has_ended = false;
         match body {
             Body::FlowExport { format } if format > FORMAT => {
-                return Err(format!("a newer version of flow has written this: format {format}, and {FORMAT} is known"));
+                return Err(format!(
+                    "a newer version of flow has written this: format {format}, and {FORMAT} is known"
+                ));
             }
-            Body::FlowExport { .. } => self.counts = Counts::default(),
+            Body::FlowExport { .. } => (self.counts, self.broken_lines) = (Counts::default(), 0),
             Body::Part { run, run_no, payload, part, .. } => {
-                self.counts.parts += 1;
                 self.parts.insert(PartKey::new(id(&run)?, run_no.0, payload.0, part), place);
+                self.counts.parts += 1;
             }
             Body::Run { ref run, .. } => {
-                self.counts.runs += 1;
                 let id = id(run)?;
                 let (record, requests) = contents(&id, body)?;
                 if self.runs.contains_key(&id) {
@@ -195,13 +198,13 @@ impl Scan {
                 }
                 let run = Run { place, has_record: record.is_some(), has_requests: !requests.is_empty() };
                 self.runs.insert(id, run);
+                self.counts.runs += 1;
             }
-            Body::End(counts) => {
+            Body::End(Counts { runs, parts }) => {
                 self.has_ended = true;
-                let Counts { runs, parts } = std::mem::take(&mut self.counts);
-                if counts != (Counts { runs, parts }) {
-                    let due = format!("{} runs and {} parts", counts.runs, counts.parts);
-                    return Err(format!("there should be {due}, and {runs} and {parts} of them are whole"));
+                let found = self.counts.runs + self.counts.parts + self.broken_lines;
+                if found < runs.saturating_add(parts) {
+                    return Err(format!("lines are missing before it: there were {runs} runs and {parts} parts"));
                 }
             }
         }
@@ -210,11 +213,11 @@ impl Scan {
 
     /// That this was an export, and all of it.
     fn end(mut self, path: &Path) -> Result<Self, Failure> {
-        let is_whole = self.broken.is_empty();
         if self.line == self.broken.len() as u64 {
             return Err(Failure::NoExport { path: path.to_owned() });
         }
-        if !self.has_ended && (is_whole || !self.broken.last().is_some_and(|broken| broken.line == self.line)) {
+        let last_is_whole = self.broken.last().is_none_or(|broken| broken.line != self.line);
+        if !self.has_ended && last_is_whole {
             self.line += 1;
             self.breaks("the end is missing: the file was cut off".to_owned());
         }
@@ -229,7 +232,8 @@ fn id(run: &str) -> Result<WorkflowId, String> {
 /// The record and the requests that the line of a run has.
 fn contents(id: &WorkflowId, body: Body) -> Result<(Option<WorkflowData>, Vec<Request>), String> {
     let Body::Run { record, requests, .. } = body else { return Err("it is no run".to_owned()) };
-    let record = record.map(|bytes| WorkflowData::from_bytes(bytes.0)).transpose().map_err(|error| error.to_string())?;
+    let record =
+        record.map(|bytes| WorkflowData::from_bytes(bytes.0)).transpose().map_err(|error| error.to_string())?;
     if record.as_ref().is_some_and(|record| record.id != *id) {
         return Err(format!("the record is that of another run than `{id}`"));
     }

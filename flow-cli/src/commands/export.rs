@@ -60,7 +60,8 @@ impl Export {
             return Ok(left.exit.unwrap_or(Exit::Done));
         };
         let failed = |source| Failure::Write { path: path.clone(), source };
-        let file = NamedTempFile::new_in(folder(path)).map_err(failed)?;
+        // What it says of a file whose name it has drawn is of no use.
+        let file = NamedTempFile::new_in(folder(path)).map_err(|error| failed(error.kind().into()))?;
         let (writer, left) = self.write(Writer::begin(BufWriter::new(file))?, session).await?;
         let (file, counts) = writer.end()?;
         let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
@@ -82,7 +83,9 @@ impl Export {
         for run in runs {
             match writer.run(&store, &run).await {
                 Ok(true) => {}
-                Ok(false) => bar.suspend(|| left.fails(&run, &StoreError::NotFound { id: run.clone() }.into(), session)),
+                Ok(false) => {
+                    bar.suspend(|| left.fails(&run, &StoreError::NotFound { id: run.clone() }.into(), session))
+                }
                 Err(Failure::Store(error)) if !error.is_of_the_store() => {
                     bar.suspend(|| left.fails(&run, &error.into(), session));
                 }

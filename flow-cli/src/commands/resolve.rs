@@ -61,16 +61,15 @@ impl Resolve {
         let store = session.asker()?;
         let mut outcomes = Outcomes::default();
         let fate = self.resolve(&store, session, resolution).await;
-        outcomes.asked(session, &self.run, "word", fate)?;
+        outcomes.asked(session, &self.run, ("word", "left"), fate)?;
         outcomes.end(session)
     }
 
     async fn resolve(&self, store: &AnyStore, session: &Session, resolution: Resolution) -> Result<Fate, Failure> {
         let attempt = self.doubted(store).await.ok().flatten();
         session.engine(store).resolve(self.run.as_str(), &self.step, resolution).await?;
-        let is_it = |request: &Request| {
-            matches!(&request.kind, RequestKind::Resolve { step, .. } if *step == self.step)
-        };
+        let is_it =
+            |request: &Request| matches!(&request.kind, RequestKind::Resolve { step, .. } if *step == self.step);
         let fate = self.wait.fate(store, &self.run, "word", is_it).await?;
         if fate == Fate::Taken && self.doubted(store).await? == attempt {
             return Err(Failure::NotResolved { run: self.run.clone(), step: self.step.clone() });

@@ -28,7 +28,10 @@ impl Retry {
         let Some(step) = &self.from else {
             let has_failed = |status: WorkflowStatus| status.is_terminal() && status != WorkflowStatus::Completed;
             let order = order("RetryFailed", has_failed);
-            return self.steering.order(session, &order, async |engine, run| engine.retry_failed(run.as_str()).await).await;
+            return self
+                .steering
+                .order(session, &order, async |engine, run| engine.retry_failed(run.as_str()).await)
+                .await;
         };
         let order = order("RetryFrom", WorkflowStatus::is_terminal);
         self.steering.order(session, &order, async |engine, run| engine.retry_from(run.as_str(), step).await).await

@@ -40,12 +40,10 @@ impl Signal {
         let store = session.asker()?;
         self.remark(&store, session).await?;
         let mut outcomes = Outcomes::default();
-        let became = match self.send(&store, session, &json).await {
-            Ok(Some(fate)) => return outcomes.asked(session, &self.run, "signal", Ok(fate)).and(outcomes.end(session)),
-            Ok(None) => Ok(("present", "the signal was sent before".to_owned())),
-            Err(failure) => Err(failure),
-        };
-        outcomes.push(session, &self.run, became)?;
+        match self.send(&store, session, &json).await.transpose() {
+            Some(fate) => outcomes.asked(session, &self.run, ("signal", "sent"), fate)?,
+            None => outcomes.push(session, &self.run, Ok(("present", "the signal was sent before".to_owned())))?,
+        }
         outcomes.end(session)
     }
 

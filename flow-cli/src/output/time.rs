@@ -68,7 +68,9 @@ impl Moment {
 /// Reads a length of time: `30s`, `1d 12h`.
 pub(crate) fn parse_length(text: &str) -> Result<Duration, String> {
     match Moment::parse(text) {
-        Ok(Moment::Ago(nanos)) => u64::try_from(nanos).map(Duration::from_nanos).map_err(|_| "it is too long".to_owned()),
+        Ok(Moment::Ago(nanos)) => {
+            u64::try_from(nanos).map(Duration::from_nanos).map_err(|_| "it is too long".to_owned())
+        }
         _ => Err("write a length of time: `30s`, `12h`, `30d`".to_owned()),
     }
 }

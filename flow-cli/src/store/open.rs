@@ -88,7 +88,9 @@ impl Address {
             Found::EmptyStore | Found::EmptyFolder | Found::OtherFolder if !is_folder => {
                 Err(self.other_kind("a folder", None))
             }
-            Found::EmptyStore | Found::EmptyFolder | Found::OtherFolder => Err(self.other_kind("a folder without a store", None)),
+            Found::EmptyStore | Found::EmptyFolder | Found::OtherFolder => {
+                Err(self.other_kind("a folder without a store", None))
+            }
             // SQLite says what is wrong with a file, and knows what a killed process left.
             Found::EmptyFile | Found::OtherFile if !is_folder => Ok(()),
             Found::EmptyFile | Found::OtherFile => Err(self.other_kind("a file", None)),

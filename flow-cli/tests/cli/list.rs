@@ -71,8 +71,8 @@ fn what_acts_on_a_terminal_is_shown_and_not_done() {
             flow_on(&store, &["list", "--json"]).exits(0),
         ];
         assert!(is_harmless(&calls[0].stdout) && is_harmless(&calls[2].stdout), "{}", together(&calls));
-        let plain = calls[1].stdout.replace('\u{1b}', "");
-        assert!(calls[1].stdout.contains("\u{1b}[") && is_harmless(&plain), "{}", calls[1]);
+        let without = calls[1].stdout.replace('\u{1b}', "");
+        assert!(calls[1].stdout.contains("\u{1b}[") && is_harmless(&without), "{}", calls[1]);
         assert_eq!(calls[2].json()["runs"][0]["id"], run.id.as_str());
         flow_on(&store, &["list"]).is("list_hostile");
     }

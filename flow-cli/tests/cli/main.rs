@@ -2,8 +2,13 @@
 //!
 //! `SNAPSHOTS=overwrite cargo test -p flow-cli` writes them anew; read the difference as a user would.
 
+mod application;
+mod asking;
+mod carrying;
 mod flow;
 mod list;
 mod opening;
+mod removing;
 mod samples;
+mod signals;
 mod stores;

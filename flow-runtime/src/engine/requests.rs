@@ -271,7 +271,9 @@ impl<S> Engine<S> {
     fn signal_payload<T: Output>(&self, id: &WorkflowId, name: &str, value: &T) -> Result<Payload, AskError> {
         let encoding = self.runner.hold.store.encoding();
         let encoded = catch(|| Output::encode(value, encoding));
-        let payload = encoded.map_err(|panic| unstorable(std::any::type_name::<T>(), id, name, format!("encoding it panicked: {panic}")))?;
+        let payload = encoded.map_err(|panic| {
+            unstorable(std::any::type_name::<T>(), id, name, format!("encoding it panicked: {panic}"))
+        })?;
         let payload = payload.map_err(|source| AskError::Value { id: id.clone(), name: name.to_owned(), source })?;
         check_len("it", &payload, self.runner.shared.packing.limit)
             .map_err(|reason| unstorable(std::any::type_name::<T>(), id, name, reason))?;

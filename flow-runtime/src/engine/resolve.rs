@@ -5,7 +5,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Engine, json};
 use super::adopt::Adopting;
 use super::attempt::{catch, check_len, encode_value};
 use super::drive::reopen;
@@ -16,7 +15,10 @@ use super::tree::Value;
 use super::trees::{Spot, Trees};
 use super::values::unpacked;
 use super::workflows::Registered;
-use crate::state::{DecodeError, EncodeError, Output, Payload, RequestKind, StepRef, Verdict, WaitingOn, WorkflowData, WorkflowId};
+use super::{Engine, json};
+use crate::state::{
+    DecodeError, EncodeError, Output, Payload, RequestKind, StepRef, Verdict, WaitingOn, WorkflowData, WorkflowId,
+};
 
 /// How an attempt ended of which nobody knows: who runs the system has looked, and says.
 #[derive(Debug)]

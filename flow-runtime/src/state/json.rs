@@ -55,7 +55,10 @@ mod tests {
     fn what_is_written_is_kept_as_it_is_if_it_is_json() {
         let of = |text: &str| written(text).map(|payload| String::from_utf8(payload.bytes.to_vec()).unwrap());
         assert_eq!(of(" {\"a\" :1.0}\n").as_deref(), Ok("{\"a\" :1.0}"));
-        assert_eq!(of("340282366920938463463374607431768211455").as_deref(), Ok("340282366920938463463374607431768211455"));
+        assert_eq!(
+            of("340282366920938463463374607431768211455").as_deref(),
+            Ok("340282366920938463463374607431768211455")
+        );
         for text in ["", "yes", "1 2", "{\"a\":}", "'a'", "NaN"] {
             assert!(of(text).is_err_and(|reason| reason.contains("line 1 column")), "{text}");
         }
