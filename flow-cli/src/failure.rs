@@ -55,6 +55,10 @@ pub(crate) enum Failure {
     NotUsed { run: WorkflowId, name: String },
     #[error("run `{run}` has refused the output of step `{step}`: it is of another type than the step's")]
     NotResolved { run: WorkflowId, step: String },
+    #[error("run `{id}` has no step `{path}`, or has not come to it")]
+    NoSuchStep { id: WorkflowId, path: String },
+    #[error("{what} of run `{id}` is not there")]
+    NoSuchValue { id: WorkflowId, what: String },
     #[error("cannot write the output")]
     Output(#[from] io::Error),
     #[error("cannot begin")]
@@ -85,6 +89,7 @@ impl Failure {
             | Self::NotResolved { .. }
             | Self::Output(_)
             | Self::Runtime(_) => Exit::Failed,
+            Self::NoSuchStep { .. } | Self::NoSuchValue { .. } => Exit::NotFound,
         }
     }
 
@@ -115,7 +120,9 @@ impl Failure {
             Self::NotTaken { .. } => {
                 Some("it is in the store, and is taken when the application drives the run".to_owned())
             }
-            Self::Look { .. }
+            Self::NoSuchStep { .. } => Some(STEPS.to_owned()),
+            Self::NoSuchValue { .. }
+            | Self::Look { .. }
             | Self::Fork(_)
             | Self::Read { .. }
             | Self::Write { .. }
@@ -134,6 +141,7 @@ impl Failure {
     }
 }
 
+const STEPS: &str = "steps are named by their paths, such as `charge` or `labels[17].print`; `flow show` lists them";
 const LIST: &str = "`flow list` shows the runs that there are";
 
 fn help_of_store(error: &StoreError) -> Option<String> {

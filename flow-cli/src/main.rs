@@ -16,6 +16,7 @@ mod given;
 mod options;
 mod output;
 mod paste;
+mod record;
 mod session;
 mod steer;
 mod store;

@@ -10,14 +10,16 @@ use crate::failure::Failure;
 use crate::options::Options;
 use crate::output::{Out, time};
 use crate::paste;
-use crate::store::{Address, AnyStore};
+use crate::store::{Address, AnyStore, Kind};
 
 /// What a command works with.
 pub(crate) struct Session {
     /// Where it prints.
     pub(crate) out: Out,
-    /// The time, in nanoseconds since 1970.
+    /// The time at which the command began, in nanoseconds since 1970.
     pub(crate) now: Timestamp,
+    /// Whether a test has set the time.
+    is_set: bool,
     store: Option<Address>,
     /// Whether the store was typed, and does not come from the environment.
     is_typed: bool,
@@ -29,12 +31,23 @@ impl Session {
         let command = matches.subcommand_name().unwrap_or_default();
         let is_typed = matches.value_source("store") == Some(ValueSource::CommandLine);
         let out = Out::new(command, options.json, options.color);
-        Self { out, now: options.now.unwrap_or_else(time::now), store: options.store, is_typed }
+        let (now, is_set) = (options.now.unwrap_or_else(time::now), options.now.is_some());
+        Self { out, now, is_set, store: options.store, is_typed }
+    }
+
+    /// The time by now, for commands that go on for long.
+    pub(crate) fn time(&self) -> Timestamp {
+        if self.is_set { self.now } else { time::now() }
     }
 
     /// The store, for reading: beside an engine that writes to it, and changing nothing.
     pub(crate) fn reader(&self) -> Result<AnyStore, Failure> {
         self.address()?.open_read_only()
+    }
+
+    /// The store as it stands now, for reading many of its runs. What is written later may be seen or not.
+    pub(crate) fn snapshot(&self) -> Result<AnyStore, Failure> {
+        self.address()?.open_snapshot()
     }
 
     /// The store, for leaving requests in it, beside an engine that writes to it.
@@ -55,6 +68,11 @@ impl Session {
     /// An engine over a store, which drives nothing: it knows no workflow.
     pub(crate) fn engine(&self, store: &AnyStore) -> Engine {
         Engine::builder(store.clone()).clock(Begun(self.now)).build()
+    }
+
+    /// Whether the store is a folder, which one process has open for writing.
+    pub(crate) fn is_folder(&self) -> bool {
+        self.store.as_ref().is_some_and(|store| store.kind != Kind::Sqlite)
     }
 
     /// A command that can be pasted into a shell, for the store of this session. `words` are the command and its options,

@@ -30,7 +30,7 @@ pub(crate) struct Copy {
 
 impl Copy {
     pub(crate) async fn run(self, session: &mut Session) -> Result<Exit, Failure> {
-        let from = session.reader()?;
+        let from = session.snapshot()?;
         let (runs, damaged) = if self.runs.is_empty() { all_runs(&from).await? } else { (self.runs, Vec::new()) };
         let to = self.to.make()?;
         self.overwriting.carry(&from, &to, runs, session, Damage::Store(damaged)).await

@@ -12,7 +12,7 @@ use crate::archive::{Counts, Writer};
 use crate::chosen::run_id;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::FailedRun;
+use crate::output::{FailedRun, Out};
 use crate::session::Session;
 use crate::store::AnyStore;
 use crate::transfer::all_runs;
@@ -55,7 +55,7 @@ impl Export {
             if session.out.is_json() {
                 return Err(Failure::JsonBesideData);
             }
-            let (writer, left) = self.write(Writer::begin(BufWriter::new(session.out.data()))?, session).await?;
+            let (writer, left) = self.write(Writer::begin(BufWriter::new(Out::data()))?, session).await?;
             writer.end()?;
             return Ok(left.exit.unwrap_or(Exit::Done));
         };
@@ -76,7 +76,7 @@ impl Export {
         mut writer: Writer<W>,
         session: &mut Session,
     ) -> Result<(Writer<W>, Left), Failure> {
-        let store = session.reader()?;
+        let store = session.snapshot()?;
         let mut left = Left::default();
         let runs = self.chosen(&store, &mut left, session).await?;
         let bar = session.out.bar(runs.len());

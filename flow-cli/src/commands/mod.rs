@@ -3,7 +3,9 @@
 //! A command is a struct that clap reads, with `run`: it opens the store through the session, prints through its `out`,
 //! and gives an exit code. To add one: its file, a `mod` line, and a line in the list below.
 
+mod completions;
 mod copy;
+mod doctor;
 mod export;
 mod fork;
 mod gc;
@@ -13,7 +15,10 @@ mod orders;
 mod resolve;
 mod retry;
 mod rm;
+mod show;
 mod signal;
+mod verify;
+mod watch;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -40,6 +45,9 @@ macro_rules! commands {
 
 commands! {
     List: list::List,
+    Show: show::Show,
+    Watch: watch::Watch,
+    Doctor: doctor::Doctor,
     Signal: signal::Signal,
     Cancel: orders::Cancel,
     Terminate: orders::Terminate,
@@ -53,4 +61,6 @@ commands! {
     Export: export::Export,
     Import: import::Import,
     Copy: copy::Copy,
+    Verify: verify::Verify,
+    Completions: completions::Completions,
 }

@@ -23,10 +23,12 @@ pub(crate) fn is_plain(c: char) -> bool {
     if c.is_ascii() {
         return !c.is_ascii_control();
     }
+    if c.escape_debug().next() == Some(c) {
+        return true;
+    }
     // What extends the character before it, an accent, is escaped where it stands alone and is fine elsewhere.
-    let mut pair = ['a', c].iter().collect::<String>();
-    pair = pair.escape_debug().to_string();
-    pair.chars().nth(1) == Some(c)
+    let behind: String = ['a', c].into_iter().collect();
+    behind.escape_debug().nth(1) == Some(c)
 }
 
 /// The text, escaped and cut to so many characters.

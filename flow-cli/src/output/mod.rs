@@ -9,13 +9,13 @@ mod table;
 pub(crate) mod time;
 
 use std::error::Error;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Stderr, Stdout, Write};
 
 use indicatif::ProgressBar;
 use serde::Serialize;
 
 pub(crate) use escape::{escaped, is_plain};
-pub(crate) use json::line as json_line;
+pub(crate) use json::{indented, line as json_line};
 pub(crate) use table::{Cell, Table, Tone};
 
 use crate::failure::Failure;
@@ -32,6 +32,8 @@ pub(crate) struct Out {
     is_json: bool,
     colour: bool,
     remark_colour: bool,
+    data: Stdout,
+    remarks: Stderr,
 }
 
 /// A document of `--json`.
@@ -67,14 +69,11 @@ pub(crate) struct FailedRun {
 
 impl Out {
     /// The output of this command.
-    pub(crate) fn new(command: &str, is_json: bool, color: Color) -> Self {
-        let (out, err) = (stdout().is_terminal(), stderr().is_terminal());
-        Self {
-            command: command.to_owned(),
-            is_json,
-            colour: has_colour(color, out),
-            remark_colour: has_colour(color, err),
-        }
+    pub(crate) fn new(command: &str, is_json: bool, when: Color) -> Self {
+        let (data, remarks) = streams();
+        let colour = has_colour(when, data.is_terminal());
+        let remark_colour = has_colour(when, remarks.is_terminal());
+        Self { command: command.to_owned(), is_json, colour, remark_colour, data, remarks }
     }
 
     /// Whether JSON is asked for.
@@ -82,9 +81,19 @@ impl Out {
         self.is_json
     }
 
+    /// Whether something may be drawn that moves: on a terminal, if people read it.
+    pub(crate) fn draws(&self) -> bool {
+        !self.is_json && self.data.is_terminal() && self.remarks.is_terminal() && !is_dumb()
+    }
+
     /// Prints a line of data.
     pub(crate) fn line(&mut self, text: impl AsRef<str>) -> Result<(), Failure> {
-        Ok(writeln!(stdout(), "{}", escaped(text.as_ref()))?)
+        Ok(writeln!(self.data, "{}", escaped(text.as_ref()))?)
+    }
+
+    /// Prints bytes as they are. Who asked for them knows where they go.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        Ok(self.data.write_all(bytes).and_then(|()| self.data.flush())?)
     }
 
     /// Prints a table, if it has rows.
@@ -92,7 +101,7 @@ impl Out {
         if table.is_empty() {
             return Ok(());
         }
-        Ok(stdout().write_all(table.rendered(self.colour).as_bytes())?)
+        Ok(self.data.write_all(table.rendered(self.colour).as_bytes())?)
     }
 
     /// Prints a document of `--json`.
@@ -100,18 +109,18 @@ impl Out {
         let document = Document { schema: SCHEMA, command: &self.command, body };
         let mut line = json::line(&document).map_err(io::Error::from)?;
         line.push(b'\n');
-        Ok(stdout().write_all(&line)?)
+        Ok(self.data.write_all(&line)?)
     }
 
     /// Where data goes that is safe to look at as it is.
-    pub(crate) fn data(&mut self) -> io::Stdout {
-        stdout()
+    pub(crate) fn data() -> Stdout {
+        streams().0
     }
 
     /// Tells something beside the data.
     pub(crate) fn remark(&self, text: impl AsRef<str>) {
         // Without a place for remarks there are none.
-        let _ = writeln!(stderr(), "{}", escaped(text.as_ref()));
+        let _ = writeln!(&self.remarks, "{}", escaped(text.as_ref()));
     }
 
     /// Tells why something could not be done, while the command goes on: each cause once, then what to do.
@@ -125,12 +134,12 @@ impl Out {
 
     /// Whether there is someone who can be asked.
     pub(crate) fn can_ask(&self) -> bool {
-        !self.is_json && io::stdin().is_terminal() && stderr().is_terminal()
+        !self.is_json && io::stdin().is_terminal() && self.remarks.is_terminal()
     }
 
     /// Asks whether to do this.
     pub(crate) fn ask(&self, act: &str) -> Result<bool, Failure> {
-        write!(stderr(), "{}? [y/N] ", escaped(act))?;
+        write!(&self.remarks, "{}? [y/N] ", escaped(act))?;
         let mut answer = String::new();
         io::stdin().read_line(&mut answer)?;
         Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
@@ -138,7 +147,7 @@ impl Out {
 
     /// A bar that shows how much of something is done, on a terminal.
     pub(crate) fn bar(&self, len: usize) -> ProgressBar {
-        if self.is_json || !stderr().is_terminal() {
+        if self.is_json || !self.remarks.is_terminal() {
             return ProgressBar::hidden();
         }
         ProgressBar::new(len as u64)
@@ -155,7 +164,7 @@ impl Out {
 
     fn told(&self, what: &str, tone: Tone, text: &str) {
         let what = tone.painted(what, self.remark_colour);
-        let _ = writeln!(stderr(), "{what}: {}", escaped(text));
+        let _ = writeln!(&self.remarks, "{what}: {}", escaped(text));
     }
 }
 
@@ -171,22 +180,21 @@ impl Told {
     }
 }
 
-fn has_colour(color: Color, is_terminal: bool) -> bool {
+fn has_colour(when: Color, is_terminal: bool) -> bool {
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let is_dumb = || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    match color {
+    match when {
         Color::Always => true,
         Color::Never => false,
         Color::Auto => is_terminal && !is_set("NO_COLOR") && !is_dumb(),
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the place through which all goes")]
-fn stdout() -> io::Stdout {
-    io::stdout()
+/// Whether the terminal says of itself that it knows neither colours nor movements.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the place through which all goes")]
-fn stderr() -> io::Stderr {
-    io::stderr()
+fn streams() -> (Stdout, Stderr) {
+    (io::stdout(), io::stderr())
 }

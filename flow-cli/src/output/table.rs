@@ -19,7 +19,7 @@ pub(crate) struct Table {
 }
 
 /// A text and how it is to be seen.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Cell {
     text: String,
     tone: Tone,
@@ -60,6 +60,8 @@ impl Table {
         let mut table = comfy_table::Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
         if colour {
+            // Whether there are colours is decided; neither the terminal nor the environment is asked again.
+            crossterm::style::force_color_output(true);
             table.enforce_styling();
         }
         if !self.header.is_empty() {

@@ -36,6 +36,22 @@ pub(crate) fn age(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// How long something took: `350 ms`, `12.3 s`, `2 h 5 min`.
+pub(crate) fn duration(nanos: i64) -> String {
+    const UNITS: [(i64, &str, i64, &str); 3] =
+        [(86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s")];
+    let (seconds, millis) = (nanos / 1_000_000_000, nanos / 1_000_000);
+    if seconds == 0 {
+        return if millis == 0 && nanos > 0 { "<1 ms".to_owned() } else { format!("{millis} ms") };
+    }
+    let found = UNITS.into_iter().find(|(unit, ..)| seconds >= *unit);
+    let Some((unit, name, part, part_name)) = found else { return format!("{seconds}.{} s", millis / 100 % 10) };
+    match seconds % unit / part {
+        0 => format!("{} {name}", seconds / unit),
+        parts => format!("{} {name} {parts} {part_name}", seconds / unit),
+    }
+}
+
 /// A time that is typed: so long ago, or at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moment {
@@ -100,6 +116,18 @@ mod tests {
         check(86_400 * 365, "1 y ago");
         check(-90, "in 1 min");
         assert_eq!(age(Timestamp::MIN, Timestamp::MAX), "584 y ago");
+    }
+
+    #[test]
+    fn durations_are_told_in_two_units_at_most() {
+        let check = |millis: i64, expected: &str| assert_eq!(duration(millis * 1_000_000), expected);
+        check(0, "0 ms");
+        check(999, "999 ms");
+        check(59_940, "59.9 s");
+        check(60_000, "1 min");
+        check(3_599_000, "59 min 59 s");
+        check(90_000_000, "1 d 1 h");
+        assert_eq!(duration(1), "<1 ms");
     }
 
     #[test]

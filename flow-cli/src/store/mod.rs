@@ -30,6 +30,17 @@ macro_rules! of_each {
     };
 }
 
+impl AnyStore {
+    /// Who drives this run, or has the whole store open for writing: "process 4711".
+    pub(crate) async fn holder(&self, run: &WorkflowId) -> Result<Option<String>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.holder(run).await,
+            Self::Json(store) => store.holder().await,
+            Self::FlatBuffers(store) => store.holder().await,
+        }
+    }
+}
+
 impl WorkflowStore for AnyStore {
     async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {
         of_each!(self, store => store.save(data).await)

@@ -39,6 +39,15 @@ impl Address {
         })
     }
 
+    /// The store, for reading many runs. A log is then looked through once, and not at each call.
+    pub(crate) fn open_snapshot(&self) -> Result<AnyStore, Failure> {
+        if self.kind != Kind::FlatBuffers {
+            return self.open_read_only();
+        }
+        self.check()?;
+        Ok(AnyStore::FlatBuffers(FlatBuffersStore::open_snapshot(&self.path)?))
+    }
+
     /// The store, for leaving requests beside those that write to it. Folders take requests from who reads them;
     /// SQLite's file is shared anyway.
     pub(crate) fn open_for_requests(&self) -> Result<AnyStore, Failure> {

@@ -5,10 +5,16 @@
 mod application;
 mod asking;
 mod carrying;
+mod doctor;
 mod flow;
+mod hostile;
 mod list;
 mod opening;
+mod program;
 mod removing;
 mod samples;
+mod show;
 mod signals;
 mod stores;
+mod verify;
+mod watch;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use flow_runtime::plan::Plan;
 use flow_runtime::state::{
-    Cause, CompletedBy, Delta, Encoding, Event, NodeFailure, Payload, Phase, RunCreated, RunOutcome, RunOutput,
-    StepRef, Timestamp,
+    Cause, CompletedBy, Delta, Encoding, Event, NodeFailure, Payload, Phase, RegionKind, RunCreated, RunOutcome,
+    RunOutput, StepRef, Timestamp, WaitingOn,
 };
 use flow_runtime::{WorkflowData, WorkflowId};
 
@@ -91,6 +91,75 @@ mod order {
     }
 }
 
+mod claims {
+    use flow_runtime::prelude::*;
+
+    #[node]
+    async fn check(amount: &u64) -> u64 {
+        *amount
+    }
+
+    #[node(at_most_once, timeout = "30s")]
+    async fn pay(amount: &u64, approved: &bool) -> u64 {
+        amount + u64::from(*approved)
+    }
+
+    #[node(retry(times = 5, backoff = "1m..1h"))]
+    async fn tell(paid: &u64) -> u64 {
+        *paid
+    }
+
+    workflow! {
+        /// Pays a claim when its manager has approved it, and tells of it the next day.
+        pub(crate) fn claim(amount: u64) -> u64 {
+            let checked = check(amount);
+            let approved = wait_for::<bool>("manager");
+            let paid = pay(checked, approved);
+            let night = sleep("1d");
+            #[after(night)]
+            tell(paid)
+        }
+    }
+}
+
+mod labels {
+    use flow_runtime::prelude::*;
+
+    #[node]
+    async fn lines(order: &u64) -> Vec<u64> {
+        (0..*order).collect()
+    }
+
+    #[node]
+    async fn print(line: &u64) -> u64 {
+        *line
+    }
+
+    #[node]
+    async fn file(printed: &[u64]) -> u64 {
+        printed.iter().sum()
+    }
+
+    workflow! {
+        /// Prints a label for each line.
+        pub(crate) fn print_labels(order: u64) -> u64 {
+            let all = lines(order);
+            let printed = for line in all { print(line) };
+            file(printed)
+        }
+    }
+}
+
+/// A workflow that waits: `checked`, `approved` (a signal), `paid` (at most once), `night` (a timer), `tell`.
+pub(crate) fn claim() -> Plan {
+    claims::claim::plan().clone()
+}
+
+/// A workflow with a fan-out: `all`, `printed[i].print`, `file`.
+pub(crate) fn print_labels() -> Plan {
+    labels::print_labels::plan().clone()
+}
+
 /// A workflow of three steps: `stock` and `payment`, then `ship`.
 pub(crate) fn fulfil() -> Plan {
     order::fulfil::plan().clone()
@@ -114,12 +183,49 @@ pub(crate) fn completes(local: u32, output: &str) -> Event {
 
 /// That a step failed for good.
 pub(crate) fn fails(local: u32, path: &str, messages: &[&str]) -> Event {
+    Event::StepFailed { step: step(local), attempt: 1, error: failure(path, messages) }
+}
+
+/// Why a step failed: its message, and those of its causes.
+pub(crate) fn failure(path: &str, messages: &[&str]) -> NodeFailure {
     let causes = messages.iter().skip(1).map(|message| (*message).to_owned()).collect();
     let failure = serde_json::json!({
-        "step": path, "kind": "Error", "attempt": 1, "message": messages[0], "cause": Cause::chain(causes), "permanent": false,
+        "step": path, "kind": "Error", "attempt": 1, "message": messages[0], "cause": Cause::chain(causes),
+        "permanent": false,
     });
-    let error: NodeFailure = serde_json::from_value(failure).expect("a failure");
-    Event::StepFailed { step: step(local), attempt: 1, error }
+    serde_json::from_value(failure).expect("a failure")
+}
+
+/// What a step waits for.
+pub(crate) fn waits(local: u32, on: WaitingOn) -> Event {
+    Event::StepWaiting { step: step(local), on }
+}
+
+/// A fan-out of so many items, of which the first have completed, every tenth after the first has failed, and the last
+/// has begun.
+pub(crate) fn fan_out(items: u32, failed_every: u32) -> WorkflowData {
+    let mut sample = Sample::new("labels-1", &print_labels(), 600)
+        .then(600, vec![starts(0)])
+        .then(599, vec![completes(0, "[1,2,3]")])
+        .then(598, vec![Event::RegionOpened { step: step(1), first_instance: 1, kind: RegionKind::Items(items) }]);
+    let print = |item: u32| StepRef::new(1 + item, 3);
+    for item in 0..items {
+        let at = print(item);
+        sample = sample.then(500, vec![Event::StepStarted { step: at, attempt: 1, phase: Phase::Do }]);
+        if item + 1 == items {
+            break;
+        }
+        let failed = item > 0 && item % failed_every == 0;
+        let ended = if failed {
+            let error = failure(&format!("printed[{item}].print"), &["out of paper"]);
+            Event::StepFailed { step: at, attempt: 1, error }
+        } else {
+            let (payload, by) = (json("1"), CompletedBy::Body);
+            Event::StepCompleted { step: at, attempt: 1, payload, data: Vec::new(), by }
+        };
+        sample = sample.then(499, vec![ended]);
+    }
+    sample.run()
 }
 
 /// That the run ended so.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 pub use error::DiskError;
 pub use fault::{Fault, FaultFs};
-pub use lock::{Lock, lock};
+pub use lock::{Lock, holder, lock};
 pub use name::{decode_name, encode_name, is_cut_name};
 pub use real::RealFs;
 pub use replace::{Replacement, remove_durably, remove_stale_temps, replace_durably};

@@ -5,6 +5,7 @@
 //! each run stands, and [`read`] makes a record of its frames.
 
 mod batch;
+mod beside;
 mod compact;
 mod failure;
 mod format;
@@ -34,13 +35,14 @@ mod writer;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use self::beside::Beside;
 use self::format::Kind;
-use self::index::{Found, Index};
+use self::index::Found;
 pub use self::options::FlatBuffersOptions;
 use self::parts::NewPart;
 use self::plans::EncodedPlans;
@@ -50,7 +52,6 @@ use super::claims::Claims;
 use super::inbox::Inbox;
 use super::worker::{Gone, Work, Worker};
 use super::{Listing, Owner, Page, PartKey, Query, StoreError, WorkflowStore};
-use crate::disk::Dir;
 use crate::plan::Plan;
 use crate::state::codec::CodecError;
 use crate::state::codec::flat::{Plans, write_change, write_record};
@@ -59,8 +60,6 @@ use crate::state::{self, Ack, Delta, Event, WorkflowData, WorkflowId};
 /// The most bytes of a payload that is kept with the changes of its run: 1 MiB. A larger one would hold up the changes of
 /// other runs that are written with it, and be read and written again with its run.
 const INLINE_BYTES: usize = 1 << 20;
-/// How often a reader begins again when the writer tidies up under its hands.
-const READ_TRIES: usize = 8;
 /// A run is written whole when its changes have become at least so many bytes, and twice as many as the frame that it
 /// begins with: so that reading a run costs little more than its steps, and writing it whole is spread over as many
 /// changes.
@@ -103,7 +102,7 @@ struct Inner {
 
 enum Access {
     Write(Writer),
-    Read { dir: Arc<dyn Dir> },
+    Read(Beside),
 }
 
 type ReadJob = Box<dyn FnOnce() + Send>;
@@ -139,9 +138,35 @@ impl FlatBuffersStore {
         Self::options().open_read_only(path)
     }
 
+    /// Opens the store in this folder for reading as it stands now, beside a process that writes to it: what is
+    /// committed later is not seen. For who reads many runs, since
+    /// [`open_read_only`](Self::open_read_only) looks through the log anew at each call. Requests are those that there
+    /// are when they are asked for.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), but for the lock; and if the folder is not there.
+    pub fn open_snapshot(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::options().open_snapshot(path)
+    }
+
     /// The ways to open a store.
     pub fn options() -> FlatBuffersOptions {
         FlatBuffersOptions::new()
+    }
+
+    /// Which process has the store open for writing, or had it last and is still there: "process 4711". `None` if there
+    /// is none of that number on this machine.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub async fn holder(&self) -> Result<Option<String>, StoreError> {
+        match &self.inner.access {
+            Access::Write(_) => Ok(Some(format!("process {}", std::process::id()))),
+            Access::Read(beside) => {
+                let beside = beside.clone();
+                self.read(move || beside.holder()).await
+            }
+        }
     }
 }
 
@@ -163,7 +188,7 @@ impl FlatBuffersStore {
     fn writer(&self) -> Result<&Writer, StoreError> {
         match &self.inner.access {
             Access::Write(writer) => Ok(writer),
-            Access::Read { .. } => Err(StoreError::ReadOnly { path: self.inner.path.clone() }),
+            Access::Read(_) => Err(StoreError::ReadOnly { path: self.inner.path.clone() }),
         }
     }
 
@@ -186,26 +211,12 @@ impl FlatBuffersStore {
                 writer.catch_up().await?;
                 log::lock(&writer.index).find(id)
             }
-            Access::Read { dir } => {
-                let (dir, id) = (dir.clone(), id.clone());
-                self.read(move || read_beside(&*dir)?.find(&id)).await
+            Access::Read(beside) => {
+                let (beside, id) = (beside.clone(), id.clone());
+                self.read(move || log::lock(&*beside.index()?).find(&id)).await
             }
         }
     }
-}
-
-/// The index of a log that another process may be writing to.
-fn read_beside(dir: &dyn Dir) -> Result<Index, StoreError> {
-    let scan = || scan::scan(dir, false).map(|scan| scan.map_or_else(Index::new, |scan| scan.index));
-    for _ in 1..READ_TRIES {
-        match scan() {
-            Ok(index) => return Ok(index),
-            // The writer has removed a segment between our finding its name and opening it.
-            Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-    }
-    scan()
 }
 
 impl WorkflowStore for FlatBuffersStore {
@@ -235,9 +246,9 @@ impl WorkflowStore for FlatBuffersStore {
                 writer.catch_up().await?;
                 log::lock(&writer.index).listing()
             }
-            Access::Read { dir } => {
-                let dir = dir.clone();
-                self.read(move || Ok(read_beside(&*dir)?.listing())).await?
+            Access::Read(beside) => {
+                let beside = beside.clone();
+                self.read(move || Ok(log::lock(&*beside.index()?).listing())).await?
             }
         };
         Ok(Listing { workflows, damaged })
@@ -270,9 +281,9 @@ impl WorkflowStore for FlatBuffersStore {
                 let index = writer.index.clone();
                 self.read(move || query::page(&index, &query)).await
             }
-            Access::Read { dir } => {
-                let dir = dir.clone();
-                self.read(move || query::page(&Mutex::new(read_beside(&*dir)?), &query)).await
+            Access::Read(beside) => {
+                let beside = beside.clone();
+                self.read(move || query::page(&*beside.index()?, &query)).await
             }
         }
     }
@@ -302,9 +313,13 @@ impl WorkflowStore for FlatBuffersStore {
                 let location = log::lock(&writer.index).find_part(&key)?;
                 self.read(move || parts::load(&key, &location)).await
             }
-            Access::Read { dir } => {
-                let dir = dir.clone();
-                self.read(move || parts::load(&key, &read_beside(&*dir)?.find_part(&key)?)).await
+            Access::Read(beside) => {
+                let beside = beside.clone();
+                self.read(move || {
+                    let location = log::lock(&*beside.index()?).find_part(&key)?;
+                    parts::load(&key, &location)
+                })
+                .await
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::beside::Beside;
 use super::log::Log;
 use super::writer::{KeptUp, Writer};
 use super::{Access, FlatBuffersStore, no_thread};
@@ -82,6 +83,16 @@ impl FlatBuffersOptions {
     /// If the folder cannot be opened.
     pub fn open_read_only(self, path: impl AsRef<Path>) -> Result<FlatBuffersStore, StoreError> {
         let dir = self.fs.open_dir(path.as_ref(), false)?;
-        FlatBuffersStore::new(path.as_ref(), Access::Read { dir: dir.clone() }, Inbox::beside(dir)?)
+        FlatBuffersStore::new(path.as_ref(), Access::Read(Beside::new(dir.clone())), Inbox::beside(dir)?)
+    }
+
+    /// Opens the store in this folder for reading as it stands now, as [`FlatBuffersStore::open_snapshot`] does.
+    ///
+    /// # Errors
+    /// As [`FlatBuffersStore::open_snapshot`].
+    pub fn open_snapshot(self, path: impl AsRef<Path>) -> Result<FlatBuffersStore, StoreError> {
+        let dir = self.fs.open_dir(path.as_ref(), false)?;
+        let beside = Beside::snapshot(dir.clone())?;
+        FlatBuffersStore::new(path.as_ref(), Access::Read(beside), Inbox::beside(dir)?)
     }
 }

@@ -108,6 +108,15 @@ impl JsonFileStore {
     pub fn options() -> JsonFileOptions {
         JsonFileOptions { fs: Arc::new(RealFs), max_lag: MAX_LAG }
     }
+
+    /// Which process has the store open for writing, or had it last and is still there: "process 4711". `None` if there
+    /// is none of that number on this machine.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub async fn holder(&self) -> Result<Option<String>, StoreError> {
+        self.in_thread(|files| Ok(disk::holder(&*files.dir)?)).await
+    }
 }
 
 impl JsonFileOptions {

@@ -155,6 +155,15 @@ impl SqliteStore {
         SqliteOptions::default()
     }
 
+    /// Who drives a run: "process 4711". `None` if no engine has it, or one whose lease has run out.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn holder(&self, id: &WorkflowId) -> Result<Option<String>, StoreError> {
+        let (id, shared) = (id.clone(), self.inner.shared.clone());
+        self.read(move |db, _, _| Ok(claims::living_holder(db, &id, shared.now(db)?)?)).await
+    }
+
     fn new(shared: Arc<Shared>, reads: Worker<ReadJob>, writer: Option<Led<Writer>>) -> Self {
         Self { inner: Arc::new(Inner { shared, reads, writer }) }
     }

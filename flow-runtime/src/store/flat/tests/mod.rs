@@ -9,6 +9,7 @@ mod log;
 mod memory;
 mod parts;
 mod power;
+mod snapshot;
 mod workload;
 
 use std::sync::Arc;

@@ -119,6 +119,7 @@ async fn b40_one_writes_and_others_read_beside_it() {
     let walk = walk("a", 1);
     let store = JsonFileStore::open(dir.path()).unwrap();
     let beside = JsonFileStore::open_read_only(dir.path()).unwrap();
+    assert_eq!(beside.holder().await.unwrap(), Some(format!("process {}", std::process::id())));
     for change in walk.chunks(1) {
         commit(&store, change).await;
         let error = JsonFileStore::open(dir.path()).unwrap_err();

@@ -67,6 +67,22 @@ async fn b63_b64_a_paused_process_that_wakes_up_cannot_write() {
     assert_eq!(other.load(&id("run")).await.unwrap(), walk[2].0);
 }
 
+#[tokio::test]
+async fn b63_who_drives_a_run_is_named_until_the_lease_has_run_out() {
+    let (place, clock) = (Place::new(), SetClock::default());
+    let (store, owner) = (place.open_as(clock.options(PAUSED)), Owner::draw());
+    store.claim(&id("run"), owner).await.unwrap();
+    let beside = clock.options(PAUSED).open_read_only(place.path()).unwrap();
+    let own = Some("another engine of this process".to_owned());
+    assert_eq!(beside.holder(&id("run")).await.unwrap(), own);
+    assert_eq!(beside.holder(&id("other")).await.unwrap(), None);
+    clock.forward(PAUSED_NANOS);
+    assert_eq!(beside.holder(&id("run")).await.unwrap(), None, "its lease has run out");
+    store.claim(&id("run"), owner).await.unwrap();
+    store.release(&id("run"), owner).await.unwrap();
+    assert_eq!(beside.holder(&id("run")).await.unwrap(), None, "it was given back");
+}
+
 /// What was acknowledged before the run was taken over, and not written.
 #[tokio::test]
 async fn b64_a_lazy_change_of_a_run_that_was_taken_over_is_not_written() {
