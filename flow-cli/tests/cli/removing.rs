@@ -1,11 +1,17 @@
 //! `flow rm` and `flow gc`: what is removed, what is left, and that it must be meant.
 
-use crate::application::Application;
-use crate::flow::{flow_on, is, together};
-use crate::samples::{Sample, ends, fulfil, some_runs};
-use crate::stores::Store;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::process::Stdio;
+
 use flow_runtime::WorkflowData;
 use flow_runtime::state::{RunOutcome, RunOutput};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use crate::application::Application;
+use crate::flow::{command, flow_on, is, together};
+use crate::samples::{Sample, ends, fulfil, some_runs};
+use crate::stores::Store;
 
 fn ids(store: &Store) -> Vec<String> {
     let document = flow_on(store, &["list", "--json", "--all"]).exits(0).json();
@@ -91,4 +97,46 @@ fn what_ended_long_ago_is_collected() {
         is("gc", &together(&calls.into_iter().chain(more).collect::<Vec<_>>()));
         assert_eq!(ids(&store), ["open", "order-2", "order-3", "young"]);
     }
+}
+
+/// Runs `flow` at a terminal at which somebody types this; gives its exit code and what stood there.
+fn at_a_terminal(store: &Store, args: &[&str], typed: &str) -> (Option<i32>, String) {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&terminal).and_then(|()| unlockpt(&terminal)).expect("a terminal");
+    let name = ptsname(&terminal, Vec::new()).expect("a name").into_string().expect("a name");
+    let seat = || OpenOptions::new().read(true).write(true).open(&name).expect("a seat");
+    let mut terminal = File::from(terminal);
+    let mut command = command(args);
+    command.env("FLOW_STORE", store.address()).stdin(seat()).stderr(seat()).stdout(Stdio::null());
+    let mut child = command.spawn().expect("flow runs");
+    terminal.write_all(typed.as_bytes()).expect("it is typed");
+    let status = child.wait().expect("flow ends");
+    // Once nobody sits at it any more, reading from it ends with an error.
+    drop(command);
+    let mut shown = Vec::new();
+    let _ = terminal.read_to_end(&mut shown);
+    (status.code(), String::from_utf8_lossy(&shown).into_owned())
+}
+
+#[test]
+fn at_a_terminal_there_is_a_question() {
+    let store = Store::with("json", &some_runs());
+    for (args, question) in [
+        (&["rm", "order-1"][..], "remove run `order-1`? [y/N] "),
+        (&["rm", "--workflow", "fulfil"], "remove 2 runs? [y/N] "),
+        (&["gc", "--completed", "1h"], "remove 1 run? [y/N] "),
+        (&["cancel", "--workflow", "fulfil"], "cancel run `order-3`? [y/N] "),
+    ] {
+        for no in ["n\n", "\n", "no\n"] {
+            let (exit, shown) = at_a_terminal(&store, args, no);
+            assert!(exit == Some(1) && shown.contains(question) && shown.contains("nothing was done"), "{shown}");
+        }
+        assert_eq!(ids(&store).len(), 3);
+        assert!(store.requests("order-3").is_empty());
+    }
+    let (exit, shown) = at_a_terminal(&store, &["rm", "order-1"], "Yes\n");
+    assert_eq!(exit, Some(0), "{shown}");
+    assert_eq!(ids(&store), ["order-2", "order-3"]);
+    let json = at_a_terminal(&store, &["rm", "order-2", "--json"], "y\n");
+    assert!(json.0 == Some(1) && json.1.contains("nobody can be asked"), "{json:?}");
 }
