@@ -84,7 +84,7 @@ impl Export {
             match writer.run(&store, &run).await {
                 Ok(true) => {}
                 Ok(false) => {
-                    bar.suspend(|| left.fails(&run, &StoreError::NotFound { id: run.clone() }.into(), session))
+                    bar.suspend(|| left.fails(&run, &StoreError::NotFound { id: run.clone() }.into(), session));
                 }
                 Err(Failure::Store(error)) if !error.is_of_the_store() => {
                     bar.suspend(|| left.fails(&run, &error.into(), session));
