@@ -70,7 +70,7 @@ struct Run {
 
 impl List {
     pub(crate) async fn run(self, session: &mut Session) -> Result<Exit, Failure> {
-        let store = session.reader()?;
+        let store = session.snapshot()?;
         let found = self.find(&store, session).await?;
         if session.out.is_json() {
             session.out.json(Document::from(&found))?;

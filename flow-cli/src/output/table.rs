@@ -10,6 +10,8 @@ use super::escape::shortened;
 /// The most characters of a cell, and of one that is only to be recognised.
 const MOST: usize = 400;
 const SHORT: usize = 60;
+/// The narrowest terminal to whose width tables are fitted, in columns.
+const NARROWEST: u16 = 40;
 
 /// Rows of cells below a header, or without one.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +60,11 @@ impl Table {
     /// The lines of the table.
     pub(super) fn rendered(&self, colour: bool) -> String {
         let mut table = comfy_table::Table::new();
-        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        table.load_style(presets::NOTHING);
+        // One that is narrower, or does not say how wide it is, would make columns of single letters.
+        if table.width().is_some_and(|width| width >= NARROWEST) {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+        }
         if colour {
             // Whether there are colours is decided; neither the terminal nor the environment is asked again.
             crossterm::style::force_color_output(true);

@@ -45,7 +45,11 @@ impl Address {
             return self.open_read_only();
         }
         self.check()?;
-        Ok(AnyStore::FlatBuffers(FlatBuffersStore::open_snapshot(&self.path)?))
+        let store = FlatBuffersStore::open_snapshot(&self.path)?;
+        // It is there until the process ends: to free what is known of a hundred thousand runs, one by one, would take
+        // as long as to list some of them.
+        std::mem::forget(store.clone());
+        Ok(AnyStore::FlatBuffers(store))
     }
 
     /// The store, for leaving requests beside those that write to it. Folders take requests from who reads them;

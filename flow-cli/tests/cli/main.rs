@@ -13,6 +13,7 @@ mod opening;
 mod program;
 mod removing;
 mod samples;
+mod shapes;
 mod show;
 mod signals;
 mod stores;

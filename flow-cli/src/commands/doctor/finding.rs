@@ -232,7 +232,7 @@ impl Patient<'_> {
                 let gives_up = until.as_ref().map(|until| format!("; it gives up at {until}")).unwrap_or_default();
                 of_step("signal")
                     .grouped(format!("waits for signal `{name}`"))
-                    .helped(format!("send it a {type_name}{gives_up}"))
+                    .helped(format!("its value is a {type_name}{gives_up}"))
                     .with(send)
             }
             Wait::Word { .. } => {

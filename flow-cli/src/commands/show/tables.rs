@@ -60,7 +60,8 @@ pub(super) fn run(data: &WorkflowData, facts: &Facts, now: Timestamp) -> Table {
         let name = request.name.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default();
         rows.add("not taken", format!("{}{name}, {}", request.kind, request.at));
     }
-    rows.add_some("undoing for", facts.undoing_for);
+    let has_ended = data.status.is_terminal();
+    rows.add_some(if has_ended { "undone for" } else { "undoing for" }, facts.undoing_for);
     rows.add_steps("undone", &facts.undone.compensated);
     let failed: Vec<String> = facts.undone.failed.iter().map(|failed| failed.step.clone()).collect();
     rows.add_steps("undo failed", &failed);
@@ -141,7 +142,7 @@ pub(super) fn step(data: &WorkflowData, step: StepRef, now: Timestamp) -> Table 
         _ => {}
     }
     rows.add_some("opened", opened(data, step));
-    rows.add("attempts", attempts(data, step));
+    rows.add_some("attempts", matches!(plan.kind, StepKind::Call { .. }).then(|| attempts(data, step)));
     rows.add_some("started", (state.started_at != 0).then(|| when(state.started_at, now)));
     rows.add_some("ended", (state.ended_at != 0).then(|| when(state.ended_at, now)));
     rows.add_some("took", took(state).map(time::duration));
