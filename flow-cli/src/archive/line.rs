@@ -136,7 +136,7 @@ mod tests {
     fn lines_come_back_and_are_one_line_each() {
         for body in bodies() {
             let line = body.to_line().unwrap();
-            assert_eq!(line.iter().filter(|&&byte| byte == b'\n').count(), 1);
+            assert_eq!(line.iter().position(|&byte| byte == b'\n'), Some(line.len() - 1));
             assert_eq!(Body::of_line(&line), Ok(body));
         }
         let header = String::from_utf8(bodies()[0].to_line().unwrap()).unwrap();
