@@ -4,12 +4,16 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use flow_runtime::engine::ForkError;
 use flow_runtime::errors::{Code, code_of};
-use flow_runtime::{StoreError, WorkflowId};
+use flow_runtime::state::{InvalidId, WorkflowStatus};
+use flow_runtime::{AskError, StoreError, WorkflowId};
 
 use crate::exit::Exit;
 use crate::store::Address;
+use crate::words;
 
 /// A command could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +28,34 @@ pub(crate) enum Failure {
     Look { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    #[error(transparent)]
+    Fork(#[from] ForkError),
+    #[error("the id that the new run would have is none")]
+    NewId(#[source] InvalidId),
+    #[error("cannot read {from}")]
+    Read { from: String, source: io::Error },
+    #[error("cannot write {}", .path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("{} is no export: no line of it is one that `flow export` has written", .path.display())]
+    NoExport { path: PathBuf },
+    #[error("the export goes to standard output, and so would the JSON")]
+    JsonBesideData,
+    #[error("nobody can be asked here whether to {act}")]
+    NotConfirmed { act: String },
+    #[error("nothing was done")]
+    Declined,
+    #[error("run `{run}` has not ended ({}), and only runs that have are removed", words::of_run(*.status))]
+    NotEnded { run: WorkflowId, status: WorkflowStatus },
+    #[error("run `{run}` has not taken the {what} within {} s", .within.as_secs_f64())]
+    NotTaken { run: WorkflowId, what: &'static str, within: Duration },
+    #[error(
+        "run `{run}` has refused the signal `{name}`: it ended before it came to it, or the value is of another type"
+    )]
+    NotUsed { run: WorkflowId, name: String },
+    #[error("run `{run}` has refused the output of step `{step}`: it is of another type than the step's")]
+    NotResolved { run: WorkflowId, step: String },
     #[error("run `{id}` has no step `{path}`, or has not come to it")]
     NoSuchStep { id: WorkflowId, path: String },
     #[error("{what} of run `{id}` is not there")]
@@ -50,14 +82,30 @@ impl Failure {
         match self {
             Self::NoStore | Self::NoSuchStore { .. } | Self::OtherKind { .. } | Self::Look { .. } => Exit::Store,
             Self::Store(error) => exit_of(error),
-            Self::NoSuchStep { .. } | Self::NoSuchValue { .. } => Exit::NotFound,
-            Self::UnknownCode { .. }
+            Self::Ask(AskError::Unknown { .. } | AskError::UnknownStep { .. })
+            | Self::Fork(ForkError::Unknown { .. } | ForkError::UnknownStep { .. }) => Exit::NotFound,
+            Self::Ask(AskError::Store { source, .. }) | Self::Fork(ForkError::Store { source, .. }) => exit_of(source),
+            Self::Ask(_)
+            | Self::Fork(_)
+            | Self::NewId(_)
+            | Self::Read { .. }
+            | Self::Write { .. }
+            | Self::NoExport { .. }
+            | Self::JsonBesideData
+            | Self::NotConfirmed { .. }
+            | Self::Declined
+            | Self::NotEnded { .. }
+            | Self::NotTaken { .. }
+            | Self::NotUsed { .. }
+            | Self::NotResolved { .. }
+            | Self::UnknownCode { .. }
             | Self::Name { .. }
             | Self::NoRuntime { .. }
             | Self::NotEmpty { .. }
             | Self::Make { .. }
             | Self::Output(_)
             | Self::Runtime(_) => Exit::Failed,
+            Self::NoSuchStep { .. } | Self::NoSuchValue { .. } => Exit::NotFound,
         }
     }
 
@@ -73,11 +121,22 @@ impl Failure {
             Self::OtherKind { .. } => {
                 Some("write `sqlite:` before the path of a file, `json:` or `fb:` before that of a folder".to_owned())
             }
-            Self::Store(StoreError::NotFound { .. }) => Some("`flow list` shows the runs that there are".to_owned()),
-            Self::NoSuchStep { .. } => Some(
-                "steps are named by their paths, such as `charge` or `labels[17].print`; `flow show` lists them"
-                    .to_owned(),
-            ),
+            Self::Store(error) => help_of_store(error),
+            Self::Ask(error) => help_of_asking(error),
+            Self::Fork(ForkError::Unknown { .. }) => Some(LIST.to_owned()),
+            Self::Fork(ForkError::Store { source, .. }) => help_of_store(source),
+            Self::NewId(_) => Some("give it one with `--as`".to_owned()),
+            Self::JsonBesideData => {
+                Some("write the export to a file, `--output FILE`, or leave out `--json`".to_owned())
+            }
+            Self::NotConfirmed { .. } => Some("look first, then write `--yes`".to_owned()),
+            Self::NotEnded { .. } => {
+                Some("`flow cancel` ends it; `--force` removes it as it is, if no engine drives it".to_owned())
+            }
+            Self::NotTaken { .. } => {
+                Some("it is in the store, and is taken when the application drives the run".to_owned())
+            }
+            Self::NoSuchStep { .. } => Some(STEPS.to_owned()),
             Self::UnknownCode { .. } => Some("`flow explain` lists all codes".to_owned()),
             Self::Name { .. } => {
                 Some("write a path that ends with the application's name, such as `my-trip`".to_owned())
@@ -87,7 +146,13 @@ impl Failure {
             Self::Make { .. }
             | Self::NoSuchValue { .. }
             | Self::Look { .. }
-            | Self::Store(_)
+            | Self::Fork(_)
+            | Self::Read { .. }
+            | Self::Write { .. }
+            | Self::NoExport { .. }
+            | Self::Declined
+            | Self::NotUsed { .. }
+            | Self::NotResolved { .. }
             | Self::Output(_)
             | Self::Runtime(_) => None,
         }
@@ -97,6 +162,8 @@ impl Failure {
     pub(crate) fn code(&self) -> Option<Code> {
         match self {
             Self::Store(error) => Some(error.code()),
+            Self::Ask(error) => Some(error.code()),
+            Self::Fork(error) => Some(error.code()),
             _ => code_of(self),
         }
     }
@@ -104,6 +171,32 @@ impl Failure {
     /// Whether nobody reads the output any more.
     pub(crate) fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+const STEPS: &str = "steps are named by their paths, such as `charge` or `labels[17].print`; `flow show` lists them";
+const LIST: &str = "`flow list` shows the runs that there are";
+
+fn help_of_store(error: &StoreError) -> Option<String> {
+    match error {
+        StoreError::NotFound { .. } => Some(LIST.to_owned()),
+        StoreError::Locked { .. } => Some(
+            "stop the application that has the store open; `cancel`, `retry` and `signal` work beside it".to_owned(),
+        ),
+        _ => None,
+    }
+}
+
+fn help_of_asking(error: &AskError) -> Option<String> {
+    match error {
+        AskError::Unknown { .. } => Some(LIST.to_owned()),
+        AskError::NothingToRetry { .. } => Some("`flow retry RUN --from STEP` runs a step again".to_owned()),
+        AskError::NotEnded { .. } => Some("`flow cancel` ends it".to_owned()),
+        AskError::NotJson { .. } => {
+            Some("texts stand in double quotes, which a shell needs quoted: '\"yes\"'".to_owned())
+        }
+        AskError::Store { source, .. } => help_of_store(source),
+        _ => None,
     }
 }
 

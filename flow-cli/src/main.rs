@@ -6,15 +6,21 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod archive;
+mod chosen;
 mod commands;
 mod exit;
 mod failure;
+mod filter;
+mod given;
 mod options;
 mod output;
 mod paste;
 mod record;
 mod session;
+mod steer;
 mod store;
+mod transfer;
 mod words;
 
 use std::process::ExitCode;

@@ -48,6 +48,7 @@ pub(crate) enum Color {
     Never,
 }
 
-fn address() -> ValueParser {
+/// Reads the address of a store.
+pub(crate) fn address() -> ValueParser {
     ValueParser::new(OsStringValueParser::new().try_map(|text| Address::parse(&text)))
 }

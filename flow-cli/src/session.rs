@@ -2,6 +2,8 @@
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
+use flow_runtime::Engine;
+use flow_runtime::engine::Clock;
 use flow_runtime::state::Timestamp;
 
 use crate::failure::Failure;
@@ -49,15 +51,23 @@ impl Session {
     }
 
     /// The store, for leaving requests in it, beside an engine that writes to it.
-    #[expect(dead_code, reason = "the commands that steer runs come next")]
     pub(crate) fn asker(&self) -> Result<AnyStore, Failure> {
         self.address()?.open_for_requests()
     }
 
     /// The store, for changing it. Folders are then held by this process, so no engine may have them open.
-    #[expect(dead_code, reason = "the commands that change stores come next")]
     pub(crate) fn writer(&self) -> Result<AnyStore, Failure> {
         self.address()?.open()
+    }
+
+    /// The store, for changing it, made if it is not there.
+    pub(crate) fn maker(&self) -> Result<AnyStore, Failure> {
+        self.address()?.make()
+    }
+
+    /// An engine over a store, which drives nothing: it knows no workflow.
+    pub(crate) fn engine(&self, store: &AnyStore) -> Engine {
+        Engine::builder(store.clone()).clock(Begun(self.now)).build()
     }
 
     /// Whether the store is a folder, which one process has open for writing.
@@ -75,5 +85,14 @@ impl Session {
 
     fn address(&self) -> Result<&Address, Failure> {
         self.store.as_ref().ok_or(Failure::NoStore)
+    }
+}
+
+/// The time at which the command began.
+struct Begun(Timestamp);
+
+impl Clock for Begun {
+    fn now(&self) -> Timestamp {
+        self.0
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use flow_runtime::prelude::*;
 use flow_runtime::state::{Encoding, Payload, Request, RequestKind};
-use flow_runtime::store::{self, copy_all};
+use flow_runtime::store::{self, Copied, copy_all, copy_run, replace_run};
 use flow_runtime::{
     FlatBuffersStore, InMemoryStore, JsonFileStore, StoreError, WorkflowData, WorkflowId, WorkflowStore,
 };
@@ -321,6 +321,20 @@ async fn a_run_is_not_copied_without_its_large_values() {
     }
     assert!(files.list_workflows().await.unwrap().workflows.is_empty());
     assert!(memory.list_workflows().await.unwrap().workflows.is_empty());
+}
+
+#[tokio::test]
+async fn a_damaged_large_value_is_put_right_only_if_that_is_asked() {
+    let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (from, to) = (with_parts(a.path()).await, json(b.path()));
+    assert_eq!(copy_run(&from, &to, &id("large")).await.unwrap(), Copied::New);
+    std::fs::remove_file(&part_files(b.path())[0]).unwrap();
+    let refused = copy_run(&from, &to, &id("large")).await;
+    assert!(matches!(refused, Err(StoreError::Corrupt { .. })), "{refused:?}");
+    assert_eq!(replace_run(&from, &to, &id("large")).await.unwrap(), Copied::Replaced);
+    assert_eq!(replace_run(&from, &to, &id("large")).await.unwrap(), Copied::Present);
+    assert_eq!(replace_run(&from, &to, &id("none")).await.unwrap(), Copied::Absent);
+    gives_its_large_output(to, 200_000).await;
 }
 
 /// Larger than a row of a database is to be, and inline where a store has no limit.

@@ -9,12 +9,13 @@ use serde::Serialize;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::time::{self, Moment};
+use crate::filter::Filter;
+use crate::output::time;
 use crate::output::{Cell, Table};
 use crate::paste;
 use crate::session::Session;
 use crate::store::AnyStore;
-use crate::words::{self, Status};
+use crate::words;
 
 /// How many runs are listed where nothing else is said.
 const LIMIT: usize = 50;
@@ -33,21 +34,8 @@ pub(crate) struct List {
     /// All runs
     #[arg(long)]
     all: bool,
-    /// Only runs of this status; again for more than one
-    #[arg(long, value_name = "STATUS", ignore_case = true)]
-    status: Vec<Status>,
-    /// Only runs of this workflow
-    #[arg(long, value_name = "NAME")]
-    workflow: Option<String>,
-    /// Only runs created since then: `1h`, `2d`, `2026-11-30`, `2026-11-30T06:00:00Z`
-    #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
-    since: Option<Moment>,
-    /// Only runs created until then
-    #[arg(long, value_name = "WHEN", value_parser = Moment::parse)]
-    until: Option<Moment>,
-    /// Only runs with this in their metadata; again for more than one
-    #[arg(long = "where", value_name = "KEY=VALUE", value_parser = entry)]
-    entries: Vec<(String, String)>,
+    #[command(flatten)]
+    filter: Filter,
     /// Go on behind a run: the mark that the page before ended with
     #[arg(long, value_name = "MARK", value_parser = parse_mark)]
     page: Option<Cursor>,
@@ -110,25 +98,10 @@ impl List {
     }
 
     fn query(&self, session: &Session) -> Query {
-        let mut query = Query::new();
-        for status in &self.status {
-            query = query.status(status.0);
-        }
-        for (key, value) in &self.entries {
-            query = query.metadata(key, value);
-        }
-        if let Some(workflow) = &self.workflow {
-            query = query.workflow(workflow);
-        }
-        if let Some(mark) = &self.page {
-            query = query.after(mark.clone());
-        }
-        let at = |moment: Option<Moment>| moment.map(|moment| moment.seen_from(session.now));
-        match (at(self.since), at(self.until)) {
-            (Some(since), Some(until)) => query.created(since..=until),
-            (Some(since), None) => query.created(since..),
-            (None, Some(until)) => query.created(..=until),
-            (None, None) => query,
+        let query = self.filter.query(session);
+        match &self.page {
+            Some(mark) => query.after(mark.clone()),
+            None => query,
         }
     }
 }
@@ -199,10 +172,4 @@ fn parse_mark(text: &str) -> Result<Cursor, String> {
     let parts = text.split_once(':').and_then(|(at, id)| Some((at.parse().ok()?, WorkflowId::new(id).ok()?)));
     let (at, id) = parts.ok_or("it is no mark that `flow list` has printed")?;
     Ok(Cursor::new(at, id))
-}
-
-/// `key=value`.
-fn entry(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("write `key=value`")?;
-    Ok((key.to_owned(), value.to_owned()))
 }

@@ -4,12 +4,22 @@
 //! and gives an exit code. To add one: its file, a `mod` line, and a line in the list below.
 
 mod completions;
+mod copy;
 mod doctor;
 mod explain;
+mod export;
+mod fork;
+mod gc;
 mod graph;
+mod import;
 mod list;
 mod new;
+mod orders;
+mod resolve;
+mod retry;
+mod rm;
 mod show;
+mod signal;
 mod verify;
 mod watch;
 
@@ -42,6 +52,19 @@ commands! {
     Graph: graph::Graph,
     Watch: watch::Watch,
     Doctor: doctor::Doctor,
+    Signal: signal::Signal,
+    Cancel: orders::Cancel,
+    Terminate: orders::Terminate,
+    Pause: orders::Pause,
+    Resume: orders::Resume,
+    Retry: retry::Retry,
+    Fork: fork::Fork,
+    Resolve: resolve::Resolve,
+    Rm: rm::Rm,
+    Gc: gc::Gc,
+    Export: export::Export,
+    Import: import::Import,
+    Copy: copy::Copy,
     Verify: verify::Verify,
     New: new::New,
     Explain: explain::Explain,

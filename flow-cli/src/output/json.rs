@@ -8,7 +8,7 @@ use serde_json::ser::Formatter;
 use super::is_plain;
 
 /// The value in one line.
-pub(super) fn line(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+pub(crate) fn line(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, Safe))?;
     Ok(bytes)

@@ -12,10 +12,11 @@ use std::error::Error;
 use std::io::{self, IsTerminal, Stderr, Stdout, Write};
 
 use flow_runtime::errors::Code;
+use indicatif::ProgressBar;
 use serde::Serialize;
 
 pub(crate) use escape::{escaped, is_plain};
-pub(crate) use json::indented;
+pub(crate) use json::{indented, line as json_line};
 pub(crate) use table::{Cell, Table, Tone};
 
 use crate::failure::Failure;
@@ -53,12 +54,19 @@ struct Failed {
 
 /// An error as it is told: its text, those of its causes, and what to do.
 #[derive(Debug, Serialize)]
-struct Told {
+pub(crate) struct Told {
     exit: u8,
     message: String,
     causes: Vec<String>,
     help: Option<String>,
     code: Option<&'static str>,
+}
+
+/// A run of which something could not be done, in JSON.
+#[derive(Debug, Serialize)]
+pub(crate) struct FailedRun {
+    pub(crate) id: String,
+    pub(crate) error: Told,
 }
 
 impl Out {
@@ -106,19 +114,51 @@ impl Out {
         Ok(self.data.write_all(&line)?)
     }
 
+    /// Where data goes that is safe to look at as it is.
+    pub(crate) fn data() -> Stdout {
+        streams().0
+    }
+
     /// Tells something beside the data.
     pub(crate) fn remark(&self, text: impl AsRef<str>) {
         // Without a place for remarks there are none.
         let _ = writeln!(&self.remarks, "{}", escaped(text.as_ref()));
     }
 
-    /// Tells why the command could not do what was asked: each cause once, then what to do.
-    pub(crate) fn failure(&mut self, failure: &Failure) {
+    /// Tells why something could not be done, while the command goes on: each cause once, then what to do.
+    pub(crate) fn tell(&self, failure: &Failure) -> Told {
         let told = Told::of(failure);
         self.told("error", Tone::Bad, &told.message);
         told.causes.iter().for_each(|cause| self.told("caused by", Tone::Plain, cause));
         told.help.iter().for_each(|help| self.told("help", Tone::Good, help));
         told.code.iter().for_each(|code| self.told("more", Tone::Plain, &format!("flow explain {code}")));
+        told
+    }
+
+    /// Whether there is someone who can be asked.
+    pub(crate) fn can_ask(&self) -> bool {
+        !self.is_json && io::stdin().is_terminal() && self.remarks.is_terminal()
+    }
+
+    /// Asks whether to do this.
+    pub(crate) fn ask(&self, act: &str) -> Result<bool, Failure> {
+        write!(&self.remarks, "{}? [y/N] ", escaped(act))?;
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// A bar that shows how much of something is done, on a terminal.
+    pub(crate) fn bar(&self, len: usize) -> ProgressBar {
+        if self.is_json || !self.remarks.is_terminal() {
+            return ProgressBar::hidden();
+        }
+        ProgressBar::new(len as u64)
+    }
+
+    /// Tells why the command could not do what was asked.
+    pub(crate) fn failure(&mut self, failure: &Failure) {
+        let told = self.tell(failure);
         if self.is_json {
             // Whoever reads it may be gone; the exit code says the rest.
             let _ = self.json(Failed { error: told });

@@ -1,5 +1,7 @@
 //! Times: how old something is for tables, exact and in UTC elsewhere, and how one is typed.
 
+use std::time::Duration;
+
 use flow_runtime::state::Timestamp;
 use jiff::{SignedDuration, Span, SpanRelativeTo, civil};
 
@@ -79,6 +81,16 @@ impl Moment {
     }
 }
 
+/// Reads a length of time: `30s`, `1d 12h`.
+pub(crate) fn parse_length(text: &str) -> Result<Duration, String> {
+    match Moment::parse(text) {
+        Ok(Moment::Ago(nanos)) => {
+            u64::try_from(nanos).map(Duration::from_nanos).map_err(|_| "it is too long".to_owned())
+        }
+        _ => Err("write a length of time: `30s`, `12h`, `30d`".to_owned()),
+    }
+}
+
 /// Reads `2026-11-30T06:00:00Z`, or `2026-11-30`, which is its beginning in UTC.
 pub(crate) fn parse_timestamp(text: &str) -> Result<Timestamp, String> {
     let midnight = |date: civil::Date| jiff::tz::TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0));
@@ -122,6 +134,16 @@ mod tests {
     fn exact_times_are_utc() {
         assert_eq!(exact(NOW), "2023-11-14T22:13:20Z");
         assert_eq!(exact(NOW + 500_000_000), "2023-11-14T22:13:20.5Z");
+    }
+
+    #[test]
+    fn lengths_are_spans_and_no_times() {
+        assert_eq!(parse_length("1d 12h"), Ok(Duration::from_secs(36 * 3_600)));
+        assert_eq!(parse_length("30s"), Ok(Duration::from_secs(30)));
+        for text in ["", "soon", "2026-11-30", "1mo"] {
+            assert!(parse_length(text).unwrap_err().contains("`12h`"), "{text}");
+        }
+        assert_eq!(parse_length("400000d"), Err("it is too long".to_owned()));
     }
 
     #[test]

@@ -21,6 +21,7 @@ enum Found {
     Store(Kind),
     /// A folder that a store was opened in, of which it cannot be told which: it has no run yet.
     EmptyStore,
+    EmptyFolder,
     /// An empty file, which SQLite takes for an empty database.
     EmptyFile,
     OtherFile,
@@ -60,6 +61,20 @@ impl Address {
     /// The store, for writing. Folders are then held by this process.
     pub(crate) fn open(&self) -> Result<AnyStore, Failure> {
         self.check()?;
+        self.open_or_make()
+    }
+
+    /// The store, for writing, made if there is none and nothing else stands there.
+    pub(crate) fn make(&self) -> Result<AnyStore, Failure> {
+        match self.look()? {
+            Found::Nothing => {}
+            Found::EmptyFolder if self.kind != Kind::Sqlite => {}
+            found => self.check_found(found)?,
+        }
+        self.open_or_make()
+    }
+
+    fn open_or_make(&self) -> Result<AnyStore, Failure> {
         Ok(match self.kind {
             Kind::Sqlite => AnyStore::Sqlite(SqliteStore::open(&self.path)?),
             Kind::Json => AnyStore::Json(JsonFileStore::open(&self.path)?),
@@ -69,15 +84,26 @@ impl Address {
 
     /// That a store of this kind stands there.
     fn check(&self) -> Result<(), Failure> {
-        let found = look(&self.path).map_err(|source| Failure::Look { path: self.path.clone(), source })?;
+        self.check_found(self.look()?)
+    }
+
+    fn look(&self) -> Result<Found, Failure> {
+        look(&self.path).map_err(|source| Failure::Look { path: self.path.clone(), source })
+    }
+
+    fn check_found(&self, found: Found) -> Result<(), Failure> {
         let is_folder = self.kind != Kind::Sqlite;
         match found {
             Found::Nothing => Err(Failure::NoSuchStore { address: self.clone() }),
             Found::Store(kind) if kind == self.kind => Ok(()),
             Found::Store(kind) => Err(self.other_kind(kind.what(), Some(kind))),
             Found::EmptyStore if is_folder => Ok(()),
-            Found::EmptyStore | Found::OtherFolder if !is_folder => Err(self.other_kind("a folder", None)),
-            Found::EmptyStore | Found::OtherFolder => Err(self.other_kind("a folder without a store", None)),
+            Found::EmptyStore | Found::EmptyFolder | Found::OtherFolder if !is_folder => {
+                Err(self.other_kind("a folder", None))
+            }
+            Found::EmptyStore | Found::EmptyFolder | Found::OtherFolder => {
+                Err(self.other_kind("a folder without a store", None))
+            }
             // SQLite says what is wrong with a file, and knows what a killed process left.
             Found::EmptyFile | Found::OtherFile if !is_folder => Ok(()),
             Found::EmptyFile | Found::OtherFile => Err(self.other_kind("a file", None)),
@@ -112,8 +138,9 @@ fn look_at(path: &Path, len: u64) -> io::Result<Found> {
 
 /// A store's folder is known by the names in it: those of records, or what is made before the first run.
 fn look_into(path: &Path) -> io::Result<Found> {
-    let mut is_store = false;
+    let (mut is_store, mut is_empty) = (false, true);
     for entry in fs::read_dir(path)? {
+        is_empty = false;
         let name = entry?.file_name();
         let name = name.to_string_lossy();
         let extension = Path::new(&*name).extension().and_then(|extension| extension.to_str());
@@ -123,5 +150,9 @@ fn look_into(path: &Path) -> io::Result<Found> {
             _ => is_store |= name == "LOCK" || name == "inbox",
         }
     }
-    Ok(if is_store { Found::EmptyStore } else { Found::OtherFolder })
+    Ok(match (is_store, is_empty) {
+        (true, _) => Found::EmptyStore,
+        (false, true) => Found::EmptyFolder,
+        (false, false) => Found::OtherFolder,
+    })
 }

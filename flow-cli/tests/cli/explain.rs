@@ -21,3 +21,18 @@ fn each_code_has_its_page() {
 fn what_is_no_code_is_told() {
     flow(&["explain", "E-\u{1b}[31m"]).exits(1).is("explain_unknown");
 }
+
+/// What follows `flow` in the commands of a text.
+fn commands(page: &str) -> Vec<String> {
+    let quoted = page.split('`').skip(1).step_by(2).map(|text| text.replace('\n', " "));
+    quoted.filter_map(|text| Some(text.strip_prefix("flow ")?.split_whitespace().next()?.to_owned())).collect()
+}
+
+#[test]
+fn pages_name_commands_that_there_are() {
+    let named: std::collections::BTreeSet<String> = Code::all().flat_map(|code| commands(code.page())).collect();
+    assert!(named.contains("doctor"), "{named:?}");
+    for command in named {
+        flow(&[&command, "--help"]).exits(0);
+    }
+}

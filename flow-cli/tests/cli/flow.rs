@@ -29,6 +29,13 @@ pub(crate) fn flow_on(store: &Store, args: &[&str]) -> Call {
     run(command, args, Some(store.path()))
 }
 
+/// Runs `flow` on a store, with a file as its standard input.
+pub(crate) fn flow_reading(store: &Store, args: &[&str], file: &Path) -> Call {
+    let mut command = command(args);
+    command.env("FLOW_STORE", store.address()).stdin(std::fs::File::open(file).expect("a file"));
+    run(command, args, Some(store.path()))
+}
+
 /// `flow` with these arguments, in an environment that has nothing else in it, at the time of the samples.
 pub(crate) fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flow"));

@@ -2,6 +2,9 @@
 //!
 //! `SNAPSHOTS=overwrite cargo test -p flow-cli` writes them anew; read the difference as a user would.
 
+mod application;
+mod asking;
+mod carrying;
 mod doctor;
 mod explain;
 mod flow;
@@ -11,9 +14,11 @@ mod list;
 mod new;
 mod opening;
 mod program;
+mod removing;
 mod samples;
 mod shapes;
 mod show;
+mod signals;
 mod stores;
 mod verify;
 mod watch;

@@ -12,6 +12,23 @@ fn help_tells_commands_options_and_exit_codes() {
     let calls =
         ["list", "show", "watch", "verify", "doctor", "completions"].map(|command| flow(&[command, "--help"]).exits(0));
     crate::flow::is("help_of_commands", &together(&calls));
+    let steering = [
+        "signal",
+        "cancel",
+        "terminate",
+        "pause",
+        "resume",
+        "retry",
+        "resolve",
+        "fork",
+        "rm",
+        "gc",
+        "export",
+        "import",
+        "copy",
+    ];
+    let calls = steering.map(|command| flow(&[command, "--help"]).exits(0));
+    crate::flow::is("help_of_steering", &together(&calls));
     assert_eq!(flow(&["help"]).exits(0).stdout, flow(&["--help"]).stdout);
     flow(&[]).exits(2);
     flow(&["frobnicate"]).exits(2);

@@ -17,7 +17,7 @@ impl Clock for Stopped {
     }
 }
 
-mod shapes {
+mod workflows {
     use std::time::Duration;
 
     use flow_runtime::prelude::*;
@@ -99,9 +99,9 @@ fn every_construct_is_told() {
                 Opened::FlatBuffers(store) => Engine::builder(store),
             };
             let engine = engine.clock(Stopped).build();
-            let waiting = shapes::order(5, vec![1, 2, 3]).run_until_parked(&engine, "waits").await;
+            let waiting = workflows::order(5, vec![1, 2, 3]).run_until_parked(&engine, "waits").await;
             assert!(matches!(waiting, Ok(Progress::Parked(_))), "{waiting:?}");
-            shapes::order(5_000, Vec::new()).run(&engine, "fails").await.expect_err("it was declined");
+            workflows::order(5_000, Vec::new()).run(&engine, "fails").await.expect_err("it was declined");
         });
         let calls = [
             flow_on(&store, &["show", "waits"]).exits(0),

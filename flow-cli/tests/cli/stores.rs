@@ -1,5 +1,6 @@
 //! Stores of each kind, in folders of their own, with runs that are there.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use flow_runtime::state::Request;
@@ -13,7 +14,7 @@ pub(crate) const KINDS: [&str; 3] = ["sqlite", "json", "fb"];
 pub(crate) struct Store {
     kind: &'static str,
     path: PathBuf,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Store {
@@ -33,7 +34,7 @@ impl Store {
     pub(crate) fn absent(kind: &'static str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(if kind == "sqlite" { "flow.db" } else { "flow" });
-        Self { kind, path, _folder: folder }
+        Self { kind, path, folder }
     }
 
     /// One of each kind with these runs.
@@ -50,10 +51,45 @@ impl Store {
         &self.path
     }
 
+    /// Opens the store for writing.
+    pub(crate) fn open(&self) -> Opened {
+        Opened::open(self.kind, &self.path).expect("a store")
+    }
+
+    /// The record of a run.
+    pub(crate) fn record(&self, run: &str) -> Option<WorkflowData> {
+        let id = WorkflowId::new(run).expect("an id");
+        self.write(async |store| match store.load(&id).await {
+            Err(StoreError::NotFound { .. }) => Ok(None),
+            record => record.map(Some),
+        })
+    }
+
+    /// The requests that wait for a run.
+    pub(crate) fn requests(&self, run: &str) -> Vec<Request> {
+        let id = WorkflowId::new(run).expect("an id");
+        self.write(async |store| store.requests(&id).await)
+    }
+
+    /// Turns a bit of the first byte of each place where this text stands in the files of the store.
+    pub(crate) fn damage(&self, text: &str) {
+        let folder = self.folder.path();
+        let files = [folder.to_owned(), self.path.clone()].into_iter().filter_map(|folder| fs::read_dir(folder).ok());
+        let mut found = 0;
+        for file in files.flatten().map(|entry| entry.expect("a file").path()).filter(|path| path.is_file()) {
+            let mut bytes = fs::read(&file).expect("a file");
+            let places: Vec<usize> = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(text.as_bytes())).collect();
+            found += places.len();
+            places.iter().for_each(|&at| bytes[at] ^= 1);
+            fs::write(&file, bytes).expect("a file");
+        }
+        assert!(found > 0, "`{text}` stands nowhere");
+    }
+
     /// Opens the store for writing, does something with it, and closes it.
     pub(crate) fn write<T>(&self, act: impl AsyncFnOnce(&Opened) -> Result<T, StoreError>) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let store = Opened::open(self.kind, &self.path).expect("a store");
+        let store = self.open();
         runtime.block_on(act(&store)).expect("the store takes it")
     }
 }
@@ -63,6 +99,16 @@ pub(crate) enum Opened {
     Sqlite(SqliteStore),
     Json(JsonFileStore),
     FlatBuffers(FlatBuffersStore),
+}
+
+macro_rules! of_each {
+    ($own:expr, $store:ident => $call:expr) => {
+        match $own {
+            Opened::Sqlite($store) => $call,
+            Opened::Json($store) => $call,
+            Opened::FlatBuffers($store) => $call,
+        }
+    };
 }
 
 impl Opened {
@@ -76,18 +122,18 @@ impl Opened {
     }
 
     pub(crate) async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(store) => store.save(data).await,
-            Self::Json(store) => store.save(data).await,
-            Self::FlatBuffers(store) => store.save(data).await,
-        }
+        of_each!(self, store => store.save(data).await)
     }
 
-    pub(crate) async fn ask(&self, run: &WorkflowId, request: &Request) -> Result<bool, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.ask(run, request).await,
-            Self::Json(store) => store.ask(run, request).await,
-            Self::FlatBuffers(store) => store.ask(run, request).await,
-        }
+    pub(crate) async fn load(&self, id: &WorkflowId) -> Result<WorkflowData, StoreError> {
+        of_each!(self, store => store.load(id).await)
+    }
+
+    pub(crate) async fn ask(&self, id: &WorkflowId, request: &Request) -> Result<bool, StoreError> {
+        of_each!(self, store => store.ask(id, request).await)
+    }
+
+    pub(crate) async fn requests(&self, id: &WorkflowId) -> Result<Vec<Request>, StoreError> {
+        of_each!(self, store => store.requests(id).await)
     }
 }

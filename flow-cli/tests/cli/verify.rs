@@ -81,6 +81,22 @@ fn a_damaged_record_is_named_and_hides_no_other() {
     }
 }
 
+/// In a database that stands beside the records, and is checked by itself.
+#[test]
+fn what_queries_read_is_checked_too() {
+    let store = Store::with("sqlite", &runs());
+    let db = rusqlite::Connection::open(store.path()).expect("a database");
+    db.execute("UPDATE metadata SET value = 'Eve' WHERE value = 'Ada'", []).expect("a change");
+    drop(db);
+    let json = flow_on(&store, &["verify", "--json"]).exits(5).json();
+    let found = json["damaged"].as_array().expect("damage");
+    assert_eq!(found.len(), 1, "{json}");
+    assert_eq!(found[0]["reason"], "run `order-1`: what queries ask of it is damaged", "{json}");
+    let list = flow_on(&store, &["list"]).exits(0);
+    assert!(list.stderr.starts_with("damaged: ") && list.stderr.contains("order-1"), "{list}");
+    assert!(!list.stdout.contains("order-1") && list.stdout.contains("order-2"), "{list}");
+}
+
 /// Bytes that nothing compresses.
 fn random(seed: u64) -> Vec<u8> {
     let mut random = seed;

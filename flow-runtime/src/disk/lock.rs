@@ -64,9 +64,11 @@ mod tests {
         let held = lock(&*dir).unwrap().unwrap();
         assert_eq!(holder(&*dir).unwrap(), Some(format!("process {}", std::process::id())));
         assert!(lock(&*dir).unwrap().is_err(), "to look at it leaves it locked");
+        drop(held);
+        let file = dir.open(LOCK, true).unwrap();
         let write = |text: &str| {
-            held._held.file().set_len(0).unwrap();
-            held._held.file().write_at(text.as_bytes(), 0).unwrap();
+            file.set_len(0).unwrap();
+            file.write_at(text.as_bytes(), 0).unwrap();
         };
         let mut child = std::process::Command::new("true").spawn().unwrap();
         child.wait().unwrap();

@@ -3,9 +3,7 @@
 //! In: an id, and a signal or what is to become of the run. Out: a request, durably in the store, and who drives the run
 //! is told of it.
 
-use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::Engine;
@@ -142,6 +140,30 @@ pub enum AskError {
         /// The type of the value.
         sent: String,
     },
+    /// What was given as JSON is none.
+    ///
+    /// [`E-ASK-JSON`](crate::errors::codes::ASK_JSON).
+    #[error("the value for run `{id}` is no JSON: {reason}")]
+    NotJson {
+        /// The run.
+        id: WorkflowId,
+        /// What the reader said, with the place.
+        reason: String,
+    },
+    /// The JSON cannot be a value of the type that is wanted.
+    ///
+    /// [`E-ASK-TYPE`](crate::errors::codes::ASK_TYPE).
+    #[error("{what} of run `{id}` is to be a `{expected}`, and this JSON is none: {reason}")]
+    Unfit {
+        /// The run.
+        id: WorkflowId,
+        /// What the value is for: "signal `answer`", "the output of step `charge`".
+        what: String,
+        /// The type that is wanted.
+        expected: String,
+        /// What does not fit, without the value.
+        reason: String,
+    },
     /// The value cannot be stored.
     ///
     /// [`E-VALUE-ENCODE`](crate::errors::codes::VALUE_ENCODE).
@@ -192,17 +214,28 @@ impl<S> Engine<S> {
     ) -> Result<bool, AskError> {
         let id = WorkflowId::new(id)?;
         let payload = self.signal_payload(&id, name, value)?;
-        let type_name = std::any::type_name::<T>().to_owned();
-        match self.stored(&id).await? {
-            Some(data) if data.status.is_terminal() => return Err(ended(&data, "Signal")),
-            Some(data) if data.steps.iter().any(|step| step.signal.as_deref() == Some(signal)) => return Ok(false),
-            Some(data) => check_type(&data, name, &type_name)?,
-            None => {}
+        let type_name = std::any::type_name::<T>();
+        if let Some(data) = self.stored(&id).await? {
+            if is_used(&data, signal)? {
+                return Ok(false);
+            }
+            check_type(&data, name, type_name)?;
         }
+        self.send(&id, name, signal, (type_name, payload)).await
+    }
+
+    /// Leaves the signal in the store.
+    pub(super) async fn send(
+        &self,
+        id: &WorkflowId,
+        name: &str,
+        signal: &str,
+        (type_name, payload): (&'static str, Payload),
+    ) -> Result<bool, AskError> {
         let payload = catch(|| self.runner.shared.packing.pack(payload)).flatten();
-        let payload = payload.map_err(|reason| unstorable::<T>(&id, name, reason))?;
-        let kind = RequestKind::Signal { name: name.to_owned(), type_name, payload };
-        self.ask(&id, signal.to_owned(), kind).await
+        let payload = payload.map_err(|reason| unstorable(type_name, id, name, reason))?;
+        let kind = RequestKind::Signal { name: name.to_owned(), type_name: type_name.to_owned(), payload };
+        self.ask(id, signal.to_owned(), kind).await
     }
 
     /// Stops a run for good: nothing more starts, and bodies that run are told so and may end within their grace.
@@ -268,12 +301,22 @@ impl<S> Engine<S> {
     fn signal_payload<T: Output>(&self, id: &WorkflowId, name: &str, value: &T) -> Result<Payload, AskError> {
         let encoding = self.runner.hold.store.encoding();
         let encoded = catch(|| Output::encode(value, encoding));
-        let payload = encoded.map_err(|panic| unstorable::<T>(id, name, format!("encoding it panicked: {panic}")))?;
+        let payload = encoded.map_err(|panic| {
+            unstorable(std::any::type_name::<T>(), id, name, format!("encoding it panicked: {panic}"))
+        })?;
         let payload = payload.map_err(|source| AskError::Value { id: id.clone(), name: name.to_owned(), source })?;
         check_len("it", &payload, self.runner.shared.packing.limit)
-            .map_err(|reason| unstorable::<T>(id, name, reason))?;
+            .map_err(|reason| unstorable(std::any::type_name::<T>(), id, name, reason))?;
         Ok(payload)
     }
+}
+
+/// Whether the run has used this signal already; an error if it takes none any more.
+pub(super) fn is_used(data: &WorkflowData, signal: &str) -> Result<bool, AskError> {
+    if data.status.is_terminal() {
+        return Err(ended(data, "Signal"));
+    }
+    Ok(data.steps.iter().any(|step| step.signal.as_deref() == Some(signal)))
 }
 
 /// That what waits for the signal wants a value of this type, by the names of the types without their modules: who sends
@@ -293,85 +336,13 @@ fn check_type(data: &WorkflowData, name: &str, sent: &str) -> Result<(), AskErro
     Ok(())
 }
 
-/// A signal that runs of a workflow wait for: its name, and the type of its value. `workflow!` makes one for each name
-/// that stands in a workflow as a literal.
-///
-/// ```
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use flow_runtime::prelude::*;
-///
-/// workflow! { fn asks() -> bool { wait_for::<bool>("answer") } }
-///
-/// let engine = Engine::new(InMemoryStore::default());
-/// let run = asks().start(&engine, "q")?;
-/// asks::signals().answer.send(&engine, "q", &true).await?; // `&1` does not compile
-/// assert!(run.result().await?);
-/// # Ok(())
-/// # }
-/// ```
-pub struct Signal<T> {
-    name: &'static str,
-    value: PhantomData<fn(&T)>,
-}
-
-impl<T> Signal<T> {
-    #[doc(hidden)]
-    pub const fn new(name: &'static str) -> Self {
-        Self { name, value: PhantomData }
-    }
-
-    /// The signal's name.
-    pub const fn name(&self) -> &'static str {
-        self.name
-    }
-}
-
-impl<T: Output> Signal<T> {
-    /// Sends it to a run. See [`Engine::signal`].
-    ///
-    /// # Errors
-    /// As those of `Engine::signal`.
-    pub async fn send<S>(&self, engine: &Engine<S>, id: impl AsRef<str>, value: &T) -> Result<(), AskError> {
-        engine.signal(id, self.name, value).await
-    }
-
-    /// Sends it to a run, once under this id. See [`Engine::signal_once`].
-    ///
-    /// # Errors
-    /// As those of `Engine::signal`.
-    pub async fn send_once<S>(
-        &self,
-        engine: &Engine<S>,
-        id: impl AsRef<str>,
-        signal: &str,
-        value: &T,
-    ) -> Result<bool, AskError> {
-        engine.signal_once(id, self.name, signal, value).await
-    }
-}
-
-impl<T> Clone for Signal<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Signal<T> {}
-
-impl<T> fmt::Debug for Signal<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signal").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
 pub(super) fn ended(data: &WorkflowData, what: &'static str) -> AskError {
     let (id, workflow) = (data.id.clone(), data.plan.workflow.to_string());
     AskError::Ended { id, workflow, status: data.status, what }
 }
 
-fn unstorable<T>(id: &WorkflowId, name: &str, reason: String) -> AskError {
-    let source = EncodeError { type_name: std::any::type_name::<T>(), reason };
+pub(super) fn unstorable(type_name: &'static str, id: &WorkflowId, name: &str, reason: String) -> AskError {
+    let source = EncodeError { type_name, reason };
     AskError::Value { id: id.clone(), name: name.to_owned(), source }
 }
 

@@ -5,7 +5,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::Engine;
 use super::adopt::Adopting;
 use super::attempt::{catch, check_len, encode_value};
 use super::drive::reopen;
@@ -16,7 +15,10 @@ use super::tree::Value;
 use super::trees::{Spot, Trees};
 use super::values::unpacked;
 use super::workflows::Registered;
-use crate::state::{EncodeError, Output, Payload, RequestKind, StepRef, Verdict, WaitingOn, WorkflowData, WorkflowId};
+use super::{Engine, json};
+use crate::state::{
+    DecodeError, EncodeError, Output, Payload, RequestKind, StepRef, Verdict, WaitingOn, WorkflowData, WorkflowId,
+};
 
 /// How an attempt ended of which nobody knows: who runs the system has looked, and says.
 #[derive(Debug)]
@@ -29,10 +31,15 @@ pub enum Resolution {
     Failed(String),
 }
 
-/// The output that somebody gives a step, with its type.
+/// The output that somebody gives a step.
 pub struct Given {
-    value: Value,
+    value: GivenValue,
     type_name: &'static str,
+}
+
+enum GivenValue {
+    Typed(Value),
+    Json(String),
 }
 
 impl Resolution {
@@ -43,7 +50,21 @@ impl Resolution {
     /// assert!(matches!(Resolution::done("receipt 7".to_owned()), Resolution::Done(_)));
     /// ```
     pub fn done<T: Output>(output: T) -> Self {
-        Self::Done(Given { value: Box::new(output), type_name: std::any::type_name::<T>() })
+        let value = GivenValue::Typed(Box::new(output));
+        Self::Done(Given { value, type_name: std::any::type_name::<T>() })
+    }
+
+    /// The attempt had its effect, and this is the output of the step as JSON, for programs that have not its type. That
+    /// it is JSON, and a value of that type, is checked by [`Engine::resolve`], as far as it can be told there: the
+    /// workflow is registered, or the type is a number, `bool`, `String` or `()`. In all other cases who drives the run
+    /// decodes it, and leaves the step in doubt if it does not fit.
+    ///
+    /// ```
+    /// use flow_runtime::engine::Resolution;
+    /// assert!(matches!(Resolution::done_json("{\"receipt\": 7}"), Resolution::Done(_)));
+    /// ```
+    pub fn done_json(output: impl Into<String>) -> Self {
+        Self::Done(Given { value: GivenValue::Json(output.into()), type_name: json::TYPE_NAME })
     }
 }
 
@@ -110,20 +131,23 @@ impl<S> Engine<S> {
     async fn as_output(&self, stored: &WorkflowData, step: &str, given: &Given) -> Result<Payload, AskError> {
         let (data, workflow) = self.as_driven(stored).await;
         let Some(at) = data.find(step) else { return Err(unknown_step(&data, step)) };
-        let (encoding, packing) = (self.runner.hold.store.encoding(), &self.runner.shared.packing);
-        let payload = encode_value(&given.value, encoding)
-            .and_then(|payload| check_len("it", &payload, packing.limit).map(|()| payload))
-            .map_err(|reason| unstorable(&data, at, given, reason))?;
-        if !self.fits(&data, workflow.as_deref(), at, given, &payload) {
-            let expected = output_type(&data.plan, at.local);
-            let (id, step) = (data.id.clone(), data.path(at));
-            return Err(AskError::OtherOutput { id, step, expected, sent: given.type_name.to_owned() });
-        }
+        let packing = &self.runner.shared.packing;
+        let payload = self.encoded(&data, at, given)?;
+        check_len("it", &payload, packing.limit).map_err(|reason| unstorable(&data, at, given, reason))?;
+        self.check_output(&data, workflow.as_deref(), at, (given, &payload))?;
         catch(|| packing.pack(payload)).flatten().map_err(|reason| unstorable(&data, at, given, reason))
     }
 
+    fn encoded(&self, data: &WorkflowData, at: StepRef, given: &Given) -> Result<Payload, AskError> {
+        match &given.value {
+            GivenValue::Json(text) => json::payload(&data.id, text),
+            GivenValue::Typed(value) => encode_value(value, self.runner.hold.store.encoding())
+                .map_err(|reason| unstorable(data, at, given, reason)),
+        }
+    }
+
     /// The record as this engine would go on with it, and with which workflow; as it is stored if it would not.
-    async fn as_driven(&self, stored: &WorkflowData) -> (WorkflowData, Option<Arc<Registered>>) {
+    pub(super) async fn as_driven(&self, stored: &WorkflowData) -> (WorkflowData, Option<Arc<Registered>>) {
         let runner = &self.runner;
         if let Some(workflow) = runner.workflows.find(&stored.plan.workflow, stored.plan.version) {
             let adopting = Adopting::of(&workflow, &runner.shared, &*runner.hold.store);
@@ -134,28 +158,47 @@ impl<S> Engine<S> {
         (stored.clone(), None)
     }
 
-    /// Whether the step can have this output: by its type if the workflow is known here, else by the type's name.
-    fn fits(
+    /// That the step can have this output: by its type if the workflow is known here, else by the type's name.
+    fn check_output(
         &self,
         data: &WorkflowData,
         workflow: Option<&Registered>,
         at: StepRef,
-        given: &Given,
+        (given, payload): (&Given, &Payload),
+    ) -> Result<(), AskError> {
+        let (expected, step) = (output_type(&data.plan, at.local), data.path(at));
+        let read = self.read_as_output(data, workflow, at, payload);
+        if let GivenValue::Json(_) = given.value {
+            let read = read.unwrap_or_else(|| json::read_by_name(&expected, payload));
+            return read.map_err(|error| json::unfit(data, format!("the output of step `{step}`"), expected, error));
+        }
+        let short = |name: &str| without_modules(name).split_whitespace().collect::<String>();
+        if read.map_or_else(|| short(&expected) == short(given.type_name), |read| read.is_ok()) {
+            return Ok(());
+        }
+        Err(AskError::OtherOutput { id: data.id.clone(), step, expected, sent: given.type_name.to_owned() })
+    }
+
+    /// Reads a value as the output of a step; `None` if the workflow is not known here.
+    pub(super) fn read_as_output(
+        &self,
+        data: &WorkflowData,
+        workflow: Option<&Registered>,
+        at: StepRef,
         payload: &Payload,
-    ) -> bool {
-        let input = unpacked(&self.runner.shared.packing, &data.input).ok();
-        let tree = workflow.zip(input).and_then(|(workflow, input)| workflow.revive(&input).ok());
+    ) -> Option<Result<(), DecodeError>> {
+        let input = unpacked(&self.runner.shared.packing, &data.input).ok()?;
+        let tree = workflow?.revive(&input).ok()?;
         // What a called workflow was given is known when its caller is driven, and not here.
         let spot = Spot::of(data, at);
-        let Some(tree) = tree.filter(|_| spot.called.is_none()) else {
-            let short = |name: &str| without_modules(name).split_whitespace().collect::<String>();
-            return short(&output_type(&data.plan, at.local)) == short(given.type_name);
-        };
+        if spot.called.is_some() {
+            return None;
+        }
         let opener = |step: &StepRef| data.instances[step.instance as usize].opened_by;
         let around: Vec<StepRef> = std::iter::successors(opener(&at), opener).collect();
         let trees = Trees::new(tree);
         around.into_iter().rev().for_each(|opener| reopen(&trees, data, opener));
-        trees.of(&spot).decode(spot.at(), payload).is_ok()
+        Some(trees.of(&spot).decode(spot.at(), payload).map(drop))
     }
 }
 

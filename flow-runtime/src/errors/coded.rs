@@ -84,7 +84,8 @@ impl AskError {
             Self::NothingToRetry { .. } => codes::ASK_NOTHING_FAILED,
             Self::UnknownStep { .. } => codes::STEP_UNKNOWN,
             Self::NotInDoubt { .. } => codes::ASK_NOT_IN_DOUBT,
-            Self::OtherOutput { .. } | Self::OtherType { .. } => codes::ASK_TYPE,
+            Self::OtherOutput { .. } | Self::OtherType { .. } | Self::Unfit { .. } => codes::ASK_TYPE,
+            Self::NotJson { .. } => codes::ASK_JSON,
             Self::Output { source, .. } | Self::Value { source, .. } => source.code(),
             Self::Store { source, .. } => source.code(),
         }

@@ -25,6 +25,7 @@ macro_rules! codes {
 
 codes! {
     ASK_ENDED = "E-ASK-ENDED";
+    ASK_JSON = "E-ASK-JSON";
     ASK_NOT_ENDED = "E-ASK-NOT-ENDED";
     ASK_NOT_IN_DOUBT = "E-ASK-NOT-IN-DOUBT";
     ASK_NOTHING_FAILED = "E-ASK-NOTHING-FAILED";

@@ -1,8 +1,10 @@
 //! JSON that comes back equal, or none at all.
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::canonical::has_only_finite_numbers;
+use super::{Encoding, Payload, discreet};
 
 /// The deepest nesting that readers of JSON take in, ours among them.
 const MAX_DEPTH: usize = 127;
@@ -14,6 +16,15 @@ pub(super) fn to_vec<T: Serialize>(value: &T) -> Option<Vec<u8>> {
     // What is not finite becomes `null`, as what is absent does; only where there is one must the value be looked at.
     let may_have_lost = json.windows(4).any(|word| word == b"null");
     ((!may_have_lost || has_only_finite_numbers(value)) && depth(&json) <= MAX_DEPTH).then_some(json)
+}
+
+/// Text that someone has written as a payload that is JSON, without the space around it; else what is wrong with it.
+pub(crate) fn written(text: &str) -> Result<Payload, String> {
+    let json: &RawValue = serde_json::from_str(text).map_err(|error| discreet::json(&error))?;
+    if depth(json.get().as_bytes()) > MAX_DEPTH {
+        return Err(format!("it is nested more than {MAX_DEPTH} deep"));
+    }
+    Ok(Payload::new(Encoding::Json, json.get().as_bytes().to_vec()))
 }
 
 /// How deep lists and maps are nested in this JSON.
@@ -38,7 +49,23 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::state::{Encoding, decode, encode};
+    use crate::state::{decode, encode};
+
+    #[test]
+    fn what_is_written_is_kept_as_it_is_if_it_is_json() {
+        let of = |text: &str| written(text).map(|payload| String::from_utf8(payload.bytes.to_vec()).unwrap());
+        assert_eq!(of(" {\"a\" :1.0}\n").as_deref(), Ok("{\"a\" :1.0}"));
+        assert_eq!(
+            of("340282366920938463463374607431768211455").as_deref(),
+            Ok("340282366920938463463374607431768211455")
+        );
+        for text in ["", "yes", "1 2", "{\"a\":}", "'a'", "NaN"] {
+            assert!(of(text).is_err_and(|reason| reason.contains("line 1 column")), "{text}");
+        }
+        assert_eq!(of(&format!("{}{}", "[".repeat(127), "]".repeat(127))).map(|text| text.len()), Ok(254));
+        let reason = of(&format!("{}{}", "[".repeat(128), "]".repeat(128))).unwrap_err();
+        assert_eq!(reason, "it is nested more than 127 deep");
+    }
 
     #[test]
     fn b29_what_is_not_finite_is_no_json_wherever_it_stands() {

@@ -12,7 +12,7 @@ mod discreet;
 mod event;
 mod failure;
 mod id;
-mod json;
+pub(crate) mod json;
 mod key;
 mod marks;
 mod msgpack;

@@ -30,13 +30,20 @@ impl CopyReport {
     }
 }
 
-/// How one run fared.
-enum Copied {
-    Now,
-    Before,
+/// What became of a run that [`copy_run`] or [`replace_run`] was to copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Copied {
+    /// It was not in the target, and is there now.
+    New,
+    /// The target had an equal record already.
+    Present,
+    /// The target had another record, which was left as it is.
     Different,
-    /// It was deleted since it was listed, or is not there yet and has requests only.
-    Gone,
+    /// The target had another record, or a damaged one, and has this one in place of it now.
+    Replaced,
+    /// The source has no record of it: it was deleted, or is to come and has requests only, which are in the target now.
+    Absent,
 }
 
 /// Copies every run of one store to another, of any kind, and reads each back.
@@ -75,25 +82,94 @@ pub async fn copy_all<A: WorkflowStore, B: WorkflowStore>(from: &A, to: &B) -> R
     let mut report = CopyReport { damaged: listing.damaged, ..CopyReport::default() };
     let to_come = asked.into_iter().filter(|id| listing.workflows.binary_search(id).is_err());
     for id in listing.workflows.iter().cloned().chain(to_come) {
-        match copy(from, to, &id).await {
-            Ok(Copied::Now) => report.copied.push(id),
-            Ok(Copied::Before) => report.present.push(id),
+        match copy_run(from, to, &id).await {
+            Ok(Copied::New | Copied::Replaced) => report.copied.push(id),
+            Ok(Copied::Present) => report.present.push(id),
             Ok(Copied::Different) => report.different.push(id),
-            Ok(Copied::Gone) => {}
-            Err(error) if is_of_the_store(&error) => return Err(error),
+            Ok(Copied::Absent) => {}
+            Err(error) if error.is_of_the_store() => return Err(error),
             Err(error) => report.failed.push((id, error)),
         }
     }
     Ok(report)
 }
 
-/// Copies what there is of a run: its record and the requests that wait for it.
-async fn copy<A: WorkflowStore, B: WorkflowStore>(from: &A, to: &B, id: &WorkflowId) -> Result<Copied, StoreError> {
+/// Copies what there is of one run, its record and the requests that wait for it, as [`copy_all`] does with all.
+///
+/// # Errors
+/// If the run cannot be read, written or read back.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use flow_runtime::prelude::*;
+/// use flow_runtime::store::{Copied, copy_run};
+///
+/// #[node]
+/// async fn greet(name: &str) -> String { format!("Hello, {name}") }
+/// workflow! { fn greets(name: String) -> String { greet(name) } }
+///
+/// let (from, to) = (InMemoryStore::default(), InMemoryStore::default());
+/// greets("Ada".to_owned()).run(&Engine::new(from.clone()), "r").await?;
+/// let id = flow_runtime::WorkflowId::new("r")?;
+/// assert_eq!(copy_run(&from, &to, &id).await?, Copied::New);
+/// assert_eq!(copy_run(&from, &to, &id).await?, Copied::Present);
+/// # Ok(())
+/// # }
+/// ```
+pub async fn copy_run<A: WorkflowStore, B: WorkflowStore>(
+    from: &A,
+    to: &B,
+    id: &WorkflowId,
+) -> Result<Copied, StoreError> {
+    copy(from, to, id, false).await
+}
+
+/// Copies what there is of one run as [`copy_run`] does, and in place of another record, or a damaged one, that the
+/// target has of it. Requests that wait in the target stay there, before those that come.
+///
+/// # Errors
+/// As those of `copy_run`. A run that an engine drives in the target is not replaced.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use flow_runtime::prelude::*;
+/// use flow_runtime::store::{Copied, copy_run, replace_run};
+///
+/// #[node]
+/// async fn greet(name: &str) -> String { format!("Hello, {name}") }
+/// workflow! { fn greets(name: String) -> String { greet(name) } }
+///
+/// let (from, to) = (InMemoryStore::default(), InMemoryStore::default());
+/// greets("Ada".to_owned()).run(&Engine::new(from.clone()), "r").await?;
+/// greets("Grace".to_owned()).run(&Engine::new(to.clone()), "r").await?;
+/// let id = flow_runtime::WorkflowId::new("r")?;
+/// assert_eq!(copy_run(&from, &to, &id).await?, Copied::Different);
+/// assert_eq!(replace_run(&from, &to, &id).await?, Copied::Replaced);
+/// assert_eq!(greets("Ada".to_owned()).run(&Engine::new(to), "r").await?, "Hello, Ada");
+/// # Ok(())
+/// # }
+/// ```
+pub async fn replace_run<A: WorkflowStore, B: WorkflowStore>(
+    from: &A,
+    to: &B,
+    id: &WorkflowId,
+) -> Result<Copied, StoreError> {
+    copy(from, to, id, true).await
+}
+
+async fn copy<A: WorkflowStore, B: WorkflowStore>(
+    from: &A,
+    to: &B,
+    id: &WorkflowId,
+    replaces: bool,
+) -> Result<Copied, StoreError> {
     let requests = from.requests(id).await?;
     let copied = match find(from, id).await? {
-        Some(data) => copy_record(from, to, data).await?,
-        None if !requests.is_empty() && find(to, id).await?.is_some() => Copied::Different,
-        None => Copied::Gone,
+        Some(data) => copy_record(from, to, data, replaces).await?,
+        None if !requests.is_empty() && !replaces && find(to, id).await?.is_some() => Copied::Different,
+        None => Copied::Absent,
     };
     if !matches!(copied, Copied::Different) {
         for request in &requests {
@@ -108,62 +184,51 @@ async fn copy_record<A: WorkflowStore, B: WorkflowStore>(
     from: &A,
     to: &B,
     mut data: WorkflowData,
+    replaces: bool,
 ) -> Result<Copied, StoreError> {
     let id = &data.id.clone();
     if to.inline_bytes().is_none() {
         put_inline(from, &mut data).await?;
     }
-    let keys = part_keys(&data)?;
-    let found = find(to, id).await?;
-    let is_new = found.is_none();
-    match found {
-        Some(found) if found != data => return Ok(Copied::Different),
-        Some(_) => {}
-        None => {
-            for key in &keys {
-                to.put_part(key, from.part(key).await?).await?;
-            }
-            to.save(&data).await?;
+    let keys = PartKey::of_record(&data)?;
+    let found = match find(to, id).await {
+        Ok(None) => Copied::New,
+        Ok(Some(found)) if found == data && has_same_parts(from, to, &keys, replaces).await? => {
+            return Ok(Copied::Present);
         }
-    }
+        Ok(Some(_)) | Err(StoreError::Corrupt { .. }) if replaces => Copied::Replaced,
+        Ok(Some(_)) => return Ok(Copied::Different),
+        Err(error) => return Err(error),
+    };
     for key in &keys {
-        if from.part(key).await? != to.part(key).await? {
-            return if is_new { Err(unequal(id)) } else { Ok(Copied::Different) };
+        to.put_part(key, from.part(key).await?).await?;
+    }
+    to.save(&data).await?;
+    let is_there = has_same_parts(from, to, &keys, false).await? && find(to, id).await?.as_ref() == Some(&data);
+    if is_there { Ok(found) } else { Err(unequal(id)) }
+}
+
+/// Whether the target has these parts as the source has them. Damaged ones are others if they are to be replaced.
+async fn has_same_parts<A: WorkflowStore, B: WorkflowStore>(
+    from: &A,
+    to: &B,
+    keys: &[PartKey],
+    replaces: bool,
+) -> Result<bool, StoreError> {
+    for key in keys {
+        match to.part(key).await {
+            Ok(found) if from.part(key).await? == found => {}
+            Ok(_) => return Ok(false),
+            Err(StoreError::Corrupt { .. }) if replaces => return Ok(false),
+            Err(error) => return Err(error),
         }
     }
-    match (is_new, find(to, id).await?) {
-        (false, _) => Ok(Copied::Before),
-        (true, Some(found)) if found == data => Ok(Copied::Now),
-        (true, _) => Err(unequal(id)),
-    }
+    Ok(true)
 }
 
 fn unequal(id: &WorkflowId) -> StoreError {
     let reason = "it was copied, and did not come back equal".to_owned();
     StoreError::Corrupt { id: id.clone(), path: None, reason }
-}
-
-/// The names of all parts of a payload that is kept beside the record.
-fn keys_of(data: &WorkflowData, payload: &Payload) -> Result<Vec<PartKey>, StoreError> {
-    if !payload.is_reference() {
-        return Ok(Vec::new());
-    }
-    let reference = payload.reference().ok_or_else(|| {
-        let reason = "what says where a large value is kept is broken".to_owned();
-        StoreError::Corrupt { id: data.id.clone(), path: None, reason }
-    })?;
-    let key = |part| PartKey::new(data.id.clone(), data.run_no, reference.payload, part);
-    Ok((0..reference.parts).map(key).collect())
-}
-
-/// The names of all parts that a record names.
-fn part_keys(data: &WorkflowData) -> Result<Vec<PartKey>, StoreError> {
-    let outputs = data.steps.iter().filter_map(|step| step.output.as_ref());
-    let mut keys = Vec::new();
-    for payload in outputs.chain(payload_of(data.output.as_ref())) {
-        keys.extend(keys_of(data, payload)?);
-    }
-    Ok(keys)
 }
 
 fn payload_of(output: Option<&RunOutput>) -> Option<&Payload> {
@@ -188,7 +253,7 @@ async fn put_inline<S: WorkflowStore>(from: &S, data: &mut WorkflowData) -> Resu
 
 /// A payload with its bytes in it.
 async fn whole<S: WorkflowStore>(from: &S, data: &WorkflowData, payload: &Payload) -> Result<Payload, StoreError> {
-    let keys = keys_of(data, payload)?;
+    let keys = PartKey::of_payload(data, payload)?;
     if keys.is_empty() {
         return Ok(payload.clone());
     }
@@ -205,17 +270,4 @@ async fn find<S: WorkflowStore>(store: &S, id: &WorkflowId) -> Result<Option<Wor
         Err(StoreError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// Whether an error would come again with every other run.
-const fn is_of_the_store(error: &StoreError) -> bool {
-    matches!(
-        error,
-        StoreError::Damaged { .. }
-            | StoreError::Full { .. }
-            | StoreError::Busy { .. }
-            | StoreError::Locked { .. }
-            | StoreError::Poisoned { .. }
-            | StoreError::ReadOnly { .. }
-    )
 }

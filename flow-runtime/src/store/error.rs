@@ -182,6 +182,27 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the store as a whole has failed, so that the same is to be expected for every other run: it is damaged,
+    /// full, busy, held, stopped or for reading only.
+    ///
+    /// ```
+    /// use flow_runtime::{StoreError, WorkflowId};
+    /// assert!(!StoreError::NotFound { id: WorkflowId::new("r")? }.is_of_the_store());
+    /// assert!(StoreError::ReadOnly { path: "./flow".into() }.is_of_the_store());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub const fn is_of_the_store(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged { .. }
+                | Self::Full { .. }
+                | Self::Busy { .. }
+                | Self::Locked { .. }
+                | Self::Poisoned { .. }
+                | Self::ReadOnly { .. }
+        )
+    }
+
     /// That the record of this run could not be turned into bytes, or its bytes into a record.
     ///
     /// For stores that keep what [`WorkflowData::to_bytes`](crate::WorkflowData::to_bytes) gives.

@@ -32,7 +32,7 @@ use bytes::Bytes;
 pub use crate::__hand_on as hand_on;
 pub(crate) use any::AnyStore;
 pub use cached::{CacheStats, Cached};
-pub use copy::{CopyReport, copy_all};
+pub use copy::{Copied, CopyReport, copy_all, copy_run, replace_run};
 pub(crate) use error::with_causes;
 pub use error::{Damaged, StoreError};
 pub use flat::{FlatBuffersOptions, FlatBuffersStore};

@@ -112,6 +112,23 @@ async fn b48_what_is_said_to_be_done_is_done(store: impl WorkflowStore + Clone) 
     assert_eq!(world.lab.ran(), ["down"]);
 }
 
+async fn b48_an_output_may_be_given_as_json(store: impl WorkflowStore + Clone) {
+    let world = killed(store).await;
+    let engine = world.engine();
+    let run = mission(1).start(&engine, "run").unwrap();
+    in_doubt(soon(mission(1).run_until_parked(&engine, "run")).await.unwrap());
+    // Everybody knows a `u32`, whether the workflow is known or not.
+    for engine in [world.engine(), engine.clone()] {
+        let refused = engine.resolve("run", "up", Resolution::done_json("-70")).await.unwrap_err();
+        let AskError::Unfit { what, expected, .. } = &refused else { panic!("{refused}") };
+        assert!(what == "the output of step `up`" && expected == "u32", "{refused}");
+        let refused = engine.resolve("run", "up", Resolution::done_json("seventy")).await.unwrap_err();
+        assert!(matches!(refused, AskError::NotJson { .. }), "{refused}");
+    }
+    world.engine().resolve("run", "up", Resolution::done_json("70")).await.unwrap();
+    assert_eq!(soon(run.result()).await.unwrap(), 71);
+}
+
 async fn b48_what_is_said_to_have_failed_has(store: impl WorkflowStore + Clone) {
     let world = killed(store).await;
     let engine = world.engine();
@@ -271,6 +288,7 @@ async fn b48_a_word_in_a_pause_counts_when_it_ends(store: impl WorkflowStore + C
 on_every_store! {
     b48_after_a_crash_the_run_waits_for_a_word_and_runs_it_only_then
     b48_what_is_said_to_be_done_is_done
+    b48_an_output_may_be_given_as_json
     b48_what_is_said_to_have_failed_has
     b48_a_crash_of_the_second_attempt_is_in_doubt_too
     b48_an_attempt_that_a_shutdown_or_a_time_limit_abandons_is_in_doubt

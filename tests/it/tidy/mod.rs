@@ -49,8 +49,15 @@ fn read(path: &str) -> String {
 
 /// The Rust files that people write and compile: not what flatc wrote, nor the fixtures.
 fn sources() -> Vec<Source> {
-    let folders =
-        ["flow-macros/src", "flow-picture/src", "flow-runtime/src", "flow-cli", "tests/it", "tests/renamed", "examples"];
+    let folders = [
+        "flow-macros/src",
+        "flow-picture/src",
+        "flow-runtime/src",
+        "flow-cli",
+        "tests/it",
+        "tests/renamed",
+        "examples",
+    ];
     let benches = ["benches/src", "benches/harness/src", "benches/peers-sqlx/src"];
     let paths = folders.into_iter().chain(benches).flat_map(files);
     let paths = paths.filter(|path| has_extension(path, "rs") && !path.ends_with("/generated.rs"));

@@ -158,6 +158,38 @@ async fn b54_a_value_of_another_type_that_came_early_never_counts(store: impl Wo
     assert_eq!(soon(run.result()).await.unwrap(), "approved by Ada");
 }
 
+async fn b54_a_value_as_json_is_checked_where_its_type_is_known(store: impl WorkflowStore + Clone) {
+    let world = World::new(store);
+    let engine = world.engine();
+    let run = asks().start(&engine, "run").unwrap();
+    parked(soon(asks().run_until_parked(&engine, "run")).await.unwrap());
+    let (short, whole) = (r#"{"by":"Ada"}"#, r#" {"weight": 18446744073709551615, "by": "Ada"} "#);
+    let refused = engine.signal_json("run", "vote", "s", short).await.unwrap_err();
+    let AskError::Unfit { expected, reason, .. } = &refused else { panic!("{refused}") };
+    assert!(expected.ends_with("Vote") && reason.starts_with("missing field `weight`"), "{refused}");
+    let refused = engine.signal_json("run", "vote", "s", "{").await.unwrap_err();
+    assert!(matches!(refused, AskError::NotJson { .. }), "{refused}");
+    // An engine that does not know the workflow cannot tell, and who drives the run refuses the value.
+    assert!(world.engine().signal_json("run", "vote", "s", short).await.unwrap());
+    assert!(engine.signal_json("run", "vote", "t", whole).await.unwrap());
+    assert_eq!(soon(run.result()).await.unwrap(), "Ada true");
+    assert_eq!(world.stored("run").await.steps[0].signal.as_deref(), Some("t"));
+    let ended = engine.signal_json("run", "vote", "u", whole).await.unwrap_err();
+    assert!(matches!(ended, AskError::Ended { .. }), "{ended}");
+}
+
+async fn b52_a_value_as_json_may_come_before_its_run_and_counts_once(store: impl WorkflowStore + Clone) {
+    let world = World::new(store);
+    let engine = world.engine();
+    assert!(engine.signal_json("run", "boss", "s", r#"{"Approved":{"by":"Ada"}}"#).await.unwrap());
+    assert!(!engine.signal_json("run", "boss", "s", "7").await.unwrap());
+    assert_eq!(soon(approves().run(&engine, "run")).await.unwrap(), "approved by Ada");
+    parked(soon(approves().run_until_parked(&engine, "waits")).await.unwrap());
+    // Everybody knows an approval.
+    let refused = world.engine().signal_json("waits", "boss", "s", r#""yes""#).await.unwrap_err();
+    assert!(matches!(refused, AskError::Unfit { .. }), "{refused}");
+}
+
 async fn b55_a_wait_that_takes_too_long_fails_its_step(store: impl WorkflowStore + Clone) {
     let world = World::new(store);
     let engine = world.engine();
@@ -218,6 +250,8 @@ on_every_store! {
     b52_signals_are_taken_in_the_order_in_which_they_came
     b54_a_value_of_another_type_is_refused_at_the_sender
     b54_a_value_of_another_type_that_came_early_never_counts
+    b54_a_value_as_json_is_checked_where_its_type_is_known
+    b52_a_value_as_json_may_come_before_its_run_and_counts_once
     b55_a_wait_that_takes_too_long_fails_its_step
     b56_a_run_that_has_ended_takes_no_signal_and_the_sender_is_told
     a_signal_that_a_run_did_not_use_goes_with_its_end

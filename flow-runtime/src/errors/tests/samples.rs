@@ -166,7 +166,11 @@ fn ask_error_after(error: Option<&AskError>) -> Option<AskError> {
         Some(AskError::Output { .. }) => {
             AskError::OtherType { id, name, expected: text("Approval"), sent: text("bool") }
         }
-        Some(AskError::OtherType { .. }) => AskError::Value { id, name, source: encode_error() },
+        Some(AskError::OtherType { .. }) => AskError::NotJson { id, reason: text("a reason") },
+        Some(AskError::NotJson { .. }) => {
+            AskError::Unfit { id, what: name, expected: text("bool"), reason: text("a reason") }
+        }
+        Some(AskError::Unfit { .. }) => AskError::Value { id, name, source: encode_error() },
         Some(AskError::Value { .. }) => {
             let source = StoreError::Io { action: "write", path: path(), source: root() };
             AskError::Store { id, source: Arc::new(source) }
