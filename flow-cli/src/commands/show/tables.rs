@@ -121,12 +121,20 @@ fn step_row(data: &WorkflowData, step: StepRef, now: Timestamp) -> [Cell; 5] {
 fn note(data: &WorkflowData, step: StepRef, now: Timestamp) -> String {
     let state = data.step(step);
     let wait = wait_of(data, step).map(|(wait, due)| wait.in_words(due, now));
-    let error = state.error.as_ref().map(|error| error.message.clone());
+    let caught = if is_caught(data, step) { " (caught)" } else { "" };
+    let error = state.error.as_ref().map(|error| format!("{}{caught}", error.message));
     let copied = state.copied.then(|| "taken over by a fork".to_owned());
     let signal = state.signal.as_ref().map(|id| format!("by signal {id}"));
     let resets = (state.resets > 0).then(|| format!("reset {} times", state.resets));
     let notes = [opened(data, step), wait, error, copied, signal, resets];
     notes.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// Whether a failure of this step is a value for others: it catches it itself, or what opened its region does.
+fn is_caught(data: &WorkflowData, step: StepRef) -> bool {
+    let opener = |step: &StepRef| data.instances.get(step.instance as usize).and_then(|instance| instance.opened_by);
+    let mut around = std::iter::successors(opener(&step), opener);
+    data.plan.step(step.local).catches_own_failure() || around.any(|opener| data.plan.step(opener.local).catch)
 }
 
 /// One step with all that is known of it.
