@@ -35,6 +35,7 @@ impl PartKey {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let dir = tempfile::tempdir()?;
     /// use flow_runtime::prelude::*;
+    /// use flow_runtime::WorkflowStore;
     /// use flow_runtime::store::PartKey;
     ///
     /// #[node]
