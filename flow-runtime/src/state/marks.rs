@@ -31,6 +31,7 @@ impl WorkflowData {
     /// same record gives the same text.
     ///
     /// ```
+    /// use flow_runtime::WorkflowId;
     /// use flow_runtime::plan::Format;
     /// use flow_runtime::prelude::*;
     ///
@@ -51,7 +52,7 @@ impl WorkflowData {
     /// twice(1).run(&engine, "run-1").await?;
     /// let run = engine.load(&WorkflowId::new("run-1")?).await?;
     /// let text = run.render(Format::Text);
-    /// assert!(text.contains("✓ once (double)          completed in "), "{text}");
+    /// assert!(text.contains("✓ once (double)           completed in "), "{text}");
     /// assert!(run.render(Format::Svg).contains(">run run-1: completed in "));
     /// # Ok(())
     /// # }
