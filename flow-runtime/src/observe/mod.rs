@@ -3,15 +3,21 @@
 //! In: committed facts. Out: calls of observers, and `tracing` spans. Payloads are never shown.
 
 mod line;
+mod reading;
+#[cfg(test)]
+mod sample;
 pub(crate) mod spans;
+mod text;
 
 use std::time::Duration;
 
 pub use line::LineProgress;
+pub use reading::{Measured, Reading};
 
+use crate::plan::{Local, Plan};
 use crate::state::{
-    Asked, Event, NodeFailure, Phase, RegionKind, ResetMode, RollbackCause, RunOutcome, StepRef, WaitingOn,
-    WorkflowData, WorkflowId,
+    Asked, Event, NodeFailure, Phase, RegionKind, ResetMode, RollbackCause, RunOutcome, RunOutput, StepRef, Timestamp,
+    WaitingOn, WorkflowData, WorkflowId,
 };
 
 /// Sees what happens in the runs of an engine.
@@ -21,6 +27,11 @@ use crate::state::{
 pub trait Observer: Send + Sync + 'static {
     /// Something has happened.
     fn observe(&self, notice: &Notice<'_>);
+
+    /// The engine has measured something that is no fact of a run: see [`Measured`]. By default nothing comes of it.
+    fn measure(&self, reading: &Reading<'_>) {
+        let _ = reading;
+    }
 }
 
 /// Something that has happened in a run.
@@ -35,11 +46,21 @@ pub struct Notice<'a> {
     pub step: Option<&'a str>,
     /// What has happened.
     pub what: What<'a>,
+    /// The plan of the run.
+    pub plan: &'a Plan,
+    /// The index of the step in the plan, if it is about one: the same for all items of a fan-out.
+    pub local: Option<Local>,
 }
 
 impl<'a> Notice<'a> {
-    pub(crate) fn new(workflow: &'a str, id: Option<&'a WorkflowId>, step: Option<&'a str>, what: What<'a>) -> Self {
-        Self { workflow, id, step, what }
+    pub(crate) fn new(
+        plan: &'a Plan,
+        id: Option<&'a WorkflowId>,
+        step: Option<(Local, &'a str)>,
+        what: What<'a>,
+    ) -> Self {
+        let (local, step) = step.unzip();
+        Self { workflow: &plan.workflow, id, step, what, plan, local }
     }
 }
 
@@ -53,6 +74,9 @@ pub enum What<'a> {
     RunResumed {
         /// How many calls have their output already.
         saved: usize,
+        /// How many calls have not ended, as far as the run is known: what is in branches and fan-outs that have not been
+        /// reached is not counted.
+        left: usize,
     },
     /// The run had ended and goes on: steps run again, with what follows from them.
     StepsReset(ResetMode),
@@ -85,10 +109,12 @@ pub enum What<'a> {
     },
     /// The step failed for good.
     StepFailed {
-        /// The attempt, from 1.
+        /// The attempt, from 1; 0 if the head of a branch or a fan-out failed.
         attempt: u32,
         /// Why.
         failure: &'a NodeFailure,
+        /// How long it took from the first start, by the clock of the records.
+        took: Duration,
     },
     /// The step was in flight when the run stopped.
     StepCancelled,
@@ -125,7 +151,14 @@ pub enum What<'a> {
         failure: &'a NodeFailure,
     },
     /// The run has ended.
-    RunEnded(RunOutcome),
+    RunEnded {
+        /// How.
+        outcome: RunOutcome,
+        /// What it failed of; none if it completed.
+        failures: &'a [NodeFailure],
+        /// How long it took from its creation, by the clock of the records.
+        took: Duration,
+    },
 }
 
 impl<'a> What<'a> {
@@ -150,7 +183,7 @@ impl<'a> What<'a> {
             Self::UndoAttemptFailed { .. } => "UndoAttemptFailed",
             Self::UndoCompleted => "UndoCompleted",
             Self::UndoFailed { .. } => "UndoFailed",
-            Self::RunEnded(_) => "RunEnded",
+            Self::RunEnded { .. } => "RunEnded",
         }
     }
 
@@ -169,8 +202,7 @@ impl<'a> What<'a> {
                 (Some(*step), Self::UndoStarted { attempt: *attempt })
             }
             Event::AttemptFailed { step, attempt, error: failure, retry_at, phase } => {
-                let wait = retry_at.saturating_sub(data.updated_at).max(0).unsigned_abs();
-                let (attempt, retry_in) = (*attempt, Duration::from_nanos(wait));
+                let (attempt, retry_in) = (*attempt, between(data.updated_at, *retry_at));
                 let what = match phase {
                     Phase::Do => Self::AttemptFailed { attempt, failure, retry_in },
                     Phase::Undo => Self::UndoAttemptFailed { attempt, failure, retry_in },
@@ -178,21 +210,33 @@ impl<'a> What<'a> {
                 (Some(*step), what)
             }
             Event::StepCompleted { step, attempt, .. } => {
-                let state = data.step(*step);
-                let took = state.ended_at.saturating_sub(state.started_at).max(0).unsigned_abs();
-                (Some(*step), Self::StepCompleted { attempt: *attempt, took: Duration::from_nanos(took) })
+                (Some(*step), Self::StepCompleted { attempt: *attempt, took: took(data, *step) })
             }
             Event::StepFailed { step, attempt, error } => {
-                (Some(*step), Self::StepFailed { attempt: *attempt, failure: error })
+                (Some(*step), Self::StepFailed { attempt: *attempt, failure: error, took: took(data, *step) })
             }
             Event::StepCancelled { step, .. } => (Some(*step), Self::StepCancelled),
             Event::StepReleased { step } => (Some(*step), Self::StepReleased),
             Event::RollbackStarted { cause } => (None, Self::RollbackStarted(*cause)),
             Event::UndoCompleted { step } => (Some(*step), Self::UndoCompleted),
             Event::UndoFailed { step, error } => (Some(*step), Self::UndoFailed { failure: error }),
-            Event::RunEnded { outcome, .. } => (None, Self::RunEnded(*outcome)),
+            Event::RunEnded { outcome, output } => {
+                let failures = if let RunOutput::Errors(failures) = output { failures.as_slice() } else { &[] };
+                let took = between(data.created_at, data.updated_at);
+                (None, Self::RunEnded { outcome: *outcome, failures, took })
+            }
             _ => return None,
         };
         Some(seen)
     }
+}
+
+/// How long a step has taken that has ended. The head of a branch that failed has not begun.
+fn took(data: &WorkflowData, step: StepRef) -> Duration {
+    let state = data.step(step);
+    if state.started_at == 0 { Duration::ZERO } else { between(state.started_at, state.ended_at) }
+}
+
+fn between(begin: Timestamp, end: Timestamp) -> Duration {
+    Duration::from_nanos(end.saturating_sub(begin).max(0).unsigned_abs())
 }
