@@ -43,7 +43,7 @@
 //! | where runs are kept; a store of your own | [`store`], [`WorkflowStore`] |
 //! | the DAG as data, and as a picture | [`plan`], [`Plan`] |
 //! | what is stored of a run | [`state`], [`WorkflowData`] |
-//! | watching runs | [`observe`] |
+//! | watching runs: progress, spans, metrics | [`observe`] |
 //! | crashes at every commit, virtual time, failing stores, for tests | [`testing`], with the feature `testing` |
 //!
 //! # Features
@@ -53,6 +53,7 @@
 //! | feature | what it brings | what it takes |
 //! | --- | --- | --- |
 //! | `sqlite` | `SqliteStore`, in [`store`]: one file for several processes | a C compiler, which compiles SQLite (about a minute) |
+//! | `progress` | `TerminalProgress`, in [`observe`]: bars and running steps on a terminal | `console` and `indicatif` |
 //! | `zstd` | compression with Zstandard | a C compiler |
 //! | `testing` | [`testing`]: for the tests of your workflows, so among your `dev-dependencies` | nothing |
 //! | `conformance` | the kit that tests stores, in [`testing`], and the rest of that | nothing |

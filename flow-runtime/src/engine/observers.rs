@@ -122,9 +122,14 @@ impl Presence {
     }
 
     /// Takes in how many steps wait for a permit now.
-    pub(crate) fn queued(&mut self, steps: usize) {
+    pub(crate) fn queued(&mut self, steps: impl FnOnce() -> usize) {
+        if self.run.observers.is_empty() {
+            return;
+        }
+        let steps = steps();
         if steps != self.queued {
-            let more = steps as i64 - self.queued as i64;
+            let count = |steps: usize| i64::try_from(steps).unwrap_or(i64::MAX);
+            let more = count(steps) - count(self.queued);
             self.queued = steps;
             self.measure(Measured::Queued(more));
         }
@@ -138,7 +143,7 @@ impl Presence {
 impl Drop for Presence {
     fn drop(&mut self) {
         if self.is_told {
-            self.queued(0);
+            self.queued(|| 0);
             self.measure(Measured::Left { parks: self.parks });
         }
     }

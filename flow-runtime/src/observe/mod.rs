@@ -1,18 +1,44 @@
 //! What others may see of a run; nothing here changes an outcome.
 //!
 //! In: committed facts. Out: calls of observers, and `tracing` spans. Payloads are never shown.
+//!
+//! | to see | take | feature |
+//! | --- | --- | --- |
+//! | a bar and the running steps on a terminal | `TerminalProgress` | `progress` |
+//! | one line for each fact | [`LineProgress`] | |
+//! | anything else | an [`Observer`] of your own | |
+//! | where the time goes | the spans below, with any `tracing` subscriber | |
+//!
+//! # Spans
+//!
+//! Each engine gives these `tracing` spans, under the target `flow_runtime::observe::spans`. Their names and fields are kept
+//! from version to version.
+//!
+//! | span | level | fields | what it spans |
+//! | --- | --- | --- | --- |
+//! | `workflow.run` | `INFO` | `workflow`, `id` if the run has a record | a run in this process, from where it begins or is taken up until it ends, is suspended or is given up |
+//! | `step.run` | `DEBUG` | `step` (the path), `attempt` from 1, `undo = true` if it undoes the step | one attempt, within its `workflow.run`; what the node says itself is within it |
+//! | `store.commit` | `DEBUG` | `events` (how many) | one change of the record on its way into the store, within its `workflow.run` |
+//!
+//! A run that waits for something outside has another `workflow.run` each time it is taken up. `examples/traces.rs` hands
+//! them to OpenTelemetry. A run without a record has no `store.commit`, and takes its faster path only if nobody listens:
+//! neither an observer, nor a subscriber to these levels.
 
 mod line;
 mod reading;
 #[cfg(test)]
 mod sample;
 pub(crate) mod spans;
+#[cfg(feature = "progress")]
+mod terminal;
 mod text;
 
 use std::time::Duration;
 
 pub use line::LineProgress;
 pub use reading::{Measured, Reading};
+#[cfg(feature = "progress")]
+pub use terminal::TerminalProgress;
 
 use crate::plan::{Local, Plan};
 use crate::state::{
@@ -24,6 +50,39 @@ use crate::state::{
 ///
 /// It is called from the runs themselves, so it should be quick and hand long work to a task of its own. It sees a
 /// fact after it was committed. A panic in it is caught and changes nothing.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+///
+/// use flow_runtime::observe::{Notice, Observer, What};
+/// use flow_runtime::prelude::*;
+///
+/// /// Counts the steps that have ended well.
+/// #[derive(Clone, Default)]
+/// struct Completed(Arc<AtomicUsize>);
+///
+/// impl Observer for Completed {
+///     fn observe(&self, notice: &Notice<'_>) {
+///         if let What::StepCompleted { .. } = notice.what {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+///
+/// #[node]
+/// async fn double(x: u64) -> u64 { x * 2 }
+/// workflow! { fn fourfold(x: u64) -> u64 { double(double(x)) } }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), RunError> {
+/// let completed = Completed::default();
+/// let engine = Engine::builder(InMemoryStore::default()).observe(completed.clone()).build();
+/// fourfold(1).run(&engine, "r-1").await?;
+/// assert_eq!(completed.0.load(Ordering::Relaxed), 2);
+/// # Ok(())
+/// # }
+/// ```
 pub trait Observer: Send + Sync + 'static {
     /// Something has happened.
     fn observe(&self, notice: &Notice<'_>);

@@ -315,7 +315,7 @@ impl Driver {
     }
 
     async fn launch_or_wait(&mut self) {
-        self.presence.queued(self.gates.waiting());
+        self.presence.queued(|| self.gates.waiting());
         if let Some(start) = self.only_start() {
             if let Some(end) = self.run_inline(start).await {
                 self.take_end(end);
