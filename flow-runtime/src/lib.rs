@@ -54,6 +54,7 @@
 //! | --- | --- | --- |
 //! | `sqlite` | `SqliteStore`, in [`store`]: one file for several processes | a C compiler, which compiles SQLite (about a minute) |
 //! | `progress` | `TerminalProgress`, in [`observe`]: bars and running steps on a terminal | `console` and `indicatif` |
+//! | `metrics` | `MetricsObserver`, in [`observe`]: durations, retries, commits, queues | the facade `metrics` |
 //! | `zstd` | compression with Zstandard | a C compiler |
 //! | `testing` | [`testing`]: for the tests of your workflows, so among your `dev-dependencies` | nothing |
 //! | `conformance` | the kit that tests stores, in [`testing`], and the rest of that | nothing |

@@ -6,6 +6,7 @@
 //! | --- | --- | --- |
 //! | a bar and the running steps on a terminal | `TerminalProgress` | `progress` |
 //! | one line for each fact | [`LineProgress`] | |
+//! | histograms, counters and gauges | `MetricsObserver` | `metrics` |
 //! | anything else | an [`Observer`] of your own | |
 //! | where the time goes | the spans below, with any `tracing` subscriber | |
 //!
@@ -25,6 +26,8 @@
 //! neither an observer, nor a subscriber to these levels.
 
 mod line;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod reading;
 #[cfg(test)]
 mod sample;
@@ -36,6 +39,8 @@ mod text;
 use std::time::Duration;
 
 pub use line::LineProgress;
+#[cfg(feature = "metrics")]
+pub use metrics::MetricsObserver;
 pub use reading::{Measured, Reading};
 #[cfg(feature = "progress")]
 pub use terminal::TerminalProgress;
