@@ -25,7 +25,7 @@ const STEP: &str = "step";
 const OUTCOME: &str = "outcome";
 
 /// Gives metrics of an engine's runs to the recorder of the crate [`metrics`](https://docs.rs/metrics), which the program
-/// installs: of Prometheus, StatsD and others.
+/// installs: of Prometheus and others.
 ///
 /// | metric | kind, unit | labels | what it is |
 /// | --- | --- | --- | --- |

@@ -23,7 +23,7 @@ fn seen(snapshotter: &Snapshotter) -> BTreeMap<String, Vec<f64>> {
         let values = match value {
             DebugValue::Counter(count) => vec![f64::from(u32::try_from(count).unwrap())],
             DebugValue::Gauge(value) => vec![value.into_inner()],
-            DebugValue::Histogram(values) => values.into_iter().map(|value| value.into_inner()).collect(),
+            DebugValue::Histogram(values) => values.into_iter().map(|value| *value).collect(),
         };
         (format!("{}{{{}}}", key.key().name(), labels.join(",")), values)
     };
