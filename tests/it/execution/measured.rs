@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use flow_runtime::WorkflowId;
 use flow_runtime::engine::Progress;
 use flow_runtime::observe::{Measured, Notice, Observer, Reading};
 use flow_runtime::prelude::*;
