@@ -92,7 +92,7 @@ fn write_below(parent: SpanId, depth: usize, below: &BTreeMap<[u8; 8], Vec<&Span
 }
 
 fn fields(span: &SpanData) -> String {
-    span.attributes.iter().map(|field| format!(" {}={}", field.key, field.value)).collect()
+    span.attributes.iter().map(|field| format!(" {}={}", field.key, field.value)).collect::<Vec<_>>().concat()
 }
 
 #[cfg(test)]
