@@ -77,7 +77,7 @@ use crate::state::{
 ///
 /// #[node]
 /// async fn double(x: u64) -> u64 { x * 2 }
-/// workflow! { fn fourfold(x: u64) -> u64 { double(double(x)) } }
+/// workflow! { fn fourfold(x: u64) -> u64 { let twice = double(x); double(twice) } }
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), RunError> {
