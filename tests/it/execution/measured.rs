@@ -105,6 +105,22 @@ async fn b21_what_was_queued_is_taken_back_when_a_run_is_left() {
     assert_eq!(gauge.seen(), [Measured::Driven, Measured::Queued(1), Measured::Queued(-1), LEFT]);
 }
 
+#[test]
+fn b21_what_was_queued_is_taken_back_when_a_runtime_is_dropped() {
+    let gauge = Gauge::default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let engine = runtime.block_on(async {
+        let engine = Engine::builder(TestStore::new()).concurrency(1).observe(gauge.clone()).build();
+        held(1).start(&engine, "r").unwrap();
+        while gauge.0.lock().unwrap().iter().all(|measured| !matches!(measured, Measured::Queued(_))) {
+            tokio::task::yield_now().await;
+        }
+        engine
+    });
+    drop((runtime, engine));
+    assert_eq!(gauge.seen(), [Measured::Driven, Measured::Queued(1), Measured::Queued(-1), LEFT]);
+}
+
 #[tokio::test]
 async fn b21_a_run_whose_store_fails_is_left() {
     let gauge = Gauge::default();
@@ -133,8 +149,11 @@ async fn b21_a_run_that_waits_is_no_longer_suspended_when_the_engine_stops() {
     waits(1).run_until_parked(&engine, "r").await.unwrap();
     gauge.seen();
     engine.shutdown(Duration::ZERO).await;
-    while gauge.0.lock().unwrap().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    let woken = async {
+        while gauge.0.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), woken).await.expect("it is still suspended");
     assert_eq!(gauge.seen(), [Measured::Woken]);
 }
