@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use flow_examples::{folder_of, in_workspace};
-use flow_runtime::observe::LineProgress;
+use flow_runtime::observe::TerminalProgress;
 use flow_runtime::prelude::*;
 use flow_runtime::{StoreError, WorkflowId};
 
@@ -152,7 +152,7 @@ async fn audit(args: Args) -> anyhow::Result<ExitCode> {
     };
     let mut engine = engine.state(App { sources, target: target.clone() });
     if !args.quiet {
-        engine = engine.observe(LineProgress::stderr());
+        engine = engine.observe(TerminalProgress::new());
     }
     let engine = engine.build();
 

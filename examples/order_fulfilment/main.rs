@@ -21,7 +21,7 @@ use anyhow::Context;
 use clap::Parser;
 use flow_examples::in_workspace;
 use flow_runtime::errors::report;
-use flow_runtime::observe::LineProgress;
+use flow_runtime::observe::TerminalProgress;
 use flow_runtime::plan::Format;
 use flow_runtime::prelude::*;
 use flow_runtime::state::WorkflowStatus;
@@ -174,8 +174,9 @@ async fn fulfil_all(args: Args) -> anyhow::Result<ExitCode> {
         Engine::builder(FlatBuffersStore::open(&args.store)?)
     };
     let mut engine = engine.state(Ledger::open(&args.ledger)?);
+    let progress = TerminalProgress::new();
     if !args.quiet {
-        engine = engine.observe(LineProgress::stderr());
+        engine = engine.observe(progress.clone());
     }
     let engine = engine.build();
 
@@ -193,18 +194,18 @@ async fn fulfil_all(args: Args) -> anyhow::Result<ExitCode> {
         match run.result().await {
             Ok(Outcome::Shipped { parcel }) => {
                 shipped += 1;
-                println!("{id}: shipped as {parcel}");
+                progress.suspend(|| println!("{id}: shipped as {parcel}"));
             }
             Ok(Outcome::Cancelled { why }) => {
                 cancelled += 1;
-                println!("{id}: cancelled, {why}");
+                progress.suspend(|| println!("{id}: cancelled, {why}"));
             }
             Err(error) => {
                 failed += 1;
                 let is_ended = matches!(error, RunError::Failed { .. });
-                eprintln!("error: {}", report(&error));
+                progress.suspend(|| eprintln!("error: {}", report(&error)));
                 if is_ended {
-                    eprintln!("  once the cause is gone, --retry-failed begins it again");
+                    progress.suspend(|| eprintln!("  once the cause is gone, --retry-failed begins it again"));
                 }
             }
         }

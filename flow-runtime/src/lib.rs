@@ -43,7 +43,7 @@
 //! | where runs are kept; a store of your own | [`store`], [`WorkflowStore`] |
 //! | the DAG as data, and as a picture: text, Mermaid, DOT, SVG | [`plan`], [`Plan::render`] |
 //! | what is stored of a run, and the run as a picture | [`state`], [`WorkflowData::render`] |
-//! | watching runs | [`observe`] |
+//! | watching runs: progress, spans, metrics | [`observe`] |
 //! | what an error is called, and what to do about it | [`errors`] |
 //! | crashes at every commit, virtual time, failing stores, for tests | [`testing`], with the feature `testing` |
 //!
@@ -54,6 +54,8 @@
 //! | feature | what it brings | what it takes |
 //! | --- | --- | --- |
 //! | `sqlite` | `SqliteStore`, in [`store`]: one file for several processes | a C compiler, which compiles SQLite (about a minute) |
+//! | `progress` | `TerminalProgress`, in [`observe`]: bars and running steps on a terminal | `console` and `indicatif` |
+//! | `metrics` | `MetricsObserver`, in [`observe`]: durations, retries, commits, queues | the facade `metrics` |
 //! | `zstd` | compression with Zstandard | a C compiler |
 //! | `testing` | [`testing`]: for the tests of your workflows, so among your `dev-dependencies` | nothing |
 //! | `conformance` | the kit that tests stores, in [`testing`], and the rest of that | nothing |

@@ -12,8 +12,10 @@ use tokio::sync::Notify;
 use super::drive::{Finished, Park, ReadFrom};
 use super::durability::Durability;
 use super::error::RunError;
+use super::observers::Observers;
 use super::tree::Value;
 use super::workflows::Registered;
+use crate::observe::Measured;
 use crate::state::{Packing, Payload, Timestamp, WorkflowId};
 
 /// How a run ended, for all who wait for it.
@@ -55,9 +57,9 @@ pub(crate) struct Bell {
 }
 
 /// The runs in the engine's hands, by id.
-#[derive(Default)]
 pub(crate) struct LiveRuns {
     runs: Mutex<Runs>,
+    observers: Observers,
     /// Told when there is something new to wait for.
     pub(super) changed: Notify,
 }
@@ -155,6 +157,15 @@ impl Live {
 }
 
 impl LiveRuns {
+    /// None yet. The observers are told of those that are parked.
+    pub(crate) fn new(observers: Observers) -> Self {
+        Self { runs: Mutex::default(), observers, changed: Notify::new() }
+    }
+
+    fn measure(&self, id: &WorkflowId, live: &Live, measured: Measured) {
+        self.observers.measure(&live.workflow.plan, Some(id), measured);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Runs> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -172,8 +183,12 @@ impl LiveRuns {
 
     /// Takes in a run that is parked already.
     pub(crate) fn enter_parked(&self, id: &WorkflowId, new: Live, park: Park) -> bool {
+        // Told before anybody can wake it, and with no lock held.
+        self.measure(id, &new, Measured::Suspended);
         let mut runs = self.lock();
         if runs.by_id.contains_key(id) {
+            drop(runs);
+            self.measure(id, &new, Measured::Woken);
             return false;
         }
         new.enter_phase(Phase::Parked);
@@ -203,6 +218,8 @@ impl LiveRuns {
             runs.due.remove(&(due, id.clone()));
         }
         live.enter_phase(Phase::Driven);
+        drop(runs);
+        self.measure(id, &live, Measured::Woken);
         Some(live)
     }
 
@@ -229,6 +246,7 @@ impl LiveRuns {
         let parked: Vec<(WorkflowId, Entry)> = runs.by_id.extract_if(|_, entry| entry.parked.is_some()).collect();
         drop(runs);
         for (id, Entry { live, .. }) in parked {
+            self.measure(&id, &live, Measured::Woken);
             live.enter_phase(Phase::Ended(Arc::new(live.interrupted(&id))));
         }
     }
@@ -263,9 +281,12 @@ impl LiveGuard {
 
     /// Parks the run. If something was asked of it meanwhile it is not, and the guard comes back.
     pub(crate) fn park(mut self, park: Park) -> Result<(), Self> {
+        // Told before anybody can wake it, and with no lock held.
+        self.runs.measure(&self.id, &self.live, Measured::Suspended);
         let mut runs = self.runs.lock();
         if self.live.bell.take() {
             drop(runs);
+            self.runs.measure(&self.id, &self.live, Measured::Woken);
             return Err(self);
         }
         runs.park(&self.id, park);

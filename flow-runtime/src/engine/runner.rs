@@ -51,7 +51,7 @@ pub(crate) struct Runner {
 
 impl Runner {
     pub(crate) fn new(shared: Arc<EngineShared>, hold: Hold, state: AnyState, workflows: Workflows) -> Self {
-        let (hold, live) = (Arc::new(hold), Arc::default());
+        let (hold, live) = (Arc::new(hold), Arc::new(LiveRuns::new(shared.observers.clone())));
         let watches = AtomicBool::new(!workflows.is_empty());
         Self { shared, hold, live, state, workflows, passed: Passed::default(), watches, keeper: Mutex::default() }
     }

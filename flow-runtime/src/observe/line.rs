@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
+use super::text::{one_line, shown};
 use super::{Notice, Observer, What};
 use crate::state::{Asked, NodeFailure, RegionKind, ResetMode, RunOutcome, WaitingOn};
 
@@ -49,31 +50,31 @@ struct Line<'a>(&'a Notice<'a>);
 
 impl Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Notice { workflow, id, step, what } = self.0;
+        let Notice { workflow, id, step, what, .. } = self.0;
         match id {
-            Some(id) => write!(f, "{workflow} {id}")?,
-            None => write!(f, "{workflow}")?,
+            Some(id) => write!(f, "{} {}", shown(workflow), shown(id.as_str()))?,
+            None => write!(f, "{}", shown(workflow))?,
         }
         if let Some(step) = step {
-            write!(f, " {step}")?;
+            write!(f, " {}", shown(step))?;
         }
         f.write_str(": ")?;
         match what {
             What::RunCreated => f.write_str("begins"),
-            What::RunResumed { saved: 1 } => f.write_str("goes on, 1 step is saved"),
-            What::RunResumed { saved } => write!(f, "goes on, {saved} steps are saved"),
+            What::RunResumed { saved: 1, .. } => f.write_str("goes on, 1 step is saved"),
+            What::RunResumed { saved, .. } => write!(f, "goes on, {saved} steps are saved"),
             What::StepsReset(ResetMode::Failed) => f.write_str("runs again what failed"),
             What::StepsReset(ResetMode::From) => f.write_str("runs again from a step that was named"),
             What::Asked(Asked::Cancel) => f.write_str("is to be cancelled"),
             What::Asked(Asked::Terminate) => f.write_str("is to be terminated"),
             What::Asked(Asked::Pause) => f.write_str("is paused"),
             What::Asked(Asked::Resume) => f.write_str("is resumed"),
-            What::RegionOpened(RegionKind::Arm { label, .. }) => write!(f, "takes `{label}`"),
+            What::RegionOpened(RegionKind::Arm { label, .. }) => write!(f, "takes `{}`", shown(label)),
             What::RegionOpened(RegionKind::Items(len)) => write!(f, "{len} items"),
             What::RegionOpened(RegionKind::Sub) => f.write_str("begins"),
             What::StepStarted { attempt } => write!(f, "attempt {attempt}"),
             What::StepWaits(WaitingOn::Timer(_)) => f.write_str("waits"),
-            What::StepWaits(WaitingOn::Signal { name, .. }) => write!(f, "waits for signal `{}`", name.escape_debug()),
+            What::StepWaits(WaitingOn::Signal { name, .. }) => write!(f, "waits for signal `{}`", shown(name)),
             What::StepWaits(WaitingOn::Doubt(attempt)) => {
                 write!(f, "attempt {attempt} may or may not have happened: waits for somebody's word")
             }
@@ -84,7 +85,7 @@ impl Display for Line<'_> {
             What::StepFailed { failure, .. } => write!(f, "failed: {}", why(failure)),
             What::StepCancelled => f.write_str("cancelled"),
             What::StepReleased => f.write_str("given back"),
-            What::Progress { fraction, message } => write!(f, "{:.0} % {message}", fraction * 100.0),
+            What::Progress { fraction, message } => write!(f, "{:.0} % {}", fraction * 100.0, one_line(message)),
             What::RollbackStarted(_) => f.write_str("is undone"),
             What::UndoStarted { attempt } => write!(f, "attempt {attempt} to undo"),
             What::UndoAttemptFailed { attempt, failure, retry_in } => {
@@ -92,10 +93,10 @@ impl Display for Line<'_> {
             }
             What::UndoCompleted => f.write_str("undone"),
             What::UndoFailed { failure } => write!(f, "could not be undone: {}", why(failure)),
-            What::RunEnded(RunOutcome::Completed) => f.write_str("completed"),
-            What::RunEnded(RunOutcome::Failed) => f.write_str("failed"),
-            What::RunEnded(RunOutcome::Cancelled) => f.write_str("cancelled"),
-            What::RunEnded(RunOutcome::RolledBack) => f.write_str("failed, and undone"),
+            What::RunEnded { outcome: RunOutcome::Completed, .. } => f.write_str("completed"),
+            What::RunEnded { outcome: RunOutcome::Failed, .. } => f.write_str("failed"),
+            What::RunEnded { outcome: RunOutcome::Cancelled, .. } => f.write_str("cancelled"),
+            What::RunEnded { outcome: RunOutcome::RolledBack, .. } => f.write_str("failed, and undone"),
         }
     }
 }
@@ -103,7 +104,7 @@ impl Display for Line<'_> {
 /// The messages of a failure and its causes on one line, whatever is in them.
 fn why(failure: &NodeFailure) -> String {
     let messages: Vec<&str> = failure.messages().collect();
-    messages.join(": ").split_whitespace().collect::<Vec<_>>().join(" ")
+    one_line(&messages.join(": "))
 }
 
 impl<W> fmt::Debug for LineProgress<W> {
@@ -114,6 +115,9 @@ impl<W> fmt::Debug for LineProgress<W> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use super::super::sample;
     use super::*;
     use crate::state::{Cause, FailureKind};
 
@@ -124,16 +128,17 @@ mod tests {
             kind: FailureKind::Error,
             attempt: 1,
             message: "cannot write a.md".to_owned(),
-            cause: Cause::chain(vec!["the disk said:\n  full".to_owned()]),
+            cause: Cause::chain(vec!["the disk said:\n  full\u{1b}[2J".to_owned()]),
             permanent: false,
         };
         let progress = LineProgress::new(Vec::new());
-        let what = What::StepFailed { attempt: 1, failure: &failure };
-        progress.observe(&Notice::new("audit", None, Some("report"), what));
+        let what = What::StepFailed { attempt: 1, failure: &failure, took: Duration::ZERO };
+        let plan = sample::plan("audit", &["report"]);
+        progress.observe(&Notice::new(&plan, None, Some((0, "report")), what));
         let written = progress.out.into_inner().unwrap();
         assert_eq!(
             String::from_utf8(written).unwrap(),
-            "audit report: failed: cannot write a.md: the disk said: full\n"
+            "audit report: failed: cannot write a.md: the disk said: full\\u{1b}[2J\n"
         );
     }
 }

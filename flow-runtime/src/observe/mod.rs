@@ -1,26 +1,101 @@
 //! What others may see of a run; nothing here changes an outcome.
 //!
 //! In: committed facts. Out: calls of observers, and `tracing` spans. Payloads are never shown.
+//!
+//! | to see | take | feature |
+//! | --- | --- | --- |
+//! | a bar and the running steps on a terminal | `TerminalProgress` | `progress` |
+//! | one line for each fact | [`LineProgress`] | |
+//! | histograms, counters and gauges | `MetricsObserver` | `metrics` |
+//! | anything else | an [`Observer`] of your own | |
+//! | where the time goes | the spans below, with any `tracing` subscriber | |
+//!
+//! # Spans
+//!
+//! Each engine gives these `tracing` spans, under the target `flow_runtime::observe::spans`. Their names and fields are kept
+//! from version to version.
+//!
+//! | span | level | fields | what it spans |
+//! | --- | --- | --- | --- |
+//! | `workflow.run` | `INFO` | `workflow`, `id` if the run has a record | a run in this process, from where it begins or is taken up until it ends, is suspended or is given up |
+//! | `step.run` | `DEBUG` | `step` (the path), `attempt` from 1, `undo = true` if it undoes the step | one attempt, within its `workflow.run`; what the node says itself is within it |
+//! | `store.commit` | `DEBUG` | `events` (how many) | one change of the record on its way into the store, within its `workflow.run` |
+//!
+//! A run that waits for something outside has another `workflow.run` each time it is taken up. `examples/traces.rs` hands
+//! them to OpenTelemetry. A run without a record has no `store.commit`, and takes its faster path only if nobody listens:
+//! neither an observer, nor a subscriber to these levels.
 
 mod line;
+#[cfg(feature = "metrics")]
+mod metrics;
+mod reading;
+#[cfg(test)]
+mod sample;
 pub(crate) mod spans;
+#[cfg(feature = "progress")]
+mod terminal;
+mod text;
 
 use std::time::Duration;
 
 pub use line::LineProgress;
+#[cfg(feature = "metrics")]
+pub use metrics::MetricsObserver;
+pub use reading::{Measured, Reading};
+#[cfg(feature = "progress")]
+pub use terminal::TerminalProgress;
 
+use crate::plan::{Local, Plan};
 use crate::state::{
-    Asked, Event, NodeFailure, Phase, RegionKind, ResetMode, RollbackCause, RunOutcome, StepRef, WaitingOn,
-    WorkflowData, WorkflowId,
+    Asked, Event, NodeFailure, Phase, RegionKind, ResetMode, RollbackCause, RunOutcome, RunOutput, StepRef, Timestamp,
+    WaitingOn, WorkflowData, WorkflowId,
 };
 
 /// Sees what happens in the runs of an engine.
 ///
 /// It is called from the runs themselves, so it should be quick and hand long work to a task of its own. It sees a
 /// fact after it was committed. A panic in it is caught and changes nothing.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+///
+/// use flow_runtime::observe::{Notice, Observer, What};
+/// use flow_runtime::prelude::*;
+///
+/// /// Counts the steps that have ended well.
+/// #[derive(Clone, Default)]
+/// struct Completed(Arc<AtomicUsize>);
+///
+/// impl Observer for Completed {
+///     fn observe(&self, notice: &Notice<'_>) {
+///         if let What::StepCompleted { .. } = notice.what {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+///
+/// #[node]
+/// async fn double(x: u64) -> u64 { x * 2 }
+/// workflow! { fn fourfold(x: u64) -> u64 { let twice = double(x); double(twice) } }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), RunError> {
+/// let completed = Completed::default();
+/// let engine = Engine::builder(InMemoryStore::default()).observe(completed.clone()).build();
+/// fourfold(1).run(&engine, "r-1").await?;
+/// assert_eq!(completed.0.load(Ordering::Relaxed), 2);
+/// # Ok(())
+/// # }
+/// ```
 pub trait Observer: Send + Sync + 'static {
     /// Something has happened.
     fn observe(&self, notice: &Notice<'_>);
+
+    /// The engine has measured something that is no fact of a run: see [`Measured`]. By default nothing comes of it.
+    fn measure(&self, reading: &Reading<'_>) {
+        let _ = reading;
+    }
 }
 
 /// Something that has happened in a run.
@@ -35,11 +110,21 @@ pub struct Notice<'a> {
     pub step: Option<&'a str>,
     /// What has happened.
     pub what: What<'a>,
+    /// The plan of the run.
+    pub plan: &'a Plan,
+    /// The index of the step in the plan, if it is about one: the same for all items of a fan-out.
+    pub local: Option<Local>,
 }
 
 impl<'a> Notice<'a> {
-    pub(crate) fn new(workflow: &'a str, id: Option<&'a WorkflowId>, step: Option<&'a str>, what: What<'a>) -> Self {
-        Self { workflow, id, step, what }
+    pub(crate) fn new(
+        plan: &'a Plan,
+        id: Option<&'a WorkflowId>,
+        step: Option<(Local, &'a str)>,
+        what: What<'a>,
+    ) -> Self {
+        let (local, step) = step.unzip();
+        Self { workflow: &plan.workflow, id, step, what, plan, local }
     }
 }
 
@@ -53,6 +138,9 @@ pub enum What<'a> {
     RunResumed {
         /// How many calls have their output already.
         saved: usize,
+        /// How many calls have not ended, as far as the run is known: what is in branches and fan-outs that have not been
+        /// reached is not counted.
+        left: usize,
     },
     /// The run had ended and goes on: steps run again, with what follows from them.
     StepsReset(ResetMode),
@@ -85,10 +173,12 @@ pub enum What<'a> {
     },
     /// The step failed for good.
     StepFailed {
-        /// The attempt, from 1.
+        /// The attempt, from 1; 0 if the head of a branch or a fan-out failed.
         attempt: u32,
         /// Why.
         failure: &'a NodeFailure,
+        /// How long it took from the first start, by the clock of the records.
+        took: Duration,
     },
     /// The step was in flight when the run stopped.
     StepCancelled,
@@ -125,7 +215,14 @@ pub enum What<'a> {
         failure: &'a NodeFailure,
     },
     /// The run has ended.
-    RunEnded(RunOutcome),
+    RunEnded {
+        /// How.
+        outcome: RunOutcome,
+        /// What it failed of; none if it completed.
+        failures: &'a [NodeFailure],
+        /// How long it took from its creation, by the clock of the records.
+        took: Duration,
+    },
 }
 
 impl<'a> What<'a> {
@@ -150,7 +247,7 @@ impl<'a> What<'a> {
             Self::UndoAttemptFailed { .. } => "UndoAttemptFailed",
             Self::UndoCompleted => "UndoCompleted",
             Self::UndoFailed { .. } => "UndoFailed",
-            Self::RunEnded(_) => "RunEnded",
+            Self::RunEnded { .. } => "RunEnded",
         }
     }
 
@@ -169,8 +266,7 @@ impl<'a> What<'a> {
                 (Some(*step), Self::UndoStarted { attempt: *attempt })
             }
             Event::AttemptFailed { step, attempt, error: failure, retry_at, phase } => {
-                let wait = retry_at.saturating_sub(data.updated_at).max(0).unsigned_abs();
-                let (attempt, retry_in) = (*attempt, Duration::from_nanos(wait));
+                let (attempt, retry_in) = (*attempt, between(data.updated_at, *retry_at));
                 let what = match phase {
                     Phase::Do => Self::AttemptFailed { attempt, failure, retry_in },
                     Phase::Undo => Self::UndoAttemptFailed { attempt, failure, retry_in },
@@ -178,21 +274,33 @@ impl<'a> What<'a> {
                 (Some(*step), what)
             }
             Event::StepCompleted { step, attempt, .. } => {
-                let state = data.step(*step);
-                let took = state.ended_at.saturating_sub(state.started_at).max(0).unsigned_abs();
-                (Some(*step), Self::StepCompleted { attempt: *attempt, took: Duration::from_nanos(took) })
+                (Some(*step), Self::StepCompleted { attempt: *attempt, took: took(data, *step) })
             }
             Event::StepFailed { step, attempt, error } => {
-                (Some(*step), Self::StepFailed { attempt: *attempt, failure: error })
+                (Some(*step), Self::StepFailed { attempt: *attempt, failure: error, took: took(data, *step) })
             }
             Event::StepCancelled { step, .. } => (Some(*step), Self::StepCancelled),
             Event::StepReleased { step } => (Some(*step), Self::StepReleased),
             Event::RollbackStarted { cause } => (None, Self::RollbackStarted(*cause)),
             Event::UndoCompleted { step } => (Some(*step), Self::UndoCompleted),
             Event::UndoFailed { step, error } => (Some(*step), Self::UndoFailed { failure: error }),
-            Event::RunEnded { outcome, .. } => (None, Self::RunEnded(*outcome)),
+            Event::RunEnded { outcome, output } => {
+                let failures = if let RunOutput::Errors(failures) = output { failures.as_slice() } else { &[] };
+                let took = between(data.created_at, data.updated_at);
+                (None, Self::RunEnded { outcome: *outcome, failures, took })
+            }
             _ => return None,
         };
         Some(seen)
     }
+}
+
+/// How long a step has taken that has ended. The head of a branch that failed has not begun.
+fn took(data: &WorkflowData, step: StepRef) -> Duration {
+    let state = data.step(step);
+    if state.started_at == 0 { Duration::ZERO } else { between(state.started_at, state.ended_at) }
+}
+
+fn between(begin: Timestamp, end: Timestamp) -> Duration {
+    Duration::from_nanos(end.saturating_sub(begin).max(0).unsigned_abs())
 }

@@ -1,4 +1,5 @@
-//! The `tracing` spans, their names and their fields, all in one place. No field is ever a payload.
+//! The `tracing` spans, their names, levels and fields, all in one place; [`observe`](super) has the table for users. No
+//! field is ever a payload.
 
 use tracing::{Level, Span, debug_span, info_span};
 
@@ -9,9 +10,10 @@ pub(crate) fn run(workflow: &str, id: Option<&WorkflowId>) -> Span {
     info_span!("workflow.run", workflow, id = id.map(WorkflowId::as_str))
 }
 
-/// An attempt: `step.run { step, attempt }`. Its path is made only if somebody listens.
-pub(crate) fn step(path: impl FnOnce() -> String, attempt: u32) -> Span {
-    debug_span!("step.run", step = path(), attempt)
+/// An attempt: `step.run { step, attempt, undo }`. Its path is made only if somebody listens, and `undo` is said only of
+/// one that undoes the step.
+pub(crate) fn step(path: impl FnOnce() -> String, attempt: u32, is_undo: bool) -> Span {
+    debug_span!("step.run", step = path(), attempt, undo = is_undo.then_some(true))
 }
 
 /// A commit: `store.commit { events }`.

@@ -14,6 +14,7 @@ mod hosting;
 mod identity;
 mod layers;
 mod limits;
+mod measured;
 mod observers;
 mod panics;
 mod parts;

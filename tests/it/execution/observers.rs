@@ -32,14 +32,14 @@ impl Listener {
 fn name(what: &What<'_>) -> String {
     match what {
         What::RunCreated => "RunCreated".to_owned(),
-        What::RunResumed { saved } => format!("RunResumed {saved}"),
+        What::RunResumed { saved, .. } => format!("RunResumed {saved}"),
         What::RegionOpened(_) => "RegionOpened".to_owned(),
         What::StepStarted { attempt } => format!("StepStarted {attempt}"),
         What::AttemptFailed { attempt, .. } => format!("AttemptFailed {attempt}"),
         What::StepCompleted { attempt, .. } => format!("StepCompleted {attempt}"),
         What::StepFailed { attempt, .. } => format!("StepFailed {attempt}"),
         What::Progress { fraction, message } => format!("Progress {fraction} {message}"),
-        What::RunEnded(outcome) => format!("RunEnded {outcome:?}"),
+        What::RunEnded { outcome, .. } => format!("RunEnded {outcome:?}"),
         other => format!("{other:?}"),
     }
 }

@@ -16,6 +16,7 @@ use crate::engine::decide::Schedule;
 use crate::engine::error::RunError;
 use crate::engine::journal::Journal;
 use crate::engine::live::Live;
+use crate::engine::observers::Presence;
 use crate::engine::reset::Again;
 use crate::engine::shared::{EngineShared, Stop};
 use crate::engine::tree::{Choice, Tree};
@@ -111,6 +112,7 @@ impl Driver {
             output_failure: None,
             errors: HashMap::new(),
             stopper: Stopper::new(shared.clone()),
+            presence: Presence::new(shared.clone()),
             is_restored: false,
             stop,
             outbox,

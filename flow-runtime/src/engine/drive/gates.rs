@@ -69,6 +69,11 @@ impl Gates {
         self.all[gate].held = permit;
     }
 
+    /// How many steps wait at a gate.
+    pub(super) fn waiting(&self) -> usize {
+        self.all.iter().map(|gate| gate.queue.len()).sum()
+    }
+
     /// Whether steps wait at a gate.
     pub(super) fn has_waiting(&self) -> bool {
         self.all.iter().any(|gate| !gate.queue.is_empty())

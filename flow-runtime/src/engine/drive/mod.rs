@@ -33,6 +33,7 @@ use super::decide::Schedule;
 use super::error::RunError;
 use super::journal::Journal;
 use super::live::Live;
+use super::observers::Presence;
 use super::parts::Cut;
 use super::rollback::Rollback;
 use super::shared::{EngineShared, Stop};
@@ -141,6 +142,8 @@ pub(crate) struct Driver {
     errors: HashMap<StepRef, Arc<dyn Error + Send + Sync>>,
     /// Tells the bodies to come to an end.
     stopper: Stopper,
+    /// What observers know of this driver.
+    presence: Presence,
     /// Whether the slots and the schedule are there.
     is_restored: bool,
     stop: watch::Receiver<Stop>,
@@ -152,7 +155,9 @@ impl Driver {
     /// Runs to the end, or to the shutdown of the engine.
     pub(crate) async fn drive(mut self) -> Result<Drove, RunError> {
         let span = spans::run(&self.shared.plan.workflow, self.shared.id.as_ref());
+        self.presence.begin();
         let end = self.drive_on().instrument(span).await;
+        self.presence.parks = matches!(end, Ok(Drove::Parked(_)));
         // The values of the run go here, and whatever their destructors do, the run has ended as it has.
         discard(self);
         end
@@ -240,7 +245,7 @@ impl Driver {
         if let Some(journal) = &mut self.journal {
             let starts = self.starts.iter().map(Start::step);
             let span = spans::commit(events.len());
-            let cuts = std::mem::take(&mut self.cuts);
+            let (cuts, begun) = (std::mem::take(&mut self.cuts), self.shared.observers.begin());
             let committed = async {
                 journal.put(&self.data, cuts).await?;
                 journal.commit(&mut self.data, events, starts, taken).await
@@ -250,6 +255,7 @@ impl Driver {
                 self.stopper.tell(Stopping::Work);
                 super::run::store_error(&self.data, error)
             })?;
+            self.shared.observers.committed(&self.shared, begun);
         }
         for event in &events {
             self.shared.observers.event(&self.shared, &self.data, event);
@@ -309,6 +315,7 @@ impl Driver {
     }
 
     async fn launch_or_wait(&mut self) {
+        self.presence.queued(|| self.gates.waiting());
         if let Some(start) = self.only_start() {
             if let Some(end) = self.run_inline(start).await {
                 self.take_end(end);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tracing::Span;
+
 use super::gates::Admitted;
 use super::timers::{after, until};
 use super::waits::told;
@@ -45,6 +47,13 @@ impl Start {
 
     pub(super) fn step(&self) -> StepRef {
         self.attempt.step
+    }
+
+    /// The attempt, which begins now: its span does not span the commit that it has waited for.
+    fn begin(mut self) -> (Attempt, (Option<Permit>, Permit)) {
+        let cx = &self.attempt.cx;
+        self.attempt.span = spans::step(|| cx.step(), self.attempt.number, cx.is_undo());
+        (self.attempt, self.permits)
     }
 }
 
@@ -174,7 +183,7 @@ impl Driver {
             step,
             number,
             tree: self.trees.of(&cx.position().spot).clone(),
-            span: spans::step(|| cx.step(), number),
+            span: Span::none(),
             cx,
             encoding,
             strict_roundtrip: self.engine.strict_roundtrip,
@@ -201,7 +210,7 @@ impl Driver {
 
     /// Runs the only step to its end; `None` if a shutdown did not leave it the time.
     pub(super) async fn run_inline(&mut self, start: Start) -> Option<AttemptEnd> {
-        let Start { attempt, permits } = start;
+        let (attempt, permits) = start.begin();
         // A chain of bodies that never wait must not keep this thread from other tasks.
         tokio::task::coop::consume_budget().await;
         let (step, number, body) = (attempt.step, attempt.number, attempt.run());
@@ -229,7 +238,8 @@ impl Driver {
 
     /// Begins the bodies whose start is committed.
     pub(super) fn launch(&mut self) {
-        for Start { attempt, permits } in std::mem::take(&mut self.starts) {
+        for start in std::mem::take(&mut self.starts) {
+            let (attempt, permits) = start.begin();
             let (step, number) = (attempt.step, attempt.number);
             let (policy, phase) = (self.policy(step), self.phase(step));
             if let Some(timeout) = policy.timeout {
