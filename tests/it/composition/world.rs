@@ -50,6 +50,11 @@ async fn hold_on(#[state] log: &Log, what: &str) -> String {
 async fn slow_release(#[state] app: &App, held: &str, cx: &NodeContext) -> Result<(), String> {
     app.undo_begun.notify_one();
     app.undo_may_end.notified().await;
+    if cx.is_cancelled() {
+        // A thread may have been held up in the middle of this body when its process ended; the word is for the next one.
+        app.undo_may_end.notify_one();
+        std::future::pending::<()>().await;
+    }
     if cx.attempt() == 1 {
         return Err("not yet".to_owned());
     }
