@@ -4,10 +4,12 @@
 //! that counts them. Records and requests are the bytes of the library, which every later version reads, so equal
 //! runs have equal lines, whatever store they come from. `docs/cli.md` describes the file.
 
+mod file;
 mod line;
 mod read;
 mod write;
 
+pub(crate) use file::ArchiveFile;
 pub(crate) use line::Counts;
 pub(crate) use read::{Archive, Broken};
 pub(crate) use write::Writer;

@@ -4,11 +4,11 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use flow_runtime::disk::RealFs;
 use flow_runtime::{StoreError, WorkflowId};
 use serde::Serialize;
-use tempfile::NamedTempFile;
 
-use crate::archive::{Counts, Writer};
+use crate::archive::{ArchiveFile, Counts, Writer};
 use crate::chosen::run_id;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -60,13 +60,11 @@ impl Export {
             return Ok(left.exit.unwrap_or(Exit::Done));
         };
         let failed = |source| Failure::Write { path: path.clone(), source };
-        // What it says of a file whose name it has drawn is of no use.
-        let file = NamedTempFile::new_in(folder(path)).map_err(|error| failed(error.kind().into()))?;
+        let file = ArchiveFile::begin(&RealFs, path).map_err(failed)?;
         let (writer, left) = self.write(Writer::begin(BufWriter::new(file))?, session).await?;
         let (file, counts) = writer.end()?;
         let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(path).map_err(|error| failed(error.error))?;
+        file.finish().map_err(failed)?;
         tell(path, counts, left, session)
     }
 
@@ -132,9 +130,4 @@ fn tell(path: &Path, counts: Counts, left: Left, session: &mut Session) -> Resul
         session.out.line(format!("{file}: {runs} {}", if runs == 1 { "run" } else { "runs" }))?;
     }
     Ok(exit)
-}
-
-/// The folder that a file is in.
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
 }

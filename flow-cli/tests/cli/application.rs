@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 
-use crate::stores::{Opened, Store};
+use crate::stores::Store;
 
 /// More bytes than any store keeps in a record.
 pub(crate) const LARGE: usize = 1_200_000;
@@ -84,11 +84,7 @@ impl Application {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
         let guard = runtime.enter();
-        let engine = match store.open() {
-            Opened::Sqlite(store) => built(Engine::builder(store), &app),
-            Opened::Json(store) => built(Engine::builder(store), &app),
-            Opened::FlatBuffers(store) => built(Engine::builder(store), &app),
-        };
+        let engine = built(store.open().engine(), &app);
         drop(guard);
         runtime.block_on(engine.recover()).expect("runs");
         Self { engine, app, runtime }

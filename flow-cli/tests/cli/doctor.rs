@@ -1,7 +1,7 @@
 //! `flow doctor`.
 
 use flow_runtime::state::{Asked, Event, Phase, Request, RequestKind, RunOutcome, RunOutput, WaitingOn};
-use flow_runtime::{Engine, WorkflowData, WorkflowId};
+use flow_runtime::{WorkflowData, WorkflowId};
 
 use crate::flow::{flow, flow_on, together};
 use crate::samples::{Sample, ago, claim, completes, ends, failure, fan_out, fulfil, some_runs, starts, step, waits};
@@ -123,11 +123,7 @@ fn who_drives_a_run_is_named() {
         let store = Store::absent(kind);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
-            let engine = match Opened::open(kind, store.path()).expect("a store") {
-                Opened::Sqlite(store) => Engine::new(store),
-                Opened::Json(store) => Engine::new(store),
-                Opened::FlatBuffers(store) => Engine::new(store),
-            };
+            let engine = Opened::open(kind, store.path()).expect("a store").engine().build();
             let run = waiting::hangs().start(&engine, "h").expect("it starts");
             while engine.load(&WorkflowId::new("h").expect("an id")).await.is_err() {
                 tokio::task::yield_now().await;

@@ -1,6 +1,5 @@
 //! Runs of a real engine, with every construct of the language in them.
 
-use flow_runtime::Engine;
 use flow_runtime::engine::{Clock, Progress};
 use flow_runtime::state::Timestamp;
 
@@ -93,11 +92,7 @@ fn every_construct_is_told() {
         let store = Store::absent(kind);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
-            let engine = match Opened::open(kind, store.path()).expect("a store") {
-                Opened::Sqlite(store) => Engine::builder(store),
-                Opened::Json(store) => Engine::builder(store),
-                Opened::FlatBuffers(store) => Engine::builder(store),
-            };
+            let engine = Opened::open(kind, store.path()).expect("a store").engine();
             let engine = engine.clock(Stopped).build();
             let waiting = workflows::order(5, vec![1, 2, 3]).run_until_parked(&engine, "waits").await;
             assert!(matches!(waiting, Ok(Progress::Parked(_))), "{waiting:?}");

@@ -3,8 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use flow_runtime::engine::EngineBuilder;
 use flow_runtime::state::Request;
-use flow_runtime::{FlatBuffersStore, JsonFileStore, SqliteStore, StoreError, WorkflowData, WorkflowId, WorkflowStore};
+use flow_runtime::{
+    Engine, FlatBuffersStore, JsonFileStore, SqliteStore, StoreError, WorkflowData, WorkflowId, WorkflowStore,
+};
 use tempfile::TempDir;
 
 /// The kinds of stores, as addresses begin.
@@ -119,6 +122,11 @@ impl Opened {
             // Short files: a debug build looks through long ones for long.
             _ => FlatBuffersStore::options().segment_bytes(64 << 10).open(path).map(Self::FlatBuffers),
         }
+    }
+
+    /// An engine over it.
+    pub(crate) fn engine(self) -> EngineBuilder {
+        of_each!(self, store => Engine::builder(store))
     }
 
     pub(crate) async fn save(&self, data: &WorkflowData) -> Result<(), StoreError> {

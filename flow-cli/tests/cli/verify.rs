@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use flow_runtime::WorkflowData;
 use flow_runtime::state::{Encoding, Event, Payload};
-use flow_runtime::{Engine, WorkflowData};
 
 use crate::flow::flow_on;
 use crate::samples::{self, Sample, some_runs, starts, step};
@@ -123,11 +123,7 @@ fn a_damaged_part_is_named_with_the_step_whose_it_is() {
         let store = Store::absent(kind);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
-            let engine = match Opened::open(kind, store.path()).expect("a store") {
-                Opened::Sqlite(store) => Engine::new(store),
-                Opened::Json(store) => Engine::new(store),
-                Opened::FlatBuffers(store) => Engine::new(store),
-            };
+            let engine = Opened::open(kind, store.path()).expect("a store").engine().build();
             large::reads(7).run(&engine, "large").await.expect("it runs");
         });
         flow_on(&store, &["verify"]).exits(0);

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdout, Stdio};
 use std::sync::Arc;
 
-use flow_runtime::{Engine, RunError};
+use flow_runtime::RunError;
 use tokio::sync::Notify;
 
 use crate::flow::{command, flow_on};
@@ -62,11 +62,7 @@ fn each_change_is_told_until_the_run_ends() {
         let gate = gated::Gate(Arc::new(Notify::new()));
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-        let engine = match Opened::open(kind, store.path()).expect("a store") {
-            Opened::Sqlite(store) => Engine::builder(store),
-            Opened::Json(store) => Engine::builder(store),
-            Opened::FlatBuffers(store) => Engine::builder(store),
-        };
+        let engine = Opened::open(kind, store.path()).expect("a store").engine();
         let _inside = runtime.enter();
         let engine = engine.state(gate.clone()).build();
         let (mut child, mut lines) = watch(&store);

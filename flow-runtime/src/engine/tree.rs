@@ -275,9 +275,12 @@ impl<T> Slot<T> {
     /// # Panics
     /// If there is one already, which only a broken engine can cause.
     pub fn set(&self, value: T) {
-        let mut value = Some(value);
-        self.0.call_once(|| value.take().expect("it is called once"));
-        assert!(value.is_none(), "a slot was filled twice");
+        let mut is_new = false;
+        self.0.call_once(|| {
+            is_new = true;
+            value
+        });
+        assert!(is_new, "a slot was filled twice");
     }
 
     /// The value.

@@ -12,6 +12,7 @@ pub(super) fn plan(workflow: &str, steps: &[&str]) -> Plan {
 }
 
 /// A workflow with one fan-out, `items`, of one call, `work`, and a call `report` after it. The index of `work` is 2.
+#[cfg(any(feature = "metrics", feature = "progress"))]
 pub(super) fn fan_out(workflow: &str) -> Plan {
     let mut items = call("items", 0);
     items.kind = StepKind::Each { body: 1 };
