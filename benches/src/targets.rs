@@ -45,6 +45,8 @@ const RATIOS: &[Ratio] = &[
     in_memory(shape::FAN_20US.name, "tokio: spawn and join", 1.3),
     in_memory(shape::LAYERS.name, "dagx", 0.25),
     in_memory(shape::STRAGGLER.name, "tokio: critical path", 1.05),
+    // Two chains wake the machine twice as often as one, whoever runs them.
+    in_memory(shape::STRAGGLER.name, "tokio: both chains, joined", 1.05),
     in_memory(shape::ITEMS_100_000.name, "tokio: buffer_unordered", 1.5),
     on_disk(Class::PowerLoss, shape::CHAIN_8B.name, "flow: log", "takeln", 1.0 / 3.0),
     on_disk(Class::PowerLoss, shape::RUNS_128.name, "flow: log", "takeln", 1.0 / 20.0),

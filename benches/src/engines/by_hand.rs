@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use anyhow::Result;
-use futures::future::{join_all, try_join_all};
+use futures::future::{join, join_all, try_join, try_join_all};
 use futures::stream::{self, FuturesUnordered, StreamExt};
 use harness::case::Case;
 use harness::shape::{self, AT_ONCE, INPUTS, Shape, WIDTH};
@@ -24,6 +24,8 @@ pub(crate) fn in_memory() -> Vec<Case> {
         Case::in_memory(&shape::DIAMOND, "tokio: spawn and join", || fan_of_tasks(&shape::DIAMOND, step)).limit(),
         Case::in_memory(&shape::DIAMOND, "tokio: FuturesUnordered", || fan_in_one_task(&shape::DIAMOND, step)),
         Case::in_memory(&shape::STRAGGLER, "tokio: critical path", critical_path).limit(),
+        Case::in_memory(&shape::STRAGGLER, "tokio: both chains, joined", both_chains),
+        Case::in_memory(&shape::STRAGGLER, "tokio: both chains, spawned", both_chains_as_tasks),
         Case::in_memory(&shape::ITEMS_10_000, "tokio: buffer_unordered", || items(10_000)).limit(),
         Case::in_memory(&shape::ITEMS_100_000, "tokio: buffer_unordered", || items(100_000)).limit(),
     ]
@@ -98,12 +100,28 @@ async fn layers_in_one_task() -> Result<u64> {
 
 /// One of the two chains, which is as long as the other.
 async fn critical_path() -> Result<u64> {
+    Ok(2 * one_of_two(0).await)
+}
+
+/// Both of them, which shows what the machine asks for their being two.
+async fn both_chains() -> Result<u64> {
+    let (even, odd) = join(one_of_two(0), one_of_two(1)).await;
+    Ok(even + odd)
+}
+
+async fn both_chains_as_tasks() -> Result<u64> {
+    let (even, odd) = try_join(tokio::spawn(one_of_two(0)), tokio::spawn(one_of_two(1))).await?;
+    Ok(even + odd)
+}
+
+/// The chain whose even steps are slow, or whose odd ones are.
+async fn one_of_two(slow: u64) -> u64 {
     let mut x = 0;
     for place in 0..shape::STRAGGLER.steps / 2 {
-        let step: Step = if place % 2 == 0 { Box::pin(shape::slow(x)) } else { step(x) };
+        let step: Step = if place % 2 == slow { Box::pin(shape::slow(x)) } else { step(x) };
         x = step.await;
     }
-    Ok(2 * x)
+    x
 }
 
 async fn items(count: u64) -> Result<u64> {
