@@ -20,7 +20,7 @@ pub use std::vec::Vec;
 
 pub use bytes::Bytes;
 
-pub use crate::engine::body::{Body, run_fallible, run_plain};
+pub use crate::engine::body::{Body, Probe, run_fallible};
 pub use crate::engine::migration::{Infallible, Migrates, Migration, MigrationError, Returned, carried, migrate_from};
 pub use crate::engine::place::{
     CatchSlot, CatchTail, Failure, Items, Opened, Place, arm, count, item, len, no_match, no_such_place, open_arm, own,
@@ -36,20 +36,37 @@ pub use crate::state::{
     DecodeError, EncodeError, Encoding, FailureKind, NodeError, NodeFailure, Output, Payload, decode, encode,
 };
 
+/// The plan of a workflow.
+pub const fn plan_of<W: Workflow>() -> &'static Plan {
+    W::PLAN
+}
+
+/// The lists of all that a workflow calls.
+pub const fn lists<W: Workflow, const N: usize>() -> [u32; N] {
+    W::PARTS.numbers()
+}
+
+/// All steps of a workflow that calls others.
+pub const fn steps<W: Workflow, const N: usize>() -> [Step; N] {
+    W::PARTS.steps(W::LISTS)
+}
+
+/// All regions of a workflow that calls others.
+pub const fn regions<W: Workflow, const N: usize>() -> [Region; N] {
+    W::PARTS.regions(W::LISTS)
+}
+
 /// A plan whose parts stand in static memory: its own, or if it calls other workflows all of these steps and regions.
-#[allow(clippy::too_many_arguments)]
-pub const fn plan(
+pub const fn plan<W: Workflow>(
     workflow: &'static str,
     version: u32,
     doc: &'static str,
     input: &'static str,
     output: &'static str,
     source: Source,
-    own: &Parts,
-    steps: &'static [Step],
-    regions: &'static [Region],
 ) -> Plan {
-    let (steps, regions) = if steps.is_empty() { (own.steps, own.regions) } else { (steps, regions) };
+    let Parts { steps, regions, .. } = W::PARTS;
+    let (steps, regions) = if W::STEPS.is_empty() { (steps, regions) } else { (W::STEPS, W::REGIONS) };
     Plan {
         workflow: Cow::Borrowed(workflow),
         version,
@@ -192,20 +209,4 @@ pub fn give<W: Workflow>(value: W::Output, into: &dyn Place) {
 /// If serde refuses the input.
 pub fn encode_input<W: Workflow>(input: &W::Input, encoding: Encoding) -> Result<Payload, EncodeError> {
     crate::engine::tree::Input::encode(input, encoding)
-}
-
-/// Tells whether a type is a `Result`, also under another name: an inherent constant wins against a trait's.
-pub struct Probe<T>(std::marker::PhantomData<T>);
-
-/// What a [`Probe`] says of any type but a `Result`.
-pub trait NotResult {
-    /// Whether the type is a `Result`.
-    const IS_RESULT: bool = false;
-}
-
-impl<T> NotResult for Probe<T> {}
-
-impl<T, E> Probe<Result<T, E>> {
-    /// Whether the type is a `Result`.
-    pub const IS_RESULT: bool = true;
 }

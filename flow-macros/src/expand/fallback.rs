@@ -31,16 +31,19 @@ pub(crate) fn workflow(model: &Model, errors: &syn::Error) -> TokenStream {
         const _: () = {
             #nodes
 
-            // Constants may be made from the plan, so there is one.
-            static __PARTS: #rt::Parts = #rt::Parts { steps: &[], regions: &[], called: &[] };
-            static __PLAN: #rt::Plan =
-                #rt::plan("", 1, "", "", "", #rt::Source::new("", 0, 0), &__PARTS, &[], &[]);
-
             impl #rt::Workflow for #ident {
                 type Input = ();
                 type Output = #output;
 
-                fn plan() -> &'static #rt::Plan { &__PLAN }
+                // Constants may be made from the plan, so there is one.
+                const PARTS: #rt::Parts = #rt::Parts { steps: &[], regions: &[], called: &[] };
+                const LISTS: &'static [u32] = &[];
+                const STEPS: &'static [#rt::Step] = &[];
+                const REGIONS: &'static [#rt::Region] = &[];
+                const PLAN: &'static #rt::Plan =
+                    &#rt::plan::<Self>("", 1, "", "", "", #rt::Source::new("", 0, 0));
+
+                fn plan() -> &'static #rt::Plan { #rt::plan_of::<Self>() }
 
                 fn tree(_: ()) -> #rt::Arc<dyn #rt::Tree> { #rt::no_such_place() }
             }
@@ -50,7 +53,7 @@ pub(crate) fn workflow(model: &Model, errors: &syn::Error) -> TokenStream {
             #as_node
 
             impl #ident {
-                #vis const fn plan() -> &'static #rt::Plan { &__PLAN }
+                #vis const fn plan() -> &'static #rt::Plan { #rt::plan_of::<Self>() }
             }
         };
     }

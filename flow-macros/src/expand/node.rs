@@ -12,6 +12,7 @@ use crate::check::Checked;
 use crate::model::bounds::{depends, is_relaxed, needs_bounds, without_bounds};
 use crate::model::node::{Failure, NodeModel, Parameter, Role};
 use crate::model::policy::{NO_NODE, NO_REPEAT, Undo};
+use crate::model::resolve::ends;
 use crate::parse::language::plain_name;
 
 /// The code of a node.
@@ -19,7 +20,7 @@ pub(crate) fn node(checked: &Checked<NodeModel>) -> TokenStream {
     let model = checked.model();
     let states: Vec<Type> = model.parameters.iter().filter_map(state).collect();
     let (undo, body) = (undo(model), body(model));
-    code(model, &quote!(#undo #body), &states, &checks(model))
+    code(model, &quote!(#undo #body), &states, undo_is_repeatable(model).as_ref())
 }
 
 /// The code of a node that breaks a rule: all that other code may name, so that only the mistake itself is reported.
@@ -31,7 +32,7 @@ pub(crate) fn fallback(model: &NodeModel, error: &syn::Error) -> TokenStream {
         return quote!(#function #error);
     }
     // A body would only repeat the mistake in the compiler's words.
-    let code = code(model, &quote!(::core::unreachable!()), &[], &TokenStream::new());
+    let code = code(model, &quote!(::core::unreachable!()), &[], None);
     quote!(#code #error)
 }
 
@@ -48,7 +49,7 @@ fn flow() -> Ident {
     Ident::new("__flow", Span::call_site())
 }
 
-fn code(model: &NodeModel, body: &TokenStream, states: &[Type], checks: &TokenStream) -> TokenStream {
+fn code(model: &NodeModel, body: &TokenStream, states: &[Type], checks: Option<&TokenStream>) -> TokenStream {
     let function = &model.function;
     let name = &function.sig.ident;
     let (path, flow) = (super::runtime(model.options.krate.as_ref()), flow());
@@ -60,6 +61,11 @@ fn code(model: &NodeModel, body: &TokenStream, states: &[Type], checks: &TokenSt
     let marker = marker(model, &generics);
     let (ty, text, stored) = (model.storable_output(), model.output_text(), model.stored_name());
     let asks = model.parameters.iter().any(|parameter| matches!(parameter.role, Role::Context));
+    let asks = asks.then(|| {
+        quote!(
+            const ASKS: bool = true;
+        )
+    });
     let policy = model.options.first.as_ref().map(|_| {
         let policy = policy(&flow, quote!(#flow::Policy::DEFAULT), &model.options);
         quote!(const POLICY: #flow::Policy = #policy;)
@@ -84,9 +90,8 @@ fn code(model: &NodeModel, body: &TokenStream, states: &[Type], checks: &TokenSt
             #[automatically_derived]
             impl #impl_generics #flow::Node for #name #ty_generics #where_clause {
                 type Output = #ty;
-                const NAME: &'static str = #stored;
-                const OUTPUT: &'static str = #text;
-                const ASKS: bool = #asks;
+                const TEXTS: [&'static str; 2] = [#stored, #text];
+                #asks
                 #policy
                 #undo
             }
@@ -202,7 +207,11 @@ fn body(model: &NodeModel) -> TokenStream {
     let future = if model.options.blocking.is_some() { quote!(async move { #called }) } else { called };
     let error = match &model.output.failure {
         Failure::Never => {
-            let body = quote_spanned!(name.span()=> #flow::run_plain::<#ty>(#future));
+            // A `Result` under another name would be taken for an output, and for those `run` is something else. What
+            // is said of the type stands at it.
+            let at = ends(ty).0;
+            let flow = Ident::new("__flow", at);
+            let body = quote_spanned!(at=> #flow::Probe::<#ty>::NEW.run(#future));
             return quote!(#(#clones)* #body);
         }
         Failure::Of(error) => error.to_token_stream(),
@@ -270,12 +279,6 @@ fn called(model: &NodeModel) -> TokenStream {
     quote_spanned!(name.span()=> #name::<#(#types),*>(#(#arguments),*))
 }
 
-/// Checks that only the compiler can make, as statements.
-fn checks(model: &NodeModel) -> TokenStream {
-    let (undo, output) = (undo_is_repeatable(model), output_is_no_result(model));
-    quote!(#undo #output)
-}
-
 /// An undo is attempted until it succeeds, and again after a crash.
 fn undo_is_repeatable(model: &NodeModel) -> Option<TokenStream> {
     let Undo { path, .. } = model.options.undo.as_ref()?;
@@ -288,26 +291,6 @@ fn undo_is_repeatable(model: &NodeModel) -> Option<TokenStream> {
         ::core::assert!(!<#path as #flow::Node>::POLICY.at_most_once, #NO_REPEAT);
         ::core::assert!(<#path as #flow::Node>::PLAN.is_none(), #NO_NODE);
     })
-}
-
-/// A `Result` under another name would be taken for an output.
-fn output_is_no_result(model: &NodeModel) -> TokenStream {
-    if !model.function.sig.generics.params.is_empty() || !matches!(model.output.failure, Failure::Never) {
-        return TokenStream::new();
-    }
-    let (flow, ty) = (flow(), &model.output.ty);
-    let message = format!(
-        "the output of `{0}` is a `Result` under another name, and its errors would count as outputs: write `Result<T, E>` as the return type",
-        model.function.sig.ident
-    );
-    let at_type =
-        ty.to_token_stream().into_iter().next().map_or_else(proc_macro2::Span::call_site, |token| token.span());
-    let assertion = quote_spanned!(at_type=> ::core::assert!(!#flow::Probe::<#ty>::IS_RESULT, #message););
-    quote! {
-        #[allow(unused_imports)]
-        use #flow::NotResult as _;
-        #assertion
-    }
 }
 
 /// A parameter as a workflow's author sees it; state and context are none.

@@ -3,6 +3,8 @@
 //! In: what a node's function returns. Out: a [`Body`], which the engine polls without knowing the type of its output.
 
 use std::any::Any;
+use std::marker::PhantomData;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -134,9 +136,54 @@ impl<F: Future, R: FnOnce(F::Output) -> Result<T, Box<BodyError>>, T: Given> Run
     }
 }
 
-/// The body of a node that returns its output.
-pub fn run_plain<'a, T: Output>(future: impl Future<Output = T> + Send + 'a) -> Body<'a> {
-    Body::of(future, Ok)
+/// Runs the body of a node that returns a `T`, unless that is a `Result`, also under another name, whose errors would
+/// count as outputs. The compiler takes the `run` of this type before that of the one behind it, so a `Result` gets one
+/// that nothing may call. A constant could tell it too, but each one costs the compiler a good part of what a node does.
+pub struct Probe<T>(Plain<T>);
+
+/// What a [`Probe`] stands for if its type is no `Result`.
+pub struct Plain<T>(PhantomData<T>);
+
+/// What no [`Probe`] is.
+#[diagnostic::on_unimplemented(
+    message = "the output of a node is a `Result` under another name, and its errors would count as outputs",
+    label = "a `Result` under another name",
+    note = "write `Result<T, E>` as the return type"
+)]
+pub trait IsNoResult {}
+
+impl<T> Probe<T> {
+    /// It holds nothing.
+    pub const NEW: Self = Self(Plain(PhantomData));
+}
+
+impl<T> Deref for Probe<T> {
+    type Target = Plain<T>;
+
+    fn deref(&self) -> &Plain<T> {
+        &self.0
+    }
+}
+
+impl<T> Plain<T> {
+    /// The body of a node that returns its output.
+    pub fn run<'a>(&self, future: impl Future<Output = T> + Send + 'a) -> Body<'a>
+    where
+        T: Output,
+    {
+        Body::of(future, Ok)
+    }
+}
+
+impl<T, E> Probe<Result<T, E>> {
+    /// Is never compiled.
+    pub fn run<'a>(&self, future: impl Future) -> Body<'a>
+    where
+        Self: IsNoResult,
+    {
+        drop(future);
+        unreachable!("no probe is no result")
+    }
 }
 
 /// The body of a node that returns a `Result`; `retry` says of an error whether another attempt may help.

@@ -16,7 +16,7 @@ use super::attempt::catch;
 use super::body::Body;
 use super::migration::Migration;
 use super::place::Place;
-use crate::plan::Plan;
+use crate::plan::{Parts, Plan, Region, Step};
 use crate::state::{BoxError, DecodeError, EncodeError, Encoding, NodeFailure, Output, Payload, Timestamp};
 
 /// A step of one instance of its region: the step's index in the plan, and the item of each `for` around it, the
@@ -249,6 +249,21 @@ pub trait Workflow: Sized + 'static {
     /// How stored outputs of older versions become those of this one.
     #[doc(hidden)]
     const MIGRATIONS: &'static [Migration] = &[];
+    /// What the plan is made of.
+    #[doc(hidden)]
+    const PARTS: Parts;
+    /// The lists of the workflows that it calls, moved.
+    #[doc(hidden)]
+    const LISTS: &'static [u32];
+    /// All steps, if it calls other workflows.
+    #[doc(hidden)]
+    const STEPS: &'static [Step];
+    /// All regions, if it calls other workflows.
+    #[doc(hidden)]
+    const REGIONS: &'static [Region];
+    /// The static DAG.
+    #[doc(hidden)]
+    const PLAN: &'static Plan;
 
     /// The static DAG.
     fn plan() -> &'static Plan;

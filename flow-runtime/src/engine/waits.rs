@@ -163,8 +163,8 @@ macro_rules! node {
     ($name:ident $(<$T:ident>)?, $output:ty, $text:literal, $policy:expr, $awaits:ident) => {
         impl $(<$T>)? Node for $name $(<$T>)? {
             type Output = $output;
-            const NAME: &'static str = stringify!($name);
-            const OUTPUT: &'static str = $text;
+            const TEXTS: [&'static str; 2] = [stringify!($name), $text];
+            const ASKS: bool = true;
             const POLICY: Policy = $policy;
             const AWAITS: Option<Awaited> = Some(Awaited::$awaits);
         }

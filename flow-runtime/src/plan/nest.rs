@@ -40,12 +40,11 @@ struct Block {
     first_region: u32,
 }
 
-impl Parts {
-    /// How much room the parts take together; none if the workflow calls no other.
-    pub const fn room(&self) -> Room {
-        let mut room = Room { steps: self.steps.len(), regions: self.regions.len(), numbers: 0 };
+impl Room {
+    /// How much room a workflow with so many steps and regions takes that calls these; none if it calls no other.
+    pub const fn of(own_steps: usize, own_regions: usize, mut called: &[Option<&'static Plan>]) -> Self {
+        let mut room = Self { steps: own_steps, regions: own_regions, numbers: 0 };
         let mut is_flat = true;
-        let mut called = self.called;
         while let [first, rest @ ..] = called {
             if let Some(plan) = first {
                 is_flat = false;
@@ -55,9 +54,11 @@ impl Parts {
             }
             called = rest;
         }
-        if is_flat { Room { steps: 0, regions: 0, numbers: 0 } } else { room }
+        if is_flat { Self { steps: 0, regions: 0, numbers: 0 } } else { room }
     }
+}
 
+impl Parts {
     /// The lists of all that is called, moved: first those of the steps, then those of the regions.
     pub const fn numbers<const N: usize>(&self) -> [u32; N] {
         let mut into = [0; N];

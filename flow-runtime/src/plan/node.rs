@@ -18,10 +18,13 @@ pub trait Node: Sized {
     /// The value the node gives: `T` of a function that returns `T` or `Result<T, E>`. It can be stored, which is
     /// checked where the function stands.
     type Output;
+    /// The stored name and the output type as written. They are one constant, because each costs the compiler the same.
+    #[doc(hidden)]
+    const TEXTS: [&'static str; 2];
     /// The stored name: the function's, or the `name` option.
-    const NAME: &'static str;
+    const NAME: &'static str = Self::TEXTS[0];
     /// The output type as written.
-    const OUTPUT: &'static str;
+    const OUTPUT: &'static str = Self::TEXTS[1];
     /// How the node is attempted where a step does not say otherwise.
     const POLICY: Policy = Policy::DEFAULT;
     /// The node that undoes this one, where a step does not say otherwise.
@@ -29,7 +32,7 @@ pub trait Node: Sized {
     const UNDO: Option<Undo> = None;
     /// Whether the function takes a context.
     #[doc(hidden)]
-    const ASKS: bool = true;
+    const ASKS: bool = false;
     /// What gives the output if the node has no body that does.
     #[doc(hidden)]
     const AWAITS: Option<Awaited> = None;
@@ -75,6 +78,29 @@ pub trait Requires<S> {
     /// Adds what is needed to the table from which nodes take their state: nothing, unless this is said otherwise.
     fn register(providers: &mut Providers) {
         let _ = providers;
+    }
+}
+
+impl<S, A, B, C, D, E, F, G, H> Requires<S> for (A, B, C, D, E, F, G, H)
+where
+    A: Requires<S>,
+    B: Requires<S>,
+    C: Requires<S>,
+    D: Requires<S>,
+    E: Requires<S>,
+    F: Requires<S>,
+    G: Requires<S>,
+    H: Requires<S>,
+{
+    fn register(providers: &mut Providers) {
+        A::register(providers);
+        B::register(providers);
+        C::register(providers);
+        D::register(providers);
+        E::register(providers);
+        F::register(providers);
+        G::register(providers);
+        H::register(providers);
     }
 }
 

@@ -39,11 +39,11 @@ pub(crate) fn workflow(checked: &Checked<Model>) -> TokenStream {
     let cfg = cfg(model);
     let aliases = aliases(&layout);
     let regions = tree::regions(&layout);
-    let functions = model.step_order.iter().map(|step| step::expand(&layout, *step));
+    let heads = model.step_order.iter().filter_map(|step| step::expand(&layout, *step));
     let views = model.unused_views.iter().map(|view| unused_view(&layout, *view));
     let lenders = model.step_order.iter().map(|step| value::lender(&layout, *step));
-    let (tree, plan) = (tree::implementation(&layout), plan::expand(&layout));
-    let facts = facts(&layout);
+    let (tree, [before_plan, plan]) = (tree::implementation(&layout), plan::expand(&layout));
+    let facts = facts(&layout, &plan);
     quote! {
         #front
         #(#cfg)*
@@ -56,11 +56,11 @@ pub(crate) fn workflow(checked: &Checked<Model>) -> TokenStream {
             use #path as #rt;
             #aliases
             #regions
-            #(#functions)*
+            #(#heads)*
             #(#lenders)*
             #(#views)*
             #tree
-            #plan
+            #before_plan
             #facts
         };
     }
@@ -154,12 +154,12 @@ pub(crate) fn as_node(model: &Model, rt: &impl ToTokens, output: &TokenStream, p
     quote! {
         impl #rt::Node for #ident {
             type Output = #output;
-            const NAME: &'static str = #name;
-            const OUTPUT: &'static str = #text;
+            const TEXTS: [&'static str; 2] = [#name, #text];
+            const ASKS: bool = true;
             #depth
             const PLAN: #rt::Option<&'static #rt::Plan> = {
                 let _ = <Self as #rt::Node>::NO_CIRCLE_OF_WORKFLOWS;
-                #rt::Some(&__PLAN)
+                #rt::Some(#rt::plan_of::<Self>())
             };
         }
 
@@ -213,13 +213,14 @@ fn undos<'l>(layout: &'l Layout<'_>) -> impl Iterator<Item = (StepIx, &'l UndoCa
 }
 
 /// The facts about the workflow that traits carry.
-fn facts(layout: &Layout<'_>) -> TokenStream {
+fn facts(layout: &Layout<'_>, plan: &TokenStream) -> TokenStream {
     let (rt, ident, vis) = (&layout.rt, &layout.model.ident, &layout.model.vis);
     let (mut seen, mut seen_undos) = (BTreeSet::new(), BTreeSet::new());
     let nodes = calls(layout).filter(|(_, call)| seen.insert(text(&call.path)));
     let mut nodes: Vec<Ident> = nodes.map(|(step, call)| layout.node(step, call)).collect();
     let undos = undos(layout).filter(|(_, undo)| seen_undos.insert(text(&undo.path)));
     nodes.extend(undos.map(|(step, undo)| layout.undo(step, undo)));
+    let required = required(&nodes);
     let state = Ident::new("S", Span::mixed_site());
     let (input, output) = (spanned_input(layout.model), output_type(layout.model));
     let parts = AsNode { depth: depth(layout, &nodes), called: called(layout.model, rt) };
@@ -231,7 +232,9 @@ fn facts(layout: &Layout<'_>) -> TokenStream {
             type Output = #output;
             #migrations
 
-            fn plan() -> &'static #rt::Plan { &__PLAN }
+            #plan
+
+            fn plan() -> &'static #rt::Plan { #rt::plan_of::<Self>() }
 
             fn tree(input: __Input) -> #rt::Arc<dyn #rt::Tree> {
                 #rt::Arc::new(__Tree { input, root: #rt::Default::default() })
@@ -240,10 +243,10 @@ fn facts(layout: &Layout<'_>) -> TokenStream {
 
         impl<#state: #rt::Send + #rt::Sync + 'static> #rt::Requires<#state> for #ident
         where
-            #(#nodes: #rt::Requires<#state>,)*
+            #(#required: #rt::Requires<#state>,)*
         {
             fn register(providers: &mut #rt::Providers) {
-                #(<#nodes as #rt::Requires<#state>>::register(providers);)*
+                #(<#required as #rt::Requires<#state>>::register(providers);)*
             }
         }
 
@@ -252,9 +255,17 @@ fn facts(layout: &Layout<'_>) -> TokenStream {
 
         impl #ident {
             /// The workflow's plan.
-            #vis const fn plan() -> &'static #rt::Plan { &__PLAN }
+            #vis const fn plan() -> &'static #rt::Plan { #rt::plan_of::<Self>() }
         }
     }
+}
+
+/// What has all that these nodes have: of many, some together as a tuple, since the compiler compares each bound of a
+/// workflow with all of them.
+fn required(nodes: &[Ident]) -> Vec<TokenStream> {
+    let (together, others) = nodes.as_chunks::<8>();
+    let together = together.iter().map(|nodes| quote!((#(#nodes),*)));
+    together.chain(others.iter().map(ToTokens::to_token_stream)).collect()
 }
 
 /// Lets the compiler check a plain value that nobody uses.

@@ -1,4 +1,6 @@
-//! The workflow's plan as constants. In: the layout. Out: `__PLAN`, and what it is made of.
+//! The workflow's plan. In: the layout. Out: what it is made of, as constants of the workflow's type. The compiler finds
+//! the value of any other constant when it checks a program; that of these where the plan is used, since nothing but
+//! functions of a type parameter names them.
 
 use std::collections::BTreeSet;
 
@@ -13,51 +15,43 @@ use crate::model::text::text;
 use crate::model::wait::Wait;
 use crate::model::workflow::{Call, Kind, Model, RegionIx, Step, StepIx};
 
-/// The plan of the workflow.
-pub(super) fn expand(layout: &Layout<'_>) -> TokenStream {
+/// The plan of the workflow: what stands before its type has it, and the constants by which it has.
+pub(super) fn expand(layout: &Layout<'_>) -> [TokenStream; 2] {
     let (rt, model) = (&layout.rt, layout.model);
     let next = successors(model);
     let steps = model.step_order.iter().zip(&next).map(|(index, next)| step(layout, *index, next));
     let regions = model.region_order.iter().map(|index| region(layout, *index));
     let called = model.step_order.iter().map(|index| called(layout, *index));
-    let whole = whole(rt);
     let attempts = model.step_order.iter().filter_map(|index| attempts(layout, *index));
     let bare = model.step_order.iter().filter_map(|index| options_are_for_nodes(layout, *index));
     let undos = model.step_order.iter().filter_map(|index| undo_is_a_node(layout, *index));
     let (name, version, doc) = (crate::model::names::key(&model.ident), model.version, doc(model));
-    let [input, output] = types(model);
-    let [line, column] = place(model.ident.span());
-    quote! {
+    let ([input, output], [line, column]) = (types(model), place(model.ident.span()));
+    let (own_steps, own_regions) = (model.step_order.len(), model.region_order.len());
+    let before = quote! {
         #(#attempts)*
         #(#bare)*
         #(#undos)*
         const __FILE: &str = #rt::file!();
-        static __PARTS: #rt::Parts = #rt::Parts {
-            steps: &[#(#steps),*],
-            regions: &[#(#regions),*],
-            called: &[#(#called),*],
-        };
-        #whole
+        const __CALLED: &[#rt::Option<&#rt::Plan>] = &[#(#called),*];
         #[allow(long_running_const_eval)]
-        static __PLAN: #rt::Plan =
-            #rt::plan(
-                #name, #version, #doc, #input, #output, #rt::Source::new(__FILE, #line, #column), &__PARTS, &__STEPS, &__REGIONS
-            );
-    }
-}
-
-/// The parts of a plan with those of the workflows that it calls, in static memory.
-fn whole(rt: &Ident) -> TokenStream {
-    quote! {
+        const __ROOM: #rt::Room = #rt::Room::of(#own_steps, #own_regions, __CALLED);
+    };
+    let constants = quote! {
+        const PARTS: #rt::Parts =
+            #rt::Parts { steps: &[#(#steps),*], regions: &[#(#regions),*], called: __CALLED };
         #[allow(long_running_const_eval)]
-        const __ROOM: #rt::Room = __PARTS.room();
+        const LISTS: &'static [u32] = &#rt::lists::<Self, { __ROOM.numbers }>();
         #[allow(long_running_const_eval)]
-        static __LISTS: [u32; __ROOM.numbers] = __PARTS.numbers();
+        const STEPS: &'static [#rt::Step] = &#rt::steps::<Self, { __ROOM.steps }>();
         #[allow(long_running_const_eval)]
-        static __STEPS: [#rt::Step; __ROOM.steps] = __PARTS.steps(&__LISTS);
+        const REGIONS: &'static [#rt::Region] = &#rt::regions::<Self, { __ROOM.regions }>();
         #[allow(long_running_const_eval)]
-        static __REGIONS: [#rt::Region; __ROOM.regions] = __PARTS.regions(&__LISTS);
-    }
+        const PLAN: &'static #rt::Plan = &#rt::plan::<Self>(
+            #name, #version, #doc, #input, #output, #rt::Source::new(__FILE, #line, #column)
+        );
+    };
+    [before, constants]
 }
 
 /// The plan of the workflow that a step calls, if it calls one.

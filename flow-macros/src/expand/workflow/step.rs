@@ -1,5 +1,5 @@
-//! What a step does, as one function each. In: a step. Out: for a call, the function that evaluates the arguments
-//! and calls the node; for a branch, the one that chooses the arm; for a fan-out, the one that counts the items.
+//! What a step does. In: a step. Out: for a call, what evaluates the arguments and calls the node, some calls in one
+//! function; for a branch, the function that chooses the arm; for a fan-out, the one that counts the items.
 
 use std::collections::BTreeSet;
 
@@ -12,33 +12,57 @@ use super::scope::{Scope, list_type, matched};
 use crate::model::workflow::{BindingIx, Branch, Call, Condition, Each, Head, Kind, Origin, StepIx, UndoArg, UndoCall};
 use crate::parse::language::is_lasting;
 
-/// The function of a call.
-pub(super) fn function(layout: &Layout<'_>, step: StepIx) -> Ident {
-    format_ident!("step_{}", layout.model.step(step).local)
-}
-
 /// The function of a branch's or a fan-out's head.
 pub(super) fn head(layout: &Layout<'_>, step: StepIx) -> Ident {
     format_ident!("head_{}", layout.model.step(step).local)
 }
 
-/// The step's function.
-pub(super) fn expand(layout: &Layout<'_>, step: StepIx) -> TokenStream {
+/// How many calls share a function. One for each costs the compiler more, and the frame of one for all grows with them.
+const TOGETHER: usize = 16;
+
+/// The functions of the calls, and the arms by which they are found.
+pub(super) fn starts(layout: &Layout<'_>) -> [TokenStream; 2] {
+    let (rt, model) = (&layout.rt, layout.model);
+    let calls: Vec<(StepIx, &Call)> = super::calls(layout).collect();
+    let (tree, items, cx) = (Layout::local("tree"), Layout::local("items"), Layout::local("cx"));
+    let (functions, arms) = calls
+        .chunks(TOGETHER)
+        .map(|calls| {
+            let locals: Vec<u32> = calls.iter().map(|(step, _)| model.step(*step).local).collect();
+            let bodies = calls.iter().map(|(step, call)| start(layout, *step, call));
+            let (first, last) = (locals.first(), locals.last());
+            let name = format_ident!("start_{}", first.copied().unwrap_or_default());
+            let function = quote! {
+                fn #name<'a>(
+                    #tree: &'a __Tree, step: u32, #items: &'a [u32], #cx: &'a #rt::NodeContext
+                ) -> #rt::Body<'a> {
+                    match step { #(#locals => { #bodies })* _ => #rt::no_such_place() }
+                }
+            };
+            (function, quote!(#first..=#last => #name(self, at.step, at.items, cx),))
+        })
+        .unzip::<_, _, TokenStream, TokenStream>();
+    [functions, arms]
+}
+
+/// The function of the head of a branch or a fan-out.
+pub(super) fn expand(layout: &Layout<'_>, step: StepIx) -> Option<TokenStream> {
     match &layout.model.step(step).kind {
-        Kind::Call(call) => start(layout, step, call),
-        Kind::Branch(branch) => choose(layout, step, branch),
-        Kind::Each(each) => count(layout, step, each),
+        Kind::Call(_) => None,
+        Kind::Branch(branch) => Some(choose(layout, step, branch)),
+        Kind::Each(each) => Some(count(layout, step, each)),
     }
 }
 
+/// What begins the body of a call.
 fn start(layout: &Layout<'_>, step: StepIx, call: &Call) -> TokenStream {
     let Some(last) = call.path.segments.last() else { return TokenStream::new() };
     let mut scope = Scope::new(layout);
     call.args.iter().for_each(|arg| scope.bind(arg));
     let args = call.args.iter().map(rewrite::reference);
-    let (rt, node, name) = (&layout.rt, layout.node(step, call), function(layout, step));
+    let (rt, node) = (&layout.rt, layout.node(step, call));
     let method = Ident::new("call", last.ident.span());
-    let (tree, items, cx) = (Layout::local("tree"), Layout::local("items"), Layout::local("cx"));
+    let cx = Layout::local("cx");
     let mut arguments = proc_macro2::Group::new(proc_macro2::Delimiter::Parenthesis, quote!(#(#args),*));
     arguments.set_span(call.paren.span.join());
     let call_of_node = quote_spanned!(last.ident.span()=> <#node>::__at(#cx).#method #arguments);
@@ -51,9 +75,7 @@ fn start(layout: &Layout<'_>, step: StepIx, call: &Call) -> TokenStream {
         quote!(#rt::later(async move { #lines #call_of_node.await }))
     };
     let undo = layout.model.step(step).undo.as_ref().map(|call| undo(layout, step, call, &node));
-    quote! {
-        fn #name<'a>(#tree: &'a __Tree, #items: &'a [u32], #cx: &'a #rt::NodeContext) -> #rt::Body<'a> { #undo #body }
-    }
+    quote!(#undo #body)
 }
 
 /// The call of the node that undoes the step, where that is what is to be done.

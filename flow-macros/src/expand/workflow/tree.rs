@@ -57,12 +57,9 @@ fn fields(layout: &Layout<'_>, region: RegionIx) -> TokenStream {
 
 /// The tree as the engine sees it.
 pub(super) fn implementation(layout: &Layout<'_>) -> TokenStream {
+    let [functions, starts] = step::starts(layout);
     let (rt, model) = (&layout.rt, layout.model);
     let (tree, items, ident) = (Layout::local("tree"), Layout::local("items"), &model.ident);
-    let starts = table(layout, |step| {
-        let function = step::function(layout, step);
-        matches!(model.step(step).kind, Kind::Call(_)).then(|| quote!(#function(self, at.items, cx)))
-    });
     let choices = table(layout, |step| {
         let head = step::head(layout, step);
         match &model.step(step).kind {
@@ -84,6 +81,8 @@ pub(super) fn implementation(layout: &Layout<'_>) -> TokenStream {
     });
     let output = output(layout);
     quote! {
+        #functions
+
         impl __Tree {
             fn failure(&self, step: u32, #items: &[u32], item: u32) -> &#rt::Failure {
                 let #tree = self;
@@ -92,7 +91,7 @@ pub(super) fn implementation(layout: &Layout<'_>) -> TokenStream {
         }
 
         impl #rt::Tree for __Tree {
-            fn plan(&self) -> &#rt::Plan { &__PLAN }
+            fn plan(&self) -> &#rt::Plan { #rt::plan_of::<#ident>() }
 
             fn encode_input(&self, encoding: #rt::Encoding) -> #rt::Result<#rt::Payload, #rt::EncodeError> {
                 #rt::encode_input::<#ident>(&self.input, encoding)
