@@ -1,5 +1,5 @@
 //! A checked workflow → code: the function and the type that the user names, and behind them, out of sight, the
-//! typed slots, one function for each step, and the plan.
+//! typed slots, what begins each step, and the plan.
 
 mod input;
 mod layout;

@@ -24,19 +24,19 @@ const TOGETHER: usize = 16;
 pub(super) fn starts(layout: &Layout<'_>) -> [TokenStream; 2] {
     let (rt, model) = (&layout.rt, layout.model);
     let calls: Vec<(StepIx, &Call)> = super::calls(layout).collect();
-    let (tree, items, cx) = (Layout::local("tree"), Layout::local("items"), Layout::local("cx"));
+    let [tree, step, items, cx] = ["tree", "step", "items", "cx"].map(Layout::local);
     let (functions, arms) = calls
         .chunks(TOGETHER)
         .map(|calls| {
-            let locals: Vec<u32> = calls.iter().map(|(step, _)| model.step(*step).local).collect();
-            let bodies = calls.iter().map(|(step, call)| start(layout, *step, call));
+            let locals: Vec<u32> = calls.iter().map(|(index, _)| model.step(*index).local).collect();
+            let bodies = calls.iter().map(|(index, call)| start(layout, *index, call));
             let (first, last) = (locals.first(), locals.last());
             let name = format_ident!("start_{}", first.copied().unwrap_or_default());
             let function = quote! {
                 fn #name<'a>(
-                    #tree: &'a __Tree, step: u32, #items: &'a [u32], #cx: &'a #rt::NodeContext
+                    #tree: &'a __Tree, #step: u32, #items: &'a [u32], #cx: &'a #rt::NodeContext
                 ) -> #rt::Body<'a> {
-                    match step { #(#locals => { #bodies })* _ => #rt::no_such_place() }
+                    match #step { #(#locals => { #bodies })* _ => #rt::no_such_place() }
                 }
             };
             (function, quote!(#first..=#last => #name(self, at.step, at.items, cx),))
