@@ -91,6 +91,12 @@ async fn b13_a_deadline_is_for_all_attempts_together() {
     let (kind, _, took) = failure(sleeper(&probe, policy, |_| 60 * SECOND).run(&engine(), "r")).await;
     assert_eq!(kind, FailureKind::Timeout);
     is_about(took, 3 * SECOND);
+
+    // A run without a record has no time to lose either.
+    let graph = sleeper(&probe, Policy::DEFAULT.with_deadline(Some(10 * SECOND)), |_| 60 * SECOND);
+    let (kind, _, took) = failure(graph.run_ephemeral(&Engine::ephemeral().build())).await;
+    assert_eq!(kind, FailureKind::Deadline);
+    is_about(took, 10 * SECOND);
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,7 +28,7 @@ mod secrecy;
 mod shutdown;
 mod sizes;
 mod stores;
-mod traces;
+pub(crate) mod traces;
 mod values;
 
 /// What is printed of an error: its text and those of all behind it.

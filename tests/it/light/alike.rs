@@ -6,6 +6,7 @@ use flow_runtime::testing::Graph;
 use proptest::prelude::*;
 
 use super::*;
+use crate::execution::traces::Traces;
 
 struct Nobody;
 
@@ -202,6 +203,9 @@ async fn b19_who_looks_at_a_run_without_a_record_is_told() {
     }
     assert!(observer.0.load(Ordering::SeqCst) >= 3, "of each of three steps");
     assert_eq!(layer.0.load(Ordering::SeqCst), 3);
+    let (traces, _listens) = Traces::listen();
+    assert_eq!(in_rows(vec![1]).run_ephemeral(&Engine::ephemeral().build()).await.unwrap(), 4);
+    assert_eq!(traces.spans("step.run").len(), 3, "{}", traces.text());
 }
 
 #[tokio::test(start_paused = true)]

@@ -241,3 +241,27 @@ workflow! {
 async fn b17_a_value_whose_drop_panics_changes_nothing() {
     assert!(handles(true).run_ephemeral(&Engine::ephemeral().build()).await.unwrap());
 }
+
+#[node]
+async fn adds_one(x: u64) -> u64 {
+    x + 1
+}
+
+#[node]
+async fn forgives(x: &Result<u64, NodeFailure>) -> u64 {
+    x.as_ref().copied().unwrap_or(7)
+}
+
+workflow! {
+    fn a_head_breaks(x: u64) -> u64 {
+        let one = adds_one(x);
+        #[catch] let chosen = if one.checked_sub(10).expect("it is not that many") > 3 { adds_one(one) } else { 1 };
+        forgives(chosen)
+    }
+}
+
+#[tokio::test]
+async fn b09_the_only_permit_is_there_for_who_goes_on_after_a_head_that_broke() {
+    let engine = Engine::ephemeral().concurrency(1).build();
+    assert_eq!(soon(a_head_breaks(1).run_ephemeral(&engine)).await.unwrap(), 7);
+}
