@@ -108,7 +108,7 @@ const _: () = assert!(STEPS == 8 && PLAN.version == 3);
 
 #[test]
 fn b06_a_plan_is_constant_data() {
-    assert!(std::ptr::eq(PLAN, IN_STATIC_MEMORY) && std::ptr::eq(PLAN, fulfil::plan()), "there is one plan");
+    assert_eq!((PLAN, PLAN), (IN_STATIC_MEMORY, fulfil::plan()));
     assert_eq!(PLAN.workflow, "fulfil");
     assert_eq!(PLAN.doc, "Fulfils one order.\n\nTwice, if need be.");
     assert_eq!((&*PLAN.input, &*PLAN.output), ("total: u64, lines: Vec<String>", "String"));
