@@ -19,6 +19,7 @@ mod hygiene;
 mod kit;
 mod large_outputs;
 mod light;
+mod many_parts;
 mod moving;
 mod pictures;
 mod recorder;

@@ -61,11 +61,7 @@ fn code(model: &NodeModel, body: &TokenStream, states: &[Type], checks: Option<&
     let marker = marker(model, &generics);
     let (ty, text, stored) = (model.storable_output(), model.output_text(), model.stored_name());
     let asks = model.parameters.iter().any(|parameter| matches!(parameter.role, Role::Context));
-    let asks = asks.then(|| {
-        quote!(
-            const ASKS: bool = true;
-        )
-    });
+    let asks = asks.then(|| quote! { const ASKS: bool = true; });
     let policy = model.options.first.as_ref().map(|_| {
         let policy = policy(&flow, quote!(#flow::Policy::DEFAULT), &model.options);
         quote!(const POLICY: #flow::Policy = #policy;)

@@ -176,7 +176,7 @@ impl<T> Plain<T> {
 }
 
 impl<T, E> Probe<Result<T, E>> {
-    /// Is never compiled.
+    /// What nothing may call.
     pub fn run<'a>(&self, future: impl Future) -> Body<'a>
     where
         Self: IsNoResult,

@@ -164,7 +164,6 @@ macro_rules! node {
         impl $(<$T>)? Node for $name $(<$T>)? {
             type Output = $output;
             const TEXTS: [&'static str; 2] = [stringify!($name), $text];
-            const ASKS: bool = true;
             const POLICY: Policy = $policy;
             const AWAITS: Option<Awaited> = Some(Awaited::$awaits);
         }

@@ -30,7 +30,7 @@ pub trait Node: Sized {
     /// The node that undoes this one, where a step does not say otherwise.
     #[doc(hidden)]
     const UNDO: Option<Undo> = None;
-    /// Whether the function takes a context.
+    /// Whether there is a function, and it takes a context.
     #[doc(hidden)]
     const ASKS: bool = false;
     /// What gives the output if the node has no body that does.

@@ -155,7 +155,6 @@ pub(crate) fn as_node(model: &Model, rt: &impl ToTokens, output: &TokenStream, p
         impl #rt::Node for #ident {
             type Output = #output;
             const TEXTS: [&'static str; 2] = [#name, #text];
-            const ASKS: bool = true;
             #depth
             const PLAN: #rt::Option<&'static #rt::Plan> = {
                 let _ = <Self as #rt::Node>::NO_CIRCLE_OF_WORKFLOWS;
